@@ -1,0 +1,14 @@
+"""What the notebooks and run_all.py share: from a dataset's files to a rendered report.
+
+Data flows one way, and imports follow it; each module uses only those below it.
+
+    pipeline    stages -> papermill: which are up to date, run, record
+    reports     an executed notebook -> one offline HTML file; the index over runs
+    plots       arrays in, matplotlib figure out
+    evaluation  model + images -> predictions -> metrics
+    training    the loop: recipe + images -> trained weights and a history
+    recipes     named training recipes
+    models      the networks
+    data        a dataset's name -> checked uint8 images and labels; splits; augmentation
+    runs        a run's folder: names, atomic writes, the manifest, the errors
+"""

@@ -1,0 +1,171 @@
+"""Predictions and what can honestly be said of them: metrics with intervals, calibration, mistakes."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.special import logsumexp
+from scipy.stats import norm
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+BATCH = 1000
+RESAMPLES = 2000
+
+
+@torch.inference_mode()
+def predict(network, images, device="cpu"):
+    """Return the scores (logits) of `images`, uint8 (n, 28, 28), as a float32 tensor (n, classes) on the CPU.
+
+    The network is put into evaluation mode for the time of the call; everything is computed in float32.
+    """
+    was_training = network.training
+    network.to(device).eval()
+    scores = [
+        network(part.to(device).unsqueeze(1).float().contiguous(memory_format=torch.channels_last)).float().cpu()
+        for part in images.split(BATCH)
+    ]
+    network.train(was_training)
+    return torch.cat(scores)
+
+
+class Predictions(NamedTuple):
+    """What a network says of images whose labels are known; numpy arrays."""
+
+    scores: np.ndarray  # float32 (n, classes)
+    labels: np.ndarray  # int64 (n,)
+
+    @property
+    def log_probabilities(self):
+        """float64 (n, classes), from the scores by log-softmax."""
+        scores = self.scores.astype(np.float64)
+        return scores - logsumexp(scores, axis=1, keepdims=True)
+
+    @property
+    def probabilities(self):
+        """float64 (n, classes), rows that add up to 1."""
+        return np.exp(self.log_probabilities)
+
+    @property
+    def predicted(self):
+        """int64 (n,): the class with the highest score."""
+        return self.scores.argmax(axis=1)
+
+    @property
+    def confidence(self):
+        """float64 (n,): the probability given to the predicted class."""
+        return self.probabilities.max(axis=1)
+
+    @property
+    def correct(self):
+        """bool (n,)."""
+        return self.predicted == self.labels
+
+    @property
+    def losses(self):
+        """float64 (n,): the cross-entropy of each image in nats."""
+        return -self.log_probabilities[np.arange(len(self.labels)), self.labels]
+
+
+def judge(network, split, device="cpu"):
+    """Return the Predictions of `network` on a data.Split."""
+    return Predictions(predict(network, split.images, device).numpy(), split.labels.numpy())
+
+
+def score(network, split, device="cpu"):
+    """Return {"loss", "accuracy", "f1"} of `network` on a data.Split: the three figures that training follows."""
+    predictions = judge(network, split, device)
+    table = count(predictions)
+    return {
+        "loss": float(predictions.losses.mean()),
+        "accuracy": float(predictions.correct.mean()),
+        "f1": float(macro_f1(table)),
+    }
+
+
+def count(predictions):
+    """Return the confusion matrix, int64 (classes, classes): row = true class, column = predicted class."""
+    return confusion_matrix(predictions.labels, predictions.predicted, labels=np.arange(predictions.scores.shape[1]))
+
+
+def macro_f1(table):
+    """Return the mean over classes of F1 for confusion matrices of shape (..., classes, classes); 0 for an empty class."""
+    hits = np.diagonal(table, axis1=-2, axis2=-1)
+    total = table.sum(axis=-1) + table.sum(axis=-2)
+    return np.divide(2 * hits, total, out=np.zeros(hits.shape), where=total > 0).mean(axis=-1)
+
+
+def wilson(hits, total, level=0.95):
+    """Return the (low, high) interval of a share `hits / total`, by Wilson's score method (1927), inside [0, 1]."""
+    z = norm.ppf((1 + level) / 2)
+    share, scale = hits / total, 1 + z**2 / total
+    middle = (share + z**2 / (2 * total)) / scale
+    reach = z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / scale
+    return float(max(0, middle - reach)), float(min(1, middle + reach))
+
+
+def metrics(predictions):
+    """Return what metrics.json holds of one split, fractions from 0 to 1, loss in nats.
+
+    Intervals at 95 %: accuracy by Wilson; macro F1 by a bootstrap over images (Efron 1979) with a fixed
+    seed; loss by the normal approximation.
+    """
+    table, images = count(predictions), len(predictions.labels)
+    generator = np.random.default_rng(0)
+    tables = generator.multinomial(images, table.ravel() / images, size=RESAMPLES).reshape(-1, *table.shape)
+    spread = predictions.losses.std(ddof=1) / np.sqrt(images) * norm.ppf(0.975)
+    loss = predictions.losses.mean()
+    columns = precision_recall_fscore_support(
+        predictions.labels, predictions.predicted, labels=np.arange(len(table)), zero_division=0
+    )
+    names = ("precision", "recall", "f1", "support")
+    return {
+        "accuracy": float(predictions.correct.mean()),
+        "accuracy_ci95": wilson(predictions.correct.sum(), images),
+        "loss": float(loss),
+        "loss_ci95": [float(loss - spread), float(loss + spread)],
+        "macro_f1": float(macro_f1(table)),
+        "macro_f1_ci95": np.quantile(macro_f1(tables), [0.025, 0.975]).tolist(),
+        "ece": calibration_error(predictions),
+        "per_class": {
+            str(label): {name: value.item() for name, value in zip(names, row, strict=True)}
+            for label, row in enumerate(zip(*columns, strict=True))
+        },
+        "confusion_matrix": table.tolist(),
+    }
+
+
+def reliability(predictions, bins=15):
+    """Return {"confidence", "accuracy", "count"}, arrays over the bins that hold an image.
+
+    The bins hold equal ranges of confidence from 0 to 1; Guo et al. 2017, On Calibration of Modern Neural Networks.
+    """
+    place = np.minimum((predictions.confidence * bins).astype(int), bins - 1)
+    number = np.bincount(place, minlength=bins)
+    filled = number > 0
+    means = [
+        np.bincount(place, weights=values, minlength=bins)[filled] / number[filled]
+        for values in (predictions.confidence, predictions.correct)
+    ]
+    return {"confidence": means[0], "accuracy": means[1], "count": number[filled]}
+
+
+def calibration_error(predictions, bins=15):
+    """Return the expected calibration error: the mean distance of confidence from accuracy over the bins, by count."""
+    table = reliability(predictions, bins)
+    gaps = np.abs(table["confidence"] - table["accuracy"])
+    return float((gaps * table["count"]).sum() / table["count"].sum())
+
+
+def mistakes(predictions):
+    """Return the indices of the wrong predictions, int64, the most confident first."""
+    wrong = np.flatnonzero(~predictions.correct)
+    return wrong[np.argsort(-predictions.confidence[wrong], kind="stable")]
+
+
+def confused_pairs(table, most=5):
+    """Return [(true class, predicted class, count)] of the largest off-diagonal cells, largest first, none empty."""
+    off = table - np.diag(np.diag(table))
+    order = np.argsort(-off, axis=None, kind="stable")[:most]
+    return [
+        (int(i), int(j), int(off[i, j])) for i, j in zip(*np.unravel_index(order, off.shape), strict=True) if off[i, j]
+    ]

@@ -1,0 +1,126 @@
+"""A run's folder: its name, its files written whole or not at all, its manifest, and the errors people read.
+
+Torch is not imported here: run_all.py reads this module before it decides whether anything has to run.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+
+
+class ProjectError(Exception):
+    """An error that a person can mend: one line that names the thing, the rule and the way out."""
+
+    exit_code = 1
+
+
+class BadInput(ProjectError):
+    """A flag, a parameter or a name that breaks a rule."""
+
+    exit_code = 2
+
+
+class DatasetUnavailable(ProjectError):
+    """The dataset is not there, cannot be downloaded, or is damaged."""
+
+    exit_code = 3
+
+
+class TrainingDiverged(ProjectError):
+    """The loss is no longer a finite number."""
+
+    exit_code = 4
+
+
+class RunInUse(ProjectError):
+    """Another process writes to this run."""
+
+    exit_code = 5
+
+
+def outputs_folder():
+    """Return the folder that holds all runs: `$MNIST_OUTPUTS_DIR`, else outputs/ beside helpers/."""
+    return Path(os.environ.get("MNIST_OUTPUTS_DIR") or PROJECT / "outputs").expanduser().resolve()
+
+
+def run_folder(name):
+    """Return the path of the run `name` without creating it; BadInput for a name that is none, or leads elsewhere."""
+    if not NAME_RULE.fullmatch(name):
+        raise BadInput(f"--run {name!r}: use 1 to 120 letters, digits, '.', '_' and '-', the first a letter or digit")
+    folder = outputs_folder() / name
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise BadInput(f"--run {name}: {folder} is not a folder; move it away or choose another name")
+    return folder
+
+
+def open_run(name):
+    """Return the folder of the run `name`, created with its subfolders where they are missing."""
+    folder = run_folder(name)
+    for part in ("notebooks", "reports", "figures", "checkpoints"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_file(path, content):
+    """Write bytes or text to `path` whole or not at all: a temporary file beside it, flushed, then renamed."""
+    path = Path(path)
+    content = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_json(path, value):
+    """Write `value` to `path` as JSON, whole or not at all; NaN and infinity are refused."""
+    return write_file(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path):
+    """Return what the JSON file `path` holds, or None where there is no such file or it cannot be read as JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def digest(value):
+    """Return the SHA-256, in hexadecimal, of bytes, or of any other value written as JSON with sorted keys."""
+    if not isinstance(value, bytes):
+        value = json.dumps(value, sort_keys=True).encode()
+    return hashlib.sha256(value).hexdigest()
+
+
+def file_digest(path):
+    """Return the SHA-256 of the file `path` in hexadecimal, or None where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def read_manifest(folder):
+    """Return the manifest of a run as a dictionary, empty where there is none: {"parameters", "stages", ...}."""
+    manifest = read_json(Path(folder) / "run.json")
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def write_manifest(folder, manifest):
+    """Write the manifest of a run: the only word on which stages are done."""
+    write_json(Path(folder) / "run.json", manifest)
