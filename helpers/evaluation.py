@@ -88,7 +88,7 @@ def count(predictions):
 
 
 def macro_f1(table):
-    """Return the mean over classes of F1 for confusion matrices of shape (..., classes, classes); 0 for an empty class."""
+    """Return the mean over classes of F1 for confusion matrices (..., classes, classes); 0 for an empty class."""
     hits = np.diagonal(table, axis1=-2, axis2=-1)
     total = table.sum(axis=-1) + table.sum(axis=-2)
     return np.divide(2 * hits, total, out=np.zeros(hits.shape), where=total > 0).mean(axis=-1)

@@ -66,7 +66,7 @@ NETWORKS = {"small": small, "compact": compact}
 
 
 def build(name, classes=10, mean=0.0, deviation=255.0, seed=0):
-    """Return the network `name` with weights drawn by `seed`; `mean` and `deviation` are those of the training pixels."""
+    """Return the network `name` with weights drawn by `seed`, normalising by `mean` and `deviation` of pixels."""
     torch.manual_seed(seed)
     layers = NETWORKS[name](classes)
     return nn.Sequential(OrderedDict(normalise=Normalise(mean, deviation), **layers))

@@ -61,7 +61,7 @@ def show(figure, name, caption, description, folder):
 
 
 def images(pixels, titles=None, columns=10, size=0.8, row_titles=None):
-    """Return a grid of images, (n, h, w) or a list of such rows; `titles` stand above each, `row_titles` before rows."""
+    """Return a grid of images, (n, h, w); `titles` stand above each, `row_titles` before rows."""
     columns = min(columns, len(pixels))
     rows = -(-len(pixels) // columns)
     extra = 0.22 * max((title.count("\n") + 1 for title in titles), default=0) if titles else 0
@@ -77,6 +77,43 @@ def images(pixels, titles=None, columns=10, size=0.8, row_titles=None):
     for axis, title in zip(axes[:, 0], row_titles or [], strict=False):
         axis.set_ylabel(title, rotation=0, ha="right", va="center")
     return figure
+
+
+def mosaic(rows, names, title, headings=None, size=0.62):
+    """Return rows of images, (n, h, w) each with values from 0, as one picture: far quicker than `images` with many.
+
+    `names` stand before the rows; `headings` {column: text} above. NaN stays white, and so does the end of a short row.
+    """
+    count, (height, width) = max(map(len, rows)), rows[0].shape[1:]
+    sheet = np.full((len(rows), height + 2, count, width + 2), np.nan)  # a margin of one pixel around each image
+    for place, row in enumerate(rows):
+        sheet[place, 1:-1, : len(row), 1:-1] = np.asarray(row).transpose(1, 0, 2)
+    size = min(size, 7.8 / count)
+    lines = max((text.count("\n") + 1 for text in (headings or {}).values()), default=0)
+    indent = 0.35 + 0.08 * max(map(len, names))  # inches for the names
+    tall = len(rows) * size * height / width + 0.35 + 0.18 * lines
+    figure, axis = new(width=max(count * size + indent, 5), height=tall)
+    axis.imshow(sheet.reshape(len(rows) * (height + 2), -1), vmin=0)
+    axis.set_xticks([(column + 0.5) * (width + 2) - 0.5 for column in headings or {}], (headings or {}).values())
+    axis.set_yticks((np.arange(len(rows)) + 0.5) * (height + 2) - 0.5, names)
+    axis.tick_params(length=0, labelsize=9, top=False, bottom=False, labeltop=True, labelbottom=False)
+    axis.spines[:].set_visible(False)
+    axis.grid(False)
+    axis.set_title(title)
+    return figure
+
+
+def clouds(axis, points, labels, names):
+    """Draw points, (n, 2), on `axis` in a colour a class, with the class's name on a white ground in its midst."""
+    points, labels = np.asarray(points), np.asarray(labels)
+    colours = mpl.colormaps["tab10" if len(names) <= 10 else "tab20"].colors
+    for label, name in enumerate(names):
+        mine, colour = points[labels == label], colours[label % len(colours)]
+        axis.scatter(*mine.T, s=7, color=colour, alpha=0.7, linewidths=0, label=name)
+        ground = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.9}
+        axis.text(*np.median(mine, axis=0), name, ha="center", va="center", fontsize=9, bbox=ground)
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set(visible=True, color="lightgrey")
 
 
 def bars(values, names, title, label):
@@ -107,6 +144,24 @@ def curves(history, quantity, label, title, as_percent=False):
     return figure
 
 
+def losses_by_step(losses, title, window=1, level=None, level_name=""):
+    """Return the loss of every step as dots under its moving mean over `window` steps, on a logarithmic scale.
+
+    `level` draws a dashed line to compare with, called `level_name`.
+    """
+    figure, axis = new()
+    losses, steps = np.asarray(losses, dtype=float), np.arange(1, len(losses) + 1)
+    axis.plot(steps, losses, ".", color=SKY, markersize=3, label="one batch")
+    if window > 1:
+        sums = np.cumsum(np.concatenate([np.zeros(window), losses]))
+        axis.plot(steps, (sums[window:] - sums[:-window]) / np.minimum(steps, window), label=f"mean of {window} steps")
+    if level is not None:
+        axis.axhline(level, color="dimgrey", linestyle="--", linewidth=1, label=level_name)
+    axis.set(title=title, xlabel="step", ylabel="training loss (nats)", yscale="log")
+    axis.legend(loc="lower left")
+    return figure
+
+
 def line(x, y, title, x_label, y_label, log_x=False, mark=None):
     """Return one curve; `mark` draws a dashed line at that x, with its value beside it."""
     figure, axis = new()
@@ -118,33 +173,44 @@ def line(x, y, title, x_label, y_label, log_x=False, mark=None):
     return figure
 
 
+def trade_off(accuracy, interval, costs, title):
+    """Return accuracy against each of `costs`, side by side: all are {name: value}, `interval` {name: (low, high)}."""
+    figure, axes = new(1, len(costs), width=9, height=3.6, sharey=True, squeeze=False)
+    for axis, (label, cost) in zip(axes[0], costs.items(), strict=True):
+        for name, share in accuracy.items():
+            low, high = interval[name]
+            axis.errorbar(cost[name], share, [[share - low], [high - share]], marker="o", capsize=3)
+            axis.annotate(name, (cost[name], share), (7, -4), textcoords="offset points", fontsize=9)
+        axis.set(xlabel=label, xscale="log")
+        axis.margins(x=0.25)
+    axes[0, 0].set_ylabel("accuracy")
+    axes[0, 0].yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
 def confusion_matrix(table, names, title):
-    """Return the confusion matrix as counts beside shares of each true class; rows true, columns predicted."""
+    """Return the confusion matrix as counts and as shares of each true class; rows true, columns predicted.
+
+    The diagonal is pale blue, mistakes are the darker the more there are of them, empty cells are grey and blank.
+    """
     import seaborn  # here, because it takes over a second and most notebooks draw none
 
-    classes = len(names)
-    size = float(np.clip(0.42 * classes, 4.2, 12))
-    figure, axes = new(1, 2, width=2 * size + 0.6, height=size + 0.4)
-    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    written = {"annot": classes <= 20, "annot_kws": {"size": 7}, "cbar": False, "square": True, "linewidths": 0.5}
-    off = table - np.diag(np.diag(table))
-    top = max(off.max(), 1)  # the colours serve the mistakes: the diagonal would drown them
-    seaborn.heatmap(table, ax=axes[0], fmt="d", cmap="Blues", vmin=0, vmax=top * 1.5, **written)
-    percent = 100 * shares
-    seaborn.heatmap(
-        percent,
-        ax=axes[1],
-        fmt=".1f",
-        cmap="Blues",
-        vmin=0,
-        vmax=150 * (off / np.maximum(table.sum(axis=1, keepdims=True), 1)).max() or 1,
-        **written,
-    )
-    for axis, unit in zip(axes, ("images", "% of the true class"), strict=True):
-        axis.set_title(unit, fontweight="normal")
-        axis.set(xlabel="predicted", ylabel="true")
-        axis.set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0)
-        axis.set_yticklabels(names, rotation=0)
+    few, long = len(names) <= 12, max(map(len, names)) > 2
+    figure, axes = new(*((1, 2) if few else (2, 1)), width=9, height=(4.7 if few else 15) + 0.3 * long)
+    diagonal, percent = np.eye(len(names), dtype=bool), 100 * table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    style = {"cbar": False, "square": True, "linewidths": 0.7, "vmin": 0}
+    style |= {"annot": len(names) <= 26, "annot_kws": {"size": 8 if few else 7, "color": "black"}}
+    parts = ((axes[0], table, "d", "images"), (axes[1], percent, ".1f", "% of the true class"))
+    for axis, values, form, unit in parts:
+        top = 1.6 * max(values[~diagonal].max(), 0.1)  # no darker than black numbers can be read on
+        for hidden, colours in ((~diagonal, ["#dcebf7"]), (diagonal, "Oranges")):
+            seaborn.heatmap(values, mask=hidden | (table == 0), cmap=colours, vmax=top, fmt=form, ax=axis, **style)
+        axis.set(xlabel="predicted", ylabel="true", facecolor="#f3f3f3")
+        axis.grid(False)
+        axis.set_title(unit, fontweight="normal", fontsize=10)
+        axis.set_xticks(axis.get_xticks(), names, rotation=90 if long else 0)
+        axis.set_yticks(axis.get_yticks(), names, rotation=0)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 

@@ -167,9 +167,15 @@ def make_optimizer(network, recipe, steps, device):
     )
 
 
-def progress_bar(epochs, file=sys.stdout):
-    """Return a `progress` for fit: one bar on `file` with the epochs done, the last epoch's figures and the time left."""
-    bar = tqdm(total=100, file=file, ascii=" =", bar_format="{desc} [{bar:20}] {n:3.0f}%{postfix}", mininterval=0.25)
+def progress_bar(epochs, file=None):
+    """Return a `progress` for fit: one bar on `file`: the epochs done, the last one's figures, the time left."""
+    bar = tqdm(
+        total=100,
+        file=file or sys.stdout,
+        ascii=" =",
+        bar_format="{desc} [{bar:20}] {n:3.0f}%{postfix}",
+        mininterval=0.25,
+    )
     bar.set_description_str(f"epoch 0/{epochs}")
     state = {"from": None, "since": time.perf_counter()}
 
@@ -195,7 +201,7 @@ def progress_bar(epochs, file=sys.stdout):
 
 
 def write_checkpoint(folder, identity, state, history):
-    """Save a training's state as epoch-NNN.pt in `folder` with its SHA-256 beside it; the newest CHECKPOINTS_KEPT stay."""
+    """Save a training's state as epoch-NNN.pt with its SHA-256 beside it; the newest CHECKPOINTS_KEPT stay."""
     buffer = io.BytesIO()
     torch.save(state | {"history": history, "key": identity}, buffer)
     path = folder / f"epoch-{len(history):03d}.pt"
@@ -229,7 +235,7 @@ def read_checkpoint(folder, identity):
 
 
 def save(folder, network, history, about):
-    """Write history.csv, model.safetensors and, last, model.json, which holds `about` and the SHA-256 of the weights."""
+    """Write history.csv, model.safetensors and, last, model.json: `about` and the SHA-256 of the weights."""
     table = io.StringIO()
     writer = csv.DictWriter(table, HISTORY, lineterminator="\n")
     writer.writeheader()

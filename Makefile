@@ -1,0 +1,39 @@
+# Each target sets up .venv by itself, once: the locked list with its hashes, then this project.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+ARGS ?=
+READY = .venv/.ready
+
+.PHONY: reports test lab setup lock lint clean
+
+reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
+	.venv/bin/python run_all.py --epochs 10 $(ARGS)
+
+test: $(READY)  ## run the tests
+	.venv/bin/python -m pytest $(ARGS)
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	.venv/bin/jupyter lab --notebook-dir=notebooks $(ARGS)
+
+setup: $(READY)  ## create .venv and install everything
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed')"
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:  ## resolve the direct dependencies anew, for all platforms; needs uv
+	uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest --python-version 3.11 --upgrade \
+		--generate-hashes --no-annotate --no-header --quiet --output-file requirements.txt
+	sed -n '1,/^  - pip:/p' environment.yml > environment.new
+	echo '    - -e .' >> environment.new
+	sed -n 's/^\([a-z0-9.-]*==[^\\]*[^ \\]\) *\\*$$/    - "\1"/p' requirements.txt >> environment.new
+	mv environment.new environment.yml
+
+lint: $(READY)  ## check modules and notebooks
+	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+clean:  ## delete .venv and caches; runs and data stay
+	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

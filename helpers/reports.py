@@ -1,0 +1,145 @@
+"""An executed notebook -> one HTML file that opens anywhere, offline; and the index over all runs."""
+
+import csv
+import io
+import json
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+from . import runs
+
+TEMPLATE = Path(__file__).resolve().parent / "template"
+
+
+def tidy(path, target):
+    """Copy an executed notebook to `target` without what is only papermill's, the traces of a progress bar, or paths.
+
+    A progress bar draws one line again and again; its last state stays.
+    """
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    notebook.cells = [
+        cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])
+    ]
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = "\n".join(fold(line) for line in output.text.split("\n"))
+    runs.write_file(target, without_paths(nbformat.writes(notebook)) + "\n")
+
+
+def without_paths(text):
+    """Return `text` with the project's folder, the environment's and the user's own as `.`, `<python>` and `~`."""
+    names = {runs.PROJECT: ".", sys.prefix: "<python>", sys.base_prefix: "<python>", Path.home(): "~"}
+    for folder, name in names.items():
+        if len(str(folder)) > 1:
+            text = text.replace(str(folder), name).replace(json.dumps(str(folder))[1:-1], name)
+    return text
+
+
+def fold(line):
+    """Return what a terminal would show of a line with carriage returns in it."""
+    return next((part for part in reversed(line.split("\r")) if part.strip()), "")
+
+
+def render(path, target, manifest, stage):
+    """Render the executed notebook `path` as the HTML file `target`, headed by what the manifest says of the run."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    notebook = nbformat.read(path, as_version=4)
+    failed = next(
+        (cell.id for cell in notebook.cells if any(o.output_type == "error" for o in cell.get("outputs", []))), None
+    )
+    record = manifest["stages"][stage]
+    metrics = runs.read_json(target.parent.parent / "metrics.json") if record["state"] == "done" else None
+    about = {
+        "title": title(notebook),
+        "dataset": manifest["dataset"]["name"],
+        "note": manifest["dataset"]["note"],
+        "recipe": manifest["parameters"].get("recipe"),
+        "headline": f"test accuracy {accuracy(metrics)}" if metrics and stage == "results" else "",
+        "run": manifest["run"],
+        "date": record["started"][:16].replace("T", " "),
+        "state": record["state"],
+        "message": record.get("message", ""),
+        "failed_cell": failed,
+        "css": (TEMPLATE / "report.css").read_text(encoding="utf-8"),
+        "others": [],
+    }
+    exporter = HTMLExporter(template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)])
+    html, _ = exporter.from_notebook_node(notebook, resources={"about": about})
+    runs.write_file(target, with_contents(html))
+
+
+def title(notebook):
+    """Return the text of a notebook's first heading."""
+    found = (
+        re.search(r"^# (.+)$", cell.source, re.MULTILINE) for cell in notebook.cells if cell.cell_type == "markdown"
+    )
+    return next((match[1] for match in found if match), "Report")
+
+
+def with_contents(html):
+    """Return a report with a list of its second-level headings behind the first heading's paragraph."""
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)<a', html)
+    items = "".join(f'<li><a href="#{name}">{text}</a></li>' for name, text in headings)
+    contents = f'<nav aria-label="Contents"><ol>{items}</ol></nav>' if headings else ""
+    return html.replace("</h1>", f"</h1>{contents}", 1)
+
+
+def accuracy(metrics):
+    """Return the test accuracy of a metrics.json with its interval, as text in per cent."""
+    low, high = metrics["test"]["accuracy_ci95"]
+    return f"{metrics['test']['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%})"
+
+
+def collect(folder):
+    """Pack a run's reports into reports.zip, for mailing; the same reports give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for report in sorted((folder / "reports").glob("*.html")):
+            archive.writestr(zipfile.ZipInfo(f"{folder.name}/{report.name}"), report.read_bytes(), zipfile.ZIP_DEFLATED)
+    runs.write_file(folder / "reports.zip", buffer.getvalue())
+
+
+def summary(folder):
+    """Return one run's line in the index as a dictionary of texts."""
+    manifest, metrics, model = (runs.read_json(folder / name) for name in ("run.json", "metrics.json", "model.json"))
+    parameters, recipe = manifest.get("parameters", {}), (model or {}).get("recipe", {})
+    states = {name: stage["state"] for name, stage in manifest.get("stages", {}).items()}
+    worst = next((f"{state} in {name}" for name, state in states.items() if state != "done"), "done")
+    seconds = ""
+    if (folder / "history.csv").is_file():
+        with open(folder / "history.csv", newline="") as file:
+            seconds = f"{sum(float(row['seconds']) for row in csv.DictReader(file)):.0f} s"
+    reports = sorted((folder / "reports").glob("*.html"))
+    return {
+        "name": folder.name,
+        "dataset": manifest.get("dataset", {}).get("name", ""),
+        "recipe": recipe.get("name", parameters.get("recipe", "")),
+        "epochs": recipe.get("epochs", ""),
+        "seed": parameters.get("seed", ""),
+        "accuracy": accuracy(metrics) if metrics and states.get("results") == "done" else "",
+        "seconds": seconds,
+        "state": worst,
+        "started": max((stage["started"] for stage in manifest.get("stages", {}).values()), default=""),
+        "reports": [(path.stem.split("_", 1)[-1], f"{folder.name}/reports/{path.name}") for path in reports],
+        "zip": f"{folder.name}/reports.zip" if (folder / "reports.zip").is_file() else "",
+    }
+
+
+def write_index(outputs):
+    """Write outputs/index.html: a line for every run, the newest first; runs that failed or stopped say so."""
+    from jinja2 import Environment, FileSystemLoader
+
+    rows = [summary(path.parent) for path in outputs.glob("*/run.json") if isinstance(runs.read_json(path), dict)]
+    rows.sort(key=lambda row: row["started"], reverse=True)
+    page = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True).get_template("runs.html.j2")
+    css = (TEMPLATE / "report.css").read_text(encoding="utf-8")
+    runs.write_file(outputs / "index.html", page.render(runs=rows, css=css))

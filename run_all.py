@@ -1,0 +1,207 @@
+"""Run the notebooks in order and leave their reports in outputs/.
+
+python run_all.py                             train the recipe `balanced` and report on it
+python run_all.py --epochs 3 --seed 1         another run beside the first
+python run_all.py --only results --run NAME   look at a finished run again
+python run_all.py --list                      stages, recipes and datasets
+"""
+
+import argparse
+import difflib
+import math
+import os
+import re
+import signal
+import sys
+import time
+import webbrowser
+
+from helpers import data, pipeline, recipes, reports, runs
+from helpers.pipeline import Stage
+from helpers.terminal import Screen
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("walkthrough", "00_walkthrough"),
+        Stage("eda", "01_eda", leaves=("dataset.json",)),
+        Stage("prototyping", "02_prototyping", leaves=("prototyping.json",)),
+        Stage("training", "03_training", leaves=("model.safetensors", "model.json", "history.csv")),
+        Stage("results", "04_results", leaves=("metrics.json", "predictions.npz"), needs=("training",)),
+    )
+}
+
+
+def whole(low):
+    """Return a converter of a flag's text to a whole number of at least `low`."""
+
+    def convert(text):
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text}: must be a whole number") from None
+        if number < low:
+            raise argparse.ArgumentTypeError(f"{text}: must be at least {low}")
+        return number
+
+    return convert
+
+
+def rate(text):
+    """Return a flag's text as a learning rate."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number <= 10:
+        raise argparse.ArgumentTypeError(f"{text}: must be a number above 0 and at most 10")
+    return number
+
+
+def one_of(names):
+    """Return a converter that lets only `names` through, and otherwise lists them, the nearest first."""
+
+    def convert(text):
+        if text not in names:
+            nearest = difflib.get_close_matches(text, names, n=len(names), cutoff=0)
+            raise argparse.ArgumentTypeError(f"{text}: not known; choose one of {', '.join(nearest)}")
+        return text
+
+    return convert
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line each: the flag, what was given, the rule."""
+
+    def error(self, message):
+        message = re.sub(r"^argument (\S+?)(/\S+)?: ", r"\1 ", message)
+        unknown = re.match(r"unrecognized arguments: (\S+)", message)
+        if unknown:
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            near = difflib.get_close_matches(unknown[1], flags, n=1)
+            message = f"{unknown[1]}: no such flag" + (f"; did you mean {near[0]}?" if near else "; see --help")
+        raise runs.BadInput(message)
+
+
+def parse(arguments):
+    """Return the parsed command line; BadInput for anything that breaks a rule."""
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    add = parser.add_argument
+    add("--epochs", type=whole(1), metavar="N", help="how often to go through the training images (the recipe's: 10)")
+    add("--recipe", type=one_of(recipes.RECIPES), metavar="NAME", help="how to train; --list names them (balanced)")
+    add("--dataset", type=one_of(data.NAMES), metavar="NAME", help="what to train on; --list names them (auto)")
+    add("--data-dir", metavar="DIR", help="where datasets lie ($MNIST_DATA_DIR, else data/)")
+    add("--seed", type=whole(0), metavar="N", help="draws weights, order, augmentation and validation images (0)")
+    add("--batch-size", type=whole(1), metavar="N", help="images in a step (the recipe's)")
+    add("--learning-rate", type=rate, metavar="X", help="the highest rate of the schedule (the recipe's)")
+    add("--validation-size", type=whole(1), metavar="N", help="training images held back to validate (the dataset's)")
+    add("--device", type=one_of(("auto", "cpu", "cuda", "mps")), metavar="NAME", help="auto, cpu, cuda or mps (auto)")
+    add("--threads", type=whole(1), metavar="N", help="threads that the processor may use (one a core)")
+    add("--run", metavar="NAME", help="the folder under outputs/ (named after what the run is)")
+    add("--only", nargs="+", type=one_of(STAGES), metavar="STAGE", help="run these stages and no others")
+    add("--force", action="store_true", help="run the stages even if they are up to date, from nothing")
+    add("--list", action="store_true", help="print stages, recipes and datasets, and run nothing")
+    add("--dry-run", action="store_true", help="print what would run and why, and run nothing")
+    add("--open", action="store_true", help="show the index of reports in the browser at the end")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return parser.parse_args(arguments)
+
+
+def settle(options):
+    """Return (the notebooks' parameters, note): defaults filled in, `auto` and the run's name settled."""
+    given = {
+        name: getattr(options, name) for name in ("dataset", "recipe", "seed", *recipes.OVERRIDES, "device", "threads")
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    before = runs.read_manifest(runs.run_folder(options.run)) if options.run else {}
+    old = {name: value for name, value in before.get("parameters", {}).items() if name != "run"}
+    wanted = old | given
+    name, note = data.choose(wanted.get("dataset", "auto"), download=not options.dry_run)
+    recipe = recipes.RECIPES[wanted.get("recipe", "balanced")]
+    changes = {key: wanted[key] for key in recipes.OVERRIDES if wanted.get(key) not in (None, getattr(recipe, key))}
+    recipes.choose(recipe.name, **changes)
+    settings = {key: wanted[key] for key in ("device", "threads") if wanted.get(key) not in (None, "auto")}
+    parameters = {"dataset": name, "recipe": recipe.name, "seed": wanted.get("seed", 0)} | changes | settings
+    differences = [
+        f"{key} was {old.get(key)}, is {parameters.get(key)}"
+        for key in {**old, **parameters}
+        if old.get(key) != parameters.get(key)
+    ]
+    if old and differences and (options.only or not options.force):
+        way_out = "leave out --only" if options.force else "choose another name, or --force to start it over"
+        raise runs.BadInput(f"--run {options.run}: holds another run ({'; '.join(differences)}); {way_out}")
+    run = options.run or default_name(parameters, recipe)
+    return {"run": run} | parameters, note or before.get("dataset", {}).get("note", "")
+
+
+def default_name(parameters, recipe):
+    """Return a run's name that says what it is: dataset, recipe, epochs, seed, then every departure from the recipe."""
+    epochs = parameters.get("epochs", recipe.epochs)
+    name = f"{parameters['dataset']}-{recipe.name}-{epochs}epochs-seed{parameters['seed']}"
+    marks = {"batch_size": "batch{}", "learning_rate": "lr{:g}", "validation_size": "validation{}"}
+    marks |= {"device": "{}", "threads": "{}threads"}
+    return "-".join([name, *(mark.format(parameters[key]) for key, mark in marks.items() if key in parameters)])
+
+
+def show_list():
+    """Print the stages, the recipes and the datasets, a line each."""
+    print("stages")
+    for stage in STAGES.values():
+        print(f"  {stage.name:<12} notebooks/{stage.source.name}")
+    print("recipes")
+    for recipe in recipes.RECIPES.values():
+        print(f"  {recipe.name:<12} {recipe.summary}; epochs: {recipe.epochs}")
+    print("datasets")
+    for name, what in data.NAMES.items():
+        print(f"  {name:<12} {what}")
+
+
+def main(options):
+    """Do what the command line asks."""
+    if options.list:
+        return show_list()
+    started = time.perf_counter()
+    if options.data_dir:
+        os.environ["MNIST_DATA_DIR"] = options.data_dir
+    os.environ["MNIST_DATA_DIR"] = str(data.data_folder())  # the kernels run in another folder
+    parameters, note = settle(options)
+    chosen = [name for name in STAGES if not options.only or name in options.only]
+    print(f"run {parameters['run']}" + (f"\nnote: {note}" if note else ""))
+    if options.dry_run:
+        for stage, reason in pipeline.plan(STAGES, chosen, parameters, options.force):
+            print(f"  {stage.name:<12} {'would run: ' + reason if reason else 'up to date'}")
+        return None
+    folder = pipeline.run(STAGES, chosen, parameters, note, options.force, Screen())
+    metrics = runs.read_json(folder / "metrics.json")
+    if metrics:
+        print(f"test accuracy {reports.accuracy(metrics)} on {parameters['dataset']}")
+    index = folder.parent / "index.html"
+    print(f"{time.perf_counter() - started:.0f} s; reports: {index}")
+    if options.open:
+        webbrowser.open(index.as_uri())
+    return None
+
+
+def stop(number, _):
+    """Turn a signal into the exception that ends the kernel and leaves the run resumable."""
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        main(parse(sys.argv[1:]))
+    except runs.ProjectError as error:
+        if "--debug" in sys.argv:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        print(f"error: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt as signalled:
+        print(f"stopped by {signalled}; the same command goes on from here", file=sys.stderr)
+        sys.exit(143 if str(signalled) == "SIGTERM" else 130)

@@ -1,0 +1,91 @@
+"""A project of stand-in notebooks that run in a second, and the command line run as a person runs it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PARAMETERS = """run: str = "interactive"  # the run's folder
+dataset: str = "auto"  # which images
+seed: int = 0  # draws everything
+recipe: str = "balanced"  # how to train
+epochs: int = None  # None is what the recipe says
+batch_size: int = None  # None is what the recipe says
+learning_rate: float = None  # None is what the recipe says
+validation_size: int = None  # None is what the recipe says
+device: str = "auto"  # where to compute
+threads: int = None  # None is one a core"""
+LEAVES = {
+    "00_walkthrough": (),
+    "01_eda": ("dataset.json",),
+    "02_prototyping": ("prototyping.json",),
+    "03_training": ("model.safetensors", "model.json", "history.csv"),
+    "04_results": ("predictions.npz", "metrics.json"),
+}
+METRICS = '{"test": {"accuracy": 0.5, "accuracy_ci95": [0.25, 0.75]}}'
+
+
+def offline(folder):
+    """Return an environment in which every download is refused at once, and no MNIST is found."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MNIST_")}
+    proxies = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}
+    return environment | proxies | {"MNIST_DATA_DIR": str(folder / "no-data"), "NO_COLOR": "1"}
+
+
+class Project:
+    """A copy of run_all.py and helpers/ in `folder`, with notebooks that may be replaced."""
+
+    def __init__(self, folder, real_notebooks=False):
+        self.folder, self.outputs = folder, folder / "outputs"
+        shutil.copy(ROOT / "run_all.py", folder)
+        shutil.copytree(ROOT / "helpers", folder / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
+        if real_notebooks:
+            shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".*"))
+        else:
+            for name, leaves in LEAVES.items():
+                self.notebook(name, *(f"(folder / {leaf!r}).write_text({METRICS!r})" for leaf in leaves))
+
+    def notebook(self, name, *code, parameters=PARAMETERS):
+        """Write the notebook `name`: a title, the parameters, the imports, then the cells `code`."""
+        cell = nbformat.v4.new_code_cell(parameters)
+        cell.metadata["tags"] = ["parameters"]
+        first = "from helpers import runs\nfolder = runs.open_run(run)"
+        cells = [nbformat.v4.new_markdown_cell(f"# {name}\n\n## One part"), cell]
+        cells += [nbformat.v4.new_code_cell(source) for source in (first, *code)]
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        path = self.folder / "notebooks" / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(notebook, path)
+
+    def start(self, *arguments, **environment):
+        """Start `python run_all.py` with `arguments`, as a process whose output is text."""
+        command = [sys.executable, str(self.folder / "run_all.py"), *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, env=offline(self.folder) | environment, cwd=self.folder, **pipes)
+
+    def run(self, *arguments, **environment):
+        """Run `python run_all.py` to its end; return (exit code, stdout, stderr)."""
+        process = self.start(*arguments, **environment)
+        out, error = process.communicate(timeout=600)
+        return process.returncode, out, error
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project of stand-in notebooks, of this test alone."""
+    return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The real notebooks, run once on the embedded digits with one epoch: (project, the run's folder, what it printed)."""
+    project = Project(tmp_path_factory.mktemp("finished"), real_notebooks=True)
+    code, out, error = project.run("--epochs", "1")
+    assert code == 0, out + error
+    return project, project.outputs / "digits-balanced-1epochs-seed0", out

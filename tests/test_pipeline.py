@@ -1,0 +1,198 @@
+"""What runs, what is left alone, and what is left behind when something breaks; on stand-in notebooks."""
+
+import json
+import os
+import signal
+import time
+
+import nbformat
+import pytest
+
+NAME = "digits-balanced-10epochs-seed0"
+
+
+def states(out):
+    """Return {stage: its state} as the closing lines of the terminal say."""
+    words = [line.split() for line in out.splitlines() if line.startswith("  ")]
+    return {line[0]: "up to date" if line[1:3] == ["up", "to"] else line[1] for line in words}
+
+
+def test_a_run_leaves_its_record_and_the_second_time_starts_no_kernel(project):
+    code, out, error = project.run()
+    assert code == 0, error
+    run = project.outputs / NAME
+    manifest = json.loads((run / "run.json").read_text())
+    assert [stage["state"] for stage in manifest["stages"].values()] == ["done"] * 5
+    assert "embedded digits of scikit-learn" in out
+    for report in ("00_walkthrough", "01_eda", "02_prototyping", "03_training", "04_results"):
+        text = (run / "reports" / f"{report}.html").read_text()
+        assert "These are not MNIST's digits" in text
+        assert nbformat.read(run / "notebooks" / f"{report}.ipynb", 4).metadata.get("papermill") is None
+    assert "test accuracy 50.00% (95 % interval 25.00% to 75.00%) on digits" in out
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.parent.name in ("notebooks", "reports")}
+    code, out, error = project.run()
+    assert code == 0, error
+    assert set(states(out).values()) == {"up to date"}
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_only_what_changed_runs_again(project):
+    project.notebook("01_eda", "from helpers import plots\n(folder / 'dataset.json').write_text('{}')")
+    assert project.run()[0] == 0
+    module = project.folder / "helpers" / "plots.py"
+    module.write_text(module.read_text() + "\n# a comment\n")
+    _, out, _ = project.run("--dry-run")
+    assert "would run: helper changed: helpers/plots.py" in out and out.count("up to date") == 4
+    assert states(project.run()[1]) == {name: "up to date" for name in ("walkthrough", "prototyping", "training", "results")} | {"eda": "done"}
+    (project.outputs / NAME / "dataset.json").write_text("tampered")
+    assert states(project.run()[1])["eda"] == "done"
+    (project.outputs / NAME / "reports" / "04_results.html").unlink()
+    assert states(project.run()[1]) == {name: "up to date" for name in ("walkthrough", "eda", "prototyping", "training")} | {"results": "done"}
+
+
+def test_results_follow_training_only_when_its_products_change(project):
+    project.notebook("03_training", *(f"(folder / {name!r}).write_text('same')" for name in ("model.safetensors", "model.json", "history.csv")))
+    assert project.run()[0] == 0
+    assert states(project.run("--only", "training", "--force")[1]) == {"training": "done"}
+    assert states(project.run()[1])["results"] == "up to date"
+    project.notebook("03_training", *(f"(folder / {name!r}).write_text('other')" for name in ("model.safetensors", "model.json", "history.csv")))
+    after = states(project.run()[1])
+    assert after["training"] == after["results"] == "done" and after["eda"] == "up to date"
+
+
+def test_opening_a_notebook_and_saving_its_outputs_changes_nothing(project):
+    assert project.run("--only", "eda")[0] == 0
+    path = project.folder / "notebooks" / "01_eda.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="seen")]
+    nbformat.write(notebook, path)
+    assert states(project.run("--only", "eda")[1]) == {"eda": "up to date"}
+
+
+def test_a_failing_cell_is_named_and_reported(project):
+    project.notebook("01_eda", "x = 1", "print('got here')\nraise ValueError('no <b>ink</b>')")
+    code, out, error = project.run()
+    assert code == 1
+    assert "eda failed at cell 5 of 5" in error and "ValueError: no <b>ink</b>" in error
+    assert "Traceback" not in error
+    run = project.outputs / NAME
+    report = (run / "reports" / "01_eda.html").read_text()
+    assert "FAILED" in report and "no &lt;b&gt;ink" in report and "no <b>ink" not in report
+    assert 'id="failed"' in report and "got here" in report
+    manifest = json.loads((run / "run.json").read_text())
+    assert manifest["stages"]["eda"]["state"] == "failed" and "training" not in manifest["stages"]
+    assert "failed in eda" in (project.outputs / "index.html").read_text()
+    assert not list(run.rglob("*.partial.ipynb"))
+    project.notebook("01_eda", "(folder / 'dataset.json').write_text('{}')")
+    code, out, _ = project.run()
+    assert code == 0 and states(out)["walkthrough"] == "up to date" and states(out)["eda"] == "done"
+
+
+@pytest.mark.parametrize("name, code", [("BadInput", 2), ("DatasetUnavailable", 3), ("TrainingDiverged", 4)])
+def test_errors_from_inside_a_notebook_keep_their_exit_code(project, name, code):
+    project.notebook("01_eda", f"raise runs.{name}('the reason')")
+    status, _, error = project.run("--only", "eda")
+    assert status == code and f"{name}: the reason" in error
+
+
+def test_a_notebook_that_ends_early_is_not_done(project):
+    project.notebook("01_eda", "import sys\nsys.exit(0)", "(folder / 'dataset.json').write_text('{}')")
+    code, _, error = project.run("--only", "eda")
+    assert code == 1 and "without leaving dataset.json" in error
+
+
+def wait_for(path, process):
+    """Wait until `path` is there and holds something, as long as `process` lives; return its text."""
+    while not (path.is_file() and path.read_text()):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)  # looks again; no result depends on the time
+    return path.read_text()
+
+
+HANG = "import os, time\n(folder / 'pid').write_text(str(os.getpid()))\ntime.sleep(600)"
+
+
+def test_a_killed_kernel_is_told_and_the_same_command_completes(project):
+    project.notebook("03_training", HANG)
+    process = project.start("--only", "training")
+    run = project.outputs / NAME
+    os.kill(int(wait_for(run / "pid", process)), signal.SIGKILL)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1 and "the kernel died" in error and "training failed at cell 4 of 4" in error
+    assert json.loads((run / "run.json").read_text())["stages"]["training"]["state"] == "failed"
+    assert "FAILED" in (run / "reports" / "03_training.html").read_text()
+    project.notebook("03_training", *(f"(folder / {leaf!r}).write_text('')" for leaf in ("model.safetensors", "model.json", "history.csv")))
+    assert project.run("--only", "training")[0] == 0
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_kernel_and_leaves_a_record(project, number, code):
+    project.notebook("03_training", HANG)
+    process = project.start("--only", "training")
+    run = project.outputs / NAME
+    kernel = int(wait_for(run / "pid", process))
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == code and "stopped by" in error
+    assert json.loads((run / "run.json").read_text())["stages"]["training"]["state"] == "stopped"
+    assert "STOPPED" in (run / "reports" / "03_training.html").read_text()
+    with pytest.raises(ProcessLookupError):
+        os.kill(kernel, 0)
+
+
+def test_a_second_runner_is_turned_away(project):
+    project.notebook("03_training", HANG)
+    first = project.start("--only", "training")
+    wait_for(project.outputs / NAME / "pid", first)
+    code, _, error = project.run("--only", "training")
+    first.terminate()
+    first.communicate(timeout=60)
+    assert code == 5 and "in use by another process" in error
+
+
+def test_a_kernelspec_in_the_users_folder_is_not_taken(project, tmp_path):
+    spec = tmp_path / "jupyter" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    (spec / "kernel.json").write_text(json.dumps({"argv": ["/bin/false"], "display_name": "x", "language": "python"}))
+    code, _, error = project.run("--only", "eda", JUPYTER_PATH=str(tmp_path / "jupyter"))
+    assert code == 0, error
+
+
+def test_a_parameter_that_no_notebook_declares_is_an_error_before_any_kernel(project):
+    for name in ("00_walkthrough", "01_eda", "02_prototyping", "03_training", "04_results"):
+        project.notebook(name, parameters='run: str = "interactive"  # x\ndataset: str = "auto"  # x\nrecipe: str = "x"  # x')
+    code, _, error = project.run()
+    assert code == 2 and error.startswith("error: parameter seed: no notebook declares it") and not project.outputs.exists()
+    project.notebook("03_training", parameters='run: str = "interactive"  # x\ndataset: str = "auto"  # x\nrecipe: str = "x"  # x\nseed: str = ""  # x')
+    code, _, error = project.run()
+    assert code == 2 and "parameter seed: 0 is not of type str" in error and not project.outputs.exists()
+
+
+def test_only_results_needs_training(project):
+    code, _, error = project.run("--only", "results")
+    assert code == 2 and "needs training" in error and not project.outputs.exists()
+
+
+def test_a_run_with_other_parameters_is_refused_with_the_difference(project):
+    assert project.run("--run", "mine", "--epochs", "3", "--only", "eda")[0] == 0
+    code, _, error = project.run("--run", "mine", "--epochs", "4", "--only", "eda")
+    assert code == 2 and "epochs was 3, is 4" in error
+    assert states(project.run("--run", "mine", "--only", "eda")[1]) == {"eda": "up to date"}
+    assert project.run("--run", "mine", "--epochs", "4", "--force")[0] == 0
+    assert json.loads((project.outputs / "mine" / "run.json").read_text())["parameters"]["epochs"] == 4
+
+
+def test_two_seeds_stand_beside_each_other_on_the_index(project):
+    assert project.run()[0] == 0 and project.run("--seed", "1")[0] == 0
+    index = (project.outputs / "index.html").read_text()
+    for seed in (0, 1):
+        assert f"digits-balanced-10epochs-seed{seed}/reports/04_results.html" in index
+
+
+def test_paths_of_the_machine_stay_out_of_reports(project):
+    project.notebook("01_eda", "import os\nprint(runs.PROJECT, os.path.expanduser('~/secret'))\nraise OSError(str(runs.PROJECT))")
+    project.run("--only", "eda", HOME="/home/somebody-private")
+    run = project.outputs / NAME
+    for path in (run / "reports" / "01_eda.html", run / "notebooks" / "01_eda.ipynb"):
+        text = path.read_text()
+        assert str(project.folder) not in text and "somebody-private" not in text
