@@ -83,8 +83,8 @@ class Parser(argparse.ArgumentParser):
         raise runs.BadInput(message)
 
 
-def parse(arguments):
-    """Return the parsed command line; BadInput for anything that breaks a rule."""
+def make_parser():
+    """Return the parser of the command line."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     add = parser.add_argument
     add("--epochs", type=whole(1), metavar="N", help="how often to go through the training images (the recipe's: 10)")
@@ -104,7 +104,12 @@ def parse(arguments):
     add("--dry-run", action="store_true", help="print what would run and why, and run nothing")
     add("--open", action="store_true", help="show the index of reports in the browser at the end")
     add("--debug", action="store_true", help="show the traceback of an error")
-    return parser.parse_args(arguments)
+    return parser
+
+
+def parse(arguments):
+    """Return the parsed command line; BadInput for anything that breaks a rule."""
+    return make_parser().parse_args(arguments)
 
 
 def settle(options):
@@ -113,7 +118,7 @@ def settle(options):
         name: getattr(options, name) for name in ("dataset", "recipe", "seed", *recipes.OVERRIDES, "device", "threads")
     }
     given = {name: value for name, value in given.items() if value is not None}
-    before = runs.read_manifest(runs.run_folder(options.run)) if options.run else {}
+    before = runs.read_manifest(runs.run_folder(options.run)) if options.run is not None else {}
     old = {name: value for name, value in before.get("parameters", {}).items() if name != "run"}
     wanted = old | given
     name, note = data.choose(wanted.get("dataset", "auto"), download=not options.dry_run)
@@ -130,7 +135,7 @@ def settle(options):
     if old and differences and (options.only or not options.force):
         way_out = "leave out --only" if options.force else "choose another name, or --force to start it over"
         raise runs.BadInput(f"--run {options.run}: holds another run ({'; '.join(differences)}); {way_out}")
-    run = options.run or default_name(parameters, recipe)
+    run = options.run if options.run is not None else default_name(parameters, recipe)
     return {"run": run} | parameters, note or before.get("dataset", {}).get("note", "")
 
 

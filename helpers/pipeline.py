@@ -233,7 +233,8 @@ def run_stage(stage, stages, parameters, folder, manifest, force, screen):
         record["state"] = "done"
     except (StageFailed, KeyboardInterrupt) as error:
         failure = error
-        record |= {"state": "failed" if isinstance(error, StageFailed) else "stopped", "message": reports.without_paths(str(error))}
+        state = "failed" if isinstance(error, StageFailed) else "stopped"
+        record |= {"state": state, "message": reports.without_paths(str(error))}
     record["seconds"] = round(time.perf_counter() - start, 2)
     executed, report = (
         folder / part / f"{stage.notebook}{end}" for part, end in (("notebooks", ".ipynb"), ("reports", ".html"))
@@ -265,6 +266,7 @@ def execute(stage, path, parameters, screen):
         """A kernel of this interpreter, whatever the kernelspecs in the user's folders say."""
 
         kernel_spec = KernelSpec(**get_kernel_dict())
+        transport_encryption = "auto"
 
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(runs.PROJECT), os.environ.get("PYTHONPATH")]))
     os.environ["MNIST_OUTPUTS_DIR"] = str(runs.outputs_folder())
@@ -285,6 +287,7 @@ def execute(stage, path, parameters, screen):
             cwd=NOTEBOOKS,
             kernel_manager_class=OwnKernel,
             on_cell_start=at_cell,
+            shutdown_kernel="immediate",  # everything is saved by now, and a polite farewell takes longer
         )
     except papermill.PapermillExecutionError as error:
         where = f"{stage.name} failed at cell {current[0]} of {count}"

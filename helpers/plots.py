@@ -1,6 +1,7 @@
 """Figures: arrays in, a matplotlib Figure out; `show` puts one into the notebook and into the run's folder."""
 
 import io
+import itertools
 
 import matplotlib as mpl
 import numpy as np
@@ -91,8 +92,8 @@ def mosaic(rows, names, title, headings=None, size=0.62):
     size = min(size, 7.8 / count)
     lines = max((text.count("\n") + 1 for text in (headings or {}).values()), default=0)
     indent = 0.35 + 0.08 * max(map(len, names))  # inches for the names
-    tall = len(rows) * size * height / width + 0.35 + 0.18 * lines
-    figure, axis = new(width=max(count * size + indent, 5), height=tall)
+    tall = len(rows) * size * height / width + 0.45 + 0.2 * lines
+    figure, axis = new(width=max(count * size + indent, 6), height=tall)
     axis.imshow(sheet.reshape(len(rows) * (height + 2), -1), vmin=0)
     axis.set_xticks([(column + 0.5) * (width + 2) - 0.5 for column in headings or {}], (headings or {}).values())
     axis.set_yticks((np.arange(len(rows)) + 0.5) * (height + 2) - 0.5, names)
@@ -130,16 +131,21 @@ def bars(values, names, title, label):
     return figure
 
 
-def curves(history, quantity, label, title, as_percent=False):
-    """Return the curves of train and validation `quantity` ("loss", "accuracy") against epochs, named at their ends."""
+def curves(history, quantity, label, title, as_percent=False, log=False):
+    """Return the curves of train and validation `quantity` ("loss", "accuracy") against epochs, one or many."""
     figure, axis = new()
     epochs = [row["epoch"] for row in history]
     scale = 100 if as_percent else 1
     for part, colour in (("train", BLUE), ("validation", ORANGE)):
         values = [row[f"{part}_{quantity}"] * scale for row in history]
-        axis.plot(epochs, values, marker="o", markersize=4, color=colour, label=part)
-    axis.set(title=title, xlabel="epoch", ylabel=label)
-    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+        axis.plot(epochs, values, marker="o", markersize=4 if len(epochs) > 1 else 8, color=colour, label=part)
+    axis.set(title=title, xlabel="epoch", ylabel=label, xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
+    if log:
+        axis.set_yscale("log")
+        axis.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("")
     axis.legend()
     return figure
 
@@ -177,14 +183,17 @@ def trade_off(accuracy, interval, costs, title):
     """Return accuracy against each of `costs`, side by side: all are {name: value}, `interval` {name: (low, high)}."""
     figure, axes = new(1, len(costs), width=9, height=3.6, sharey=True, squeeze=False)
     for axis, (label, cost) in zip(axes[0], costs.items(), strict=True):
-        for name, share in accuracy.items():
+        for (name, share), marker in zip(accuracy.items(), itertools.cycle("os^Dv"), strict=False):
             low, high = interval[name]
-            axis.errorbar(cost[name], share, [[share - low], [high - share]], marker="o", capsize=3)
-            axis.annotate(name, (cost[name], share), (7, -4), textcoords="offset points", fontsize=9)
-        axis.set(xlabel=label, xscale="log")
-        axis.margins(x=0.25)
+            axis.errorbar(cost[name], share, [[share - low], [high - share]], fmt=marker, capsize=3, label=name)
+        axis.set(xlabel=f"{label} (log scale)", xscale="log")
+        axis.margins(x=0.15)
+        axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 3)))
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     axes[0, 0].set_ylabel("accuracy")
     axes[0, 0].yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
@@ -197,7 +206,7 @@ def confusion_matrix(table, names, title):
     import seaborn  # here, because it takes over a second and most notebooks draw none
 
     few, long = len(names) <= 12, max(map(len, names)) > 2
-    figure, axes = new(*((1, 2) if few else (2, 1)), width=9, height=(4.7 if few else 15) + 0.3 * long)
+    figure, axes = new(*((1, 2) if few else (2, 1)), width=9, height=(5.1 if few else 15) + 0.3 * long)
     diagonal, percent = np.eye(len(names), dtype=bool), 100 * table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     style = {"cbar": False, "square": True, "linewidths": 0.7, "vmin": 0}
     style |= {"annot": len(names) <= 26, "annot_kws": {"size": 8 if few else 7, "color": "black"}}
@@ -216,14 +225,18 @@ def confusion_matrix(table, names, title):
 
 
 def reliability(predictions, title):
-    """Return the reliability diagram: accuracy against confidence, beside how many images have which confidence."""
+    """Return the reliability diagram, with 95 % intervals, beside how many images have which confidence."""
     table = evaluation.reliability(predictions)
-    figure, (left, right) = new(1, 2, width=8.4, height=3.6)
-    low = min(table["accuracy"].min(), table["confidence"].min()) - 0.05
+    confidence, accuracy, images_there = table["confidence"], table["accuracy"], table["count"]
+    hits = np.rint(accuracy * images_there)
+    ends = np.array([evaluation.wilson(*pair) for pair in zip(hits, images_there, strict=True)]).T
+    figure, (left, right) = new(1, 2, width=8.8, height=3.7)
     left.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
-    left.annotate("perfectly calibrated", (0.04, 0.92), xycoords="axes fraction", color="dimgrey", fontsize=9)
-    left.scatter(table["confidence"], table["accuracy"], s=20 + 10 * np.log10(table["count"]) ** 2, zorder=3)
-    left.set(title=title, xlabel="confidence", ylabel="accuracy", xlim=(max(low, 0), 1.02), ylim=(max(low, 0), 1.02))
-    right.bar(table["confidence"], table["count"], width=0.03, color=SKY)
-    right.set(title="Images at each confidence", xlabel="confidence", ylabel="images", yscale="log")
+    left.annotate("dashed: perfectly calibrated", (0.98, 0.05), xycoords="axes fraction", color="dimgrey", ha="right")
+    left.errorbar(confidence, accuracy, np.abs(ends - accuracy), fmt="o", elinewidth=1.2, zorder=3)
+    left.set(title=title, xlabel="confidence", ylabel="share read correctly", xlim=(confidence.min() - 0.03, 1.02))
+    left.set_ylim(max(ends.min() - 0.08, 0), 1.02)
+    right.bar(confidence, images_there, width=0.05, color=SKY)
+    right.set(title="Images at each confidence", xlabel="confidence", ylabel="images, log scale", yscale="log")
+    right.set_ylim(0.7, None)
     return figure

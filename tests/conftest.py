@@ -84,8 +84,17 @@ def project(tmp_path):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """The real notebooks, run once on the embedded digits with one epoch: (project, the run's folder, what it printed)."""
+    """The real notebooks, run once on the embedded digits with one epoch: (project, run folder, what it printed)."""
     project = Project(tmp_path_factory.mktemp("finished"), real_notebooks=True)
     code, out, error = project.run("--epochs", "1")
     assert code == 0, out + error
     return project, project.outputs / "digits-balanced-1epochs-seed0", out
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of datasets that holds the real MNIST; the test is skipped where there is none."""
+    folder = os.environ.get("MNIST_DATA_DIR")
+    if not folder or not (Path(folder) / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
+        pytest.skip("needs the real MNIST: set MNIST_DATA_DIR to the folder that holds MNIST/raw")
+    return str(Path(folder).resolve())

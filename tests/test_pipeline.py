@@ -43,19 +43,29 @@ def test_only_what_changed_runs_again(project):
     module.write_text(module.read_text() + "\n# a comment\n")
     _, out, _ = project.run("--dry-run")
     assert "would run: helper changed: helpers/plots.py" in out and out.count("up to date") == 4
-    assert states(project.run()[1]) == {name: "up to date" for name in ("walkthrough", "prototyping", "training", "results")} | {"eda": "done"}
+    assert states(project.run()[1]) == {
+        name: "up to date" for name in ("walkthrough", "prototyping", "training", "results")
+    } | {"eda": "done"}
     (project.outputs / NAME / "dataset.json").write_text("tampered")
     assert states(project.run()[1])["eda"] == "done"
     (project.outputs / NAME / "reports" / "04_results.html").unlink()
-    assert states(project.run()[1]) == {name: "up to date" for name in ("walkthrough", "eda", "prototyping", "training")} | {"results": "done"}
+    assert states(project.run()[1]) == {
+        name: "up to date" for name in ("walkthrough", "eda", "prototyping", "training")
+    } | {"results": "done"}
 
 
 def test_results_follow_training_only_when_its_products_change(project):
-    project.notebook("03_training", *(f"(folder / {name!r}).write_text('same')" for name in ("model.safetensors", "model.json", "history.csv")))
+    project.notebook(
+        "03_training",
+        *(f"(folder / {name!r}).write_text('same')" for name in ("model.safetensors", "model.json", "history.csv")),
+    )
     assert project.run()[0] == 0
     assert states(project.run("--only", "training", "--force")[1]) == {"training": "done"}
     assert states(project.run()[1])["results"] == "up to date"
-    project.notebook("03_training", *(f"(folder / {name!r}).write_text('other')" for name in ("model.safetensors", "model.json", "history.csv")))
+    project.notebook(
+        "03_training",
+        *(f"(folder / {name!r}).write_text('other')" for name in ("model.safetensors", "model.json", "history.csv")),
+    )
     after = states(project.run()[1])
     assert after["training"] == after["results"] == "done" and after["eda"] == "up to date"
 
@@ -121,7 +131,10 @@ def test_a_killed_kernel_is_told_and_the_same_command_completes(project):
     assert process.returncode == 1 and "the kernel died" in error and "training failed at cell 4 of 4" in error
     assert json.loads((run / "run.json").read_text())["stages"]["training"]["state"] == "failed"
     assert "FAILED" in (run / "reports" / "03_training.html").read_text()
-    project.notebook("03_training", *(f"(folder / {leaf!r}).write_text('')" for leaf in ("model.safetensors", "model.json", "history.csv")))
+    project.notebook(
+        "03_training",
+        *(f"(folder / {leaf!r}).write_text('')" for leaf in ("model.safetensors", "model.json", "history.csv")),
+    )
     assert project.run("--only", "training")[0] == 0
 
 
@@ -159,11 +172,19 @@ def test_a_kernelspec_in_the_users_folder_is_not_taken(project, tmp_path):
 
 
 def test_a_parameter_that_no_notebook_declares_is_an_error_before_any_kernel(project):
+    few = 'run: str = "interactive"  # x\ndataset: str = "auto"  # x\nrecipe: str = "x"  # x'
     for name in ("00_walkthrough", "01_eda", "02_prototyping", "03_training", "04_results"):
-        project.notebook(name, parameters='run: str = "interactive"  # x\ndataset: str = "auto"  # x\nrecipe: str = "x"  # x')
+        project.notebook(name, parameters=few)
     code, _, error = project.run()
-    assert code == 2 and error.startswith("error: parameter seed: no notebook declares it") and not project.outputs.exists()
-    project.notebook("03_training", parameters='run: str = "interactive"  # x\ndataset: str = "auto"  # x\nrecipe: str = "x"  # x\nseed: str = ""  # x')
+    assert (
+        code == 2
+        and error.startswith("error: parameter seed: no notebook declares it")
+        and not project.outputs.exists()
+    )
+    project.notebook(
+        "03_training",
+        parameters=few + '\nseed: str = ""  # x',
+    )
     code, _, error = project.run()
     assert code == 2 and "parameter seed: 0 is not of type str" in error and not project.outputs.exists()
 
@@ -190,7 +211,9 @@ def test_two_seeds_stand_beside_each_other_on_the_index(project):
 
 
 def test_paths_of_the_machine_stay_out_of_reports(project):
-    project.notebook("01_eda", "import os\nprint(runs.PROJECT, os.path.expanduser('~/secret'))\nraise OSError(str(runs.PROJECT))")
+    project.notebook(
+        "01_eda", "import os\nprint(runs.PROJECT, os.path.expanduser('~/secret'))\nraise OSError(str(runs.PROJECT))"
+    )
     project.run("--only", "eda", HOME="/home/somebody-private")
     run = project.outputs / NAME
     for path in (run / "reports" / "01_eda.html", run / "notebooks" / "01_eda.ipynb"):

@@ -1,0 +1,99 @@
+"""The command line: bad input ends with one line and exit code 2, and looking costs nothing."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import offline
+
+BAD = [
+    (["--epochs", "0"], "error: --epochs 0: must be at least 1"),
+    (["--epochs", "ten"], "error: --epochs ten: must be a whole number"),
+    (["--epochs"], "error: --epochs expected one argument"),
+    (["--learning-rate", "nan"], "error: --learning-rate nan: must be a number above 0 and at most 10"),
+    (["--learning-rate", "inf"], "error: --learning-rate inf: must be a number above 0 and at most 10"),
+    (["--recipe", "blanced"], "error: --recipe blanced: not known; choose one of balanced, "),
+    (["--dataset", "nosuch"], "error: --dataset nosuch: not known; choose one of "),
+    (["--only", "trainin"], "error: --only trainin: not known; choose one of training, "),
+    (["--epoch", "3"], "error: --epoch: no such flag; did you mean --epochs?"),
+    (["--nonsense"], "error: --nonsense: no such flag"),
+    (["--run", "../x"], "error: --run '../x': use 1 to 120 letters"),
+    (["--run", ""], "error: --run ''"),
+    (["--run", "a\nb"], "error: --run 'a\\nb'"),
+    (["--run", "file"], "error: --run file: "),
+    (["--seed", "-1"], "error: --seed -1: must be at least 0"),
+    (["--batch-size", "1.5"], "error: --batch-size 1.5: must be a whole number"),
+    (["--validation-size", "0"], "error: --validation-size 0: must be at least 1"),
+]
+
+
+@pytest.mark.parametrize("arguments, line", BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+def test_bad_input(project, arguments, line):
+    if "file" in arguments:
+        project.outputs.mkdir()
+        (project.outputs / "file").write_text("a regular file")
+    before = sorted(project.folder.rglob("*"))
+    code, out, error = project.run(*arguments)
+    assert code == 2 and error.startswith(line) and error.count("\n") == 1 and not out
+    after = [path for path in sorted(project.folder.rglob("*")) if "__pycache__" not in path.parts]
+    assert after == before
+
+
+def test_list_names_everything(project):
+    code, out, error = project.run("--list")
+    assert code == 0 and not error and not project.outputs.exists()
+    for name in (
+        "walkthrough",
+        "eda",
+        "prototyping",
+        "training",
+        "results",
+        "balanced",
+        "fast",
+        "auto",
+        "mnist",
+        "digits",
+    ):
+        assert f"\n  {name} " in out
+
+
+@pytest.mark.parametrize("arguments", [["--list"], ["--dry-run", "--dataset", "digits"], ["--dry-run"]])
+def test_looking_imports_no_torch_and_creates_nothing(project, arguments):
+    program = (
+        "import runpy, sys\n"
+        f"sys.argv = ['run_all.py', *{arguments!r}]\n"
+        "runpy.run_path('run_all.py', run_name='__main__')\n"
+        "heavy = {'torch', 'torchvision', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=project.folder, env=offline(project.folder), capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert not project.outputs.exists()
+
+
+def test_mnist_by_name_is_never_replaced(project):
+    code, _, error = project.run("--dataset", "mnist")
+    assert code == 3 and "cannot be downloaded" in error and error.count("\n") == 1 and not project.outputs.exists()
+
+
+def test_a_runs_name_says_every_departure_from_the_recipe(project):
+    _, out, _ = project.run(
+        "--dry-run",
+        "--dataset",
+        "digits",
+        "--learning-rate",
+        "0.003",
+        "--batch-size",
+        "64",
+        "--threads",
+        "1",
+        "--epochs",
+        "2",
+        "--seed",
+        "5",
+    )
+    assert out.startswith("run digits-balanced-2epochs-seed5-batch64-lr0.003-1threads\n")
+    _, out, _ = project.run("--dry-run", "--dataset", "digits", "--epochs", "10", "--device", "auto")
+    assert out.startswith("run digits-balanced-10epochs-seed0\n")

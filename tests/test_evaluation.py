@@ -1,0 +1,76 @@
+"""Metrics against figures worked out by hand or published."""
+
+import numpy as np
+import pytest
+
+from helpers import evaluation
+from helpers.evaluation import Predictions
+
+
+def made(labels, predicted, confidence=0.9, classes=3):
+    """Return Predictions with the given labels and choices, each made with `confidence`."""
+    confidence = np.broadcast_to(confidence, len(labels))
+    probabilities = np.repeat((1 - confidence)[:, None] / (classes - 1), classes, axis=1)
+    probabilities[np.arange(len(labels)), predicted] = confidence
+    return Predictions(np.log(probabilities).astype(np.float32), np.array(labels))
+
+
+def test_metrics_of_a_small_table():
+    result = evaluation.metrics(made([0, 0, 0, 0, 1, 1, 2, 2, 2, 2], [0, 0, 0, 1, 1, 1, 2, 2, 0, 0]))
+    assert result["confusion_matrix"] == [[3, 1, 0], [0, 2, 0], [2, 0, 2]]
+    assert result["accuracy"] == pytest.approx(0.7)
+    assert result["per_class"]["0"] == pytest.approx({"precision": 3 / 5, "recall": 3 / 4, "f1": 2 / 3, "support": 4})
+    assert result["per_class"]["1"] == pytest.approx({"precision": 2 / 3, "recall": 1, "f1": 4 / 5, "support": 2})
+    assert result["macro_f1"] == pytest.approx((2 / 3 + 4 / 5 + 2 / 3) / 3)
+    assert result["loss"] == pytest.approx(-(7 * np.log(0.9) + 3 * np.log(0.05)) / 10, abs=1e-6)
+    assert result["ece"] == pytest.approx(0.2, abs=1e-6)
+    for name in ("accuracy", "loss", "macro_f1"):
+        low, high = result[f"{name}_ci95"]
+        assert low < result[name] < high
+
+
+def test_wilson_agrees_with_published_intervals():
+    # Newcombe 1998, Statistics in Medicine 17, table I, method 3
+    for hits, total, low, high in (
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ):
+        assert evaluation.wilson(hits, total) == pytest.approx((low, high), abs=5e-5)
+    assert evaluation.wilson(20, 20)[1] == 1.0
+
+
+def test_calibration_error_of_known_confidences():
+    labels = np.zeros(200, int)
+    predicted = np.r_[np.zeros(90, int), np.ones(10, int), np.zeros(60, int), np.ones(40, int)]
+    predictions = made(labels, predicted, np.r_[np.full(100, 0.9), np.full(100, 0.75)])
+    assert evaluation.calibration_error(predictions) == pytest.approx((0 * 100 + 0.15 * 100) / 200, abs=1e-6)
+    table = evaluation.reliability(predictions)
+    assert table["count"].tolist() == [100, 100] and table["accuracy"] == pytest.approx([0.6, 0.9])
+
+
+def test_a_perfect_classifier_has_no_mistakes():
+    predictions = made([0, 1, 2], [0, 1, 2])
+    assert len(evaluation.mistakes(predictions)) == 0 and evaluation.confused_pairs(evaluation.count(predictions)) == []
+    assert evaluation.metrics(predictions)["accuracy_ci95"][1] == 1.0
+
+
+def test_mistakes_come_most_confident_first():
+    predictions = made([0, 0, 0, 0], [1, 0, 1, 2], [0.6, 0.9, 0.95, 0.7])
+    assert evaluation.mistakes(predictions).tolist() == [2, 3, 0]
+
+
+def test_confused_pairs_are_the_largest_cells():
+    table = np.array([[50, 3, 0], [1, 40, 7], [0, 0, 30]])
+    assert evaluation.confused_pairs(table) == [(1, 2, 7), (0, 1, 3), (1, 0, 1)]
+
+
+def test_a_class_that_never_occurs_does_not_break_metrics():
+    result = evaluation.metrics(made([0, 0, 1], [0, 1, 1]))
+    assert result["per_class"]["2"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
+
+
+def test_huge_scores_do_not_overflow():
+    predictions = Predictions(np.array([[1e4, 0, -1e4]], np.float32), np.array([2]))
+    assert predictions.losses[0] == pytest.approx(2e4) and np.isfinite(predictions.probabilities).all()

@@ -1,0 +1,180 @@
+"""The notebooks: their form, and one whole run of them on the embedded digits."""
+
+import csv
+import io
+import json
+
+import nbformat
+import numpy as np
+import papermill
+import pytest
+from conftest import ROOT, offline
+
+from helpers import evaluation, training
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, 4)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_are_five():
+    assert [path.stem for path in NOTEBOOKS] == [
+        "00_walkthrough",
+        "01_eda",
+        "02_prototyping",
+        "03_training",
+        "04_results",
+    ]
+
+
+def test_outputs_are_stripped(notebook):
+    nbformat.validate(notebook)
+    assert "papermill" not in notebook.metadata
+    assert all(not cell.outputs and cell.execution_count is None for cell in code(notebook))
+
+
+def test_it_begins_with_title_imports_and_parameters(notebook):
+    first, imports, parameters = (
+        next(iter(found)) for found in ([notebook.cells[0]], code(notebook)[0:1], code(notebook)[1:2])
+    )
+    assert first.cell_type == "markdown" and first.source.startswith("# ")
+    assert all(
+        line.startswith(("import ", "from ", "    ", ")", "%")) or not line for line in imports.source.splitlines()
+    )
+    assert parameters.metadata["tags"] == ["parameters"]
+    assert all("import " not in cell.source for cell in code(notebook)[1:])
+
+
+def test_parameters_are_typed_literals_with_a_reason(notebook, request):
+    lines = code(notebook)[1].source.splitlines()
+    for line in lines:
+        declaration, reason = line.split("  # ")
+        name, rest = declaration.split(": ")
+        kind, value = rest.split(" = ")
+        assert (
+            name.islower()
+            and kind in ("int", "float", "str", "bool")
+            and len(reason.split()) >= 3
+            and "=" not in reason
+        )
+        literal = eval(value)
+        assert literal is None or isinstance(literal, eval(kind))
+    found = papermill.inspect_notebook(request.node.callspec.params["notebook"])
+    assert len(found) == len(lines)  # papermill drops what it cannot read
+
+
+def test_cells_are_short_and_prose_outweighs_code(notebook):
+    cells = [cell for cell in code(notebook) if "parameters" not in cell.metadata.get("tags", [])]
+    lengths = [len([line for line in cell.source.splitlines() if line.strip()]) for cell in cells]
+    assert max(lengths) <= 20
+    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    assert 35 <= words / len(cells) <= 110
+
+
+def test_prose_stands_between_code_cells(notebook):
+    kinds = [cell.cell_type for cell in notebook.cells]
+    assert "code code code code" not in " ".join(kinds)
+    assert kinds[0] == kinds[-1] == "markdown" or "## " in notebook.cells[-2].source
+
+
+def test_only_results_scores_test_images():
+    for path in NOTEBOOKS[:-1]:
+        source = "\n".join(cell.source for cell in code(nbformat.read(path, 4)))
+        for line in source.splitlines():
+            assert not ("test" in line and any(word in line for word in ("judge(", "score(", "predict(", "fit("))), (
+                f"{path.stem}: {line}"
+            )
+
+
+def test_a_run_leaves_every_file_of_the_contract(finished):
+    project, folder, _ = finished
+    assert (project.outputs / "index.html").is_file()
+    names = [
+        "run.json",
+        "dataset.json",
+        "prototyping.json",
+        "model.safetensors",
+        "model.json",
+        "history.csv",
+        "metrics.json",
+    ]
+    names += ["predictions.npz", "reports.zip", "figures/loss_vs_epoch.png", "figures/confusion_matrix.png"]
+    names += ["checkpoints/epoch-001.pt", "checkpoints/epoch-001.sha256"]
+    names += [f"notebooks/{path.name}" for path in NOTEBOOKS] + [f"reports/{path.stem}.html" for path in NOTEBOOKS]
+    assert [name for name in names if not (folder / name).is_file()] == []
+    assert not list(folder.rglob(".*partial*"))
+
+
+def test_history_and_metrics_have_the_fields_of_the_contract(finished):
+    _, folder, _ = finished
+    rows = list(csv.DictReader(io.StringIO((folder / "history.csv").read_text())))
+    assert list(rows[0]) == list(training.HISTORY) and len(rows) == 1
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics) == {"train", "validation", "test"}
+    for part, count in (("train", 1319), ("validation", 119), ("test", 359)):
+        figures = metrics[part]
+        assert {"accuracy", "accuracy_ci95", "loss", "macro_f1", "ece", "per_class", "confusion_matrix"} <= set(figures)
+        assert np.sum(figures["confusion_matrix"]) == count
+        assert figures["accuracy"] == pytest.approx(np.trace(figures["confusion_matrix"]) / count)
+        assert set(figures["per_class"]["0"]) == {"precision", "recall", "f1", "support"}
+
+
+def test_predictions_are_those_of_the_saved_model(finished):
+    _, folder, _ = finished
+    from helpers import data
+
+    source = data.load("digits")
+    network, _, about = training.load(folder)
+    test = data.split(source, about["seed"])["test"]
+    again = evaluation.judge(network, test)
+    saved = np.load(folder / "predictions.npz")
+    assert np.allclose(saved["scores"], again.scores, atol=1e-4) and (saved["labels"] == test.labels.numpy()).all()
+
+
+def test_no_path_of_the_machine_is_in_a_report(finished):
+    project, folder, _ = finished
+    for path in [*(folder / "reports").iterdir(), *(folder / "notebooks").iterdir(), folder / "run.json"]:
+        assert str(project.folder) not in path.read_text(), path.name
+
+
+def test_executed_notebooks_have_no_warnings(finished):
+    _, folder, _ = finished
+    for path in (folder / "notebooks").iterdir():
+        for cell in code(nbformat.read(path, 4)):
+            assert not [item.text for item in cell.outputs if item.get("name") == "stderr"], path.name
+
+
+def test_another_epoch_count_is_another_run_and_a_plot_change_trains_nothing(finished):
+    project, folder, _ = finished
+    module = project.folder / "helpers" / "plots.py"
+    module.write_text(module.read_text() + "\n# a comment\n")
+    before = (folder / "model.safetensors").stat().st_mtime_ns
+    code, out, error = project.run("--epochs", "1", "--only", "training", "results")
+    assert code == 0, error
+    assert "helper changed: helpers/plots.py" in out and "epoch 1/1" not in out
+    assert (folder / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_each_notebook_alone_from_another_folder(tmp_path):
+    """04_results, the one that needs another, finds nothing and trains `fast` first."""
+    environment = offline(tmp_path) | {"MNIST_OUTPUTS_DIR": str(tmp_path / "outputs"), "PYTHONPATH": str(ROOT)}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.chdir(tmp_path)
+        done = papermill.execute_notebook(
+            ROOT / "notebooks" / "04_results.ipynb",
+            tmp_path / "out.ipynb",
+            {"dataset": "digits"},
+            progress_bar=False,
+            kernel_name="python3",
+        )
+    text = json.dumps(done)
+    assert "`fast`" in text and (tmp_path / "outputs" / "interactive" / "metrics.json").is_file()

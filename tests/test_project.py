@@ -1,0 +1,117 @@
+"""The project's lists agree with each other, and README's commands are those that work."""
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+from conftest import ROOT
+
+import run_all
+from helpers import recipes
+
+README = (ROOT / "README.md").read_text()
+LOCK = (ROOT / "requirements.txt").read_text()
+
+
+def pins(text):
+    """Return {package: (version, marker)} of the lines `package==version ; marker` in a text."""
+    found = re.findall(r"^([a-z0-9.-]+)==([^\s\\;]+)(?: ; ([^\\\n]*[^\s\\]))?", text, re.MULTILINE)
+    return {name: (version, marker) for name, version, marker in found}
+
+
+def test_conda_gets_the_same_versions():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    listed = environment["dependencies"][-1]["pip"]
+    assert "-e ." in listed
+    assert pins("\n".join(listed)) == pins(LOCK) and len(pins(LOCK)) > 100
+
+
+def test_every_direct_dependency_is_locked_with_hashes_and_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    for requirement in wanted:
+        name, minimum = re.match(r"([\w-]+)(?:>=([\d.]+))?", requirement).groups()
+        version = pins(LOCK)[name][0]
+        assert minimum is None or [int(part) for part in version.split(".")[:3]] >= [
+            int(part) for part in minimum.split(".")
+        ]
+    text = (ROOT / "pyproject.toml").read_text()
+    assert all(re.search(rf'"{re.escape(requirement)}",\s+# \S+', text) for requirement in wanted)
+    assert LOCK.count("--hash=sha256:") >= len(pins(LOCK)) and "://" not in LOCK and "--index" not in LOCK
+
+
+def test_the_tests_run_on_the_locked_versions():
+    for name in ("torch", "torchvision", "papermill", "nbconvert", "scikit-learn"):
+        assert importlib.metadata.version(name).split("+")[0] == pins(LOCK)[name][0]
+
+
+def test_modules_and_notebooks_are_clean():
+    for command in (["check"], ["format", "--check"]):
+        result = subprocess.run([sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout
+
+
+def test_readmes_commands_exist():
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+    targets = re.findall(r"^make (\w+)", blocks, re.MULTILINE) + re.findall(r"`make (\w+)`", README)
+    makefile = (ROOT / "Makefile").read_text()
+    assert {"reports", "test", "lab"} <= set(targets)
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+    lines = re.findall(r"^python run_all\.py ?(.*)$", blocks, re.MULTILINE)
+    assert len(lines) >= 3
+    for line in lines:
+        run_all.parse(line.split())
+    assert "python run_all.py --epochs 10" in blocks and ".venv/bin/python run_all.py --epochs 10" in makefile
+
+
+def test_readme_names_every_flag_module_notebook_and_nothing_else():
+    documented = set(re.findall(r"--[a-z-]+", README.split("## The command line")[1].split("## A run's folder")[0]))
+    known = {
+        flag for action in run_all.make_parser()._actions for flag in action.option_strings if flag.startswith("--")
+    }
+    assert documented == known - {"--help"}
+    modules = {path.name for path in (ROOT / "helpers").glob("*.py")} - {"__init__.py"}
+    assert modules == set(re.findall(r"^    (\w+\.py)", README, re.MULTILINE))
+    for path in [*(ROOT / "notebooks").glob("*.ipynb")]:
+        assert f"(notebooks/{path.name})" in README
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / link).exists(), link
+
+
+def test_readme_names_the_datasets_makers():
+    for words in ("Yann LeCun", "Corinna Cortes", "Christopher", "CC BY-SA 3.0", "MIT"):
+        assert words in README
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_make_does_what_readme_says():
+    plan = {
+        target: subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True).stdout
+        for target in ("reports", "test", "lab")
+    }
+    assert "run_all.py --epochs 10" in plan["reports"] and "-m pytest" in plan["test"] and "jupyter lab" in plan["lab"]
+
+
+def test_every_recipe_passes_its_own_check():
+    for name, recipe in recipes.RECIPES.items():
+        assert recipes.choose(name) == recipe and recipe.name == name and recipe.summary
+
+
+def test_helpers_stay_thin():
+    sizes = {path.name: path.read_text().count("\n") for path in (ROOT / "helpers").glob("*.py")}
+    assert max(sizes.values()) <= 330 and sum(sizes.values()) <= 2000, sizes
+
+
+def test_imports_go_one_way():
+    order = ["pipeline", "terminal", "reports", "plots", "training", "evaluation", "models", "recipes", "data", "runs"]
+    for path in (ROOT / "helpers").glob("*.py"):
+        used = re.findall(r"^from \. import (.+)$", path.read_text(), re.MULTILINE)
+        used = [name for line in used for name in line.split(", ")] + re.findall(
+            r"^from \.(\w+) import", path.read_text(), re.MULTILINE
+        )
+        assert all(order.index(name) > order.index(path.stem) for name in used), path.name

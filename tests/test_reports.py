@@ -1,0 +1,108 @@
+"""Reports: one file each, nothing from outside, and everything in them is somebody's words, not markup."""
+
+import re
+import zipfile
+
+import nbformat
+import pytest
+
+from helpers import reports, runs
+
+
+def test_a_progress_bar_leaves_its_last_line():
+    assert reports.fold("\r 10%\r 50%\r100% done\r") == "100% done"
+    assert reports.fold("plain") == "plain" and reports.fold("") == ""
+
+
+@pytest.fixture
+def rendered(tmp_path):
+    """Return a function that renders cells as the report of a run, and returns its HTML."""
+
+    def render(*cells, note="", state="done", message=""):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A title\n\n## First part"), *cells])
+        path = tmp_path / "run" / "notebooks" / "01_eda.ipynb"
+        path.parent.mkdir(parents=True)
+        nbformat.write(notebook, path)
+        record = {"state": state, "started": "2026-01-01T00:00:00", "message": message}
+        manifest = {
+            "run": "r",
+            "dataset": {"name": "digits", "note": note},
+            "parameters": {},
+            "stages": {"eda": record},
+        }
+        target = tmp_path / "run" / "reports" / "01_eda.html"
+        reports.render(path, target, manifest, "eda")
+        return target.read_text()
+
+    return render
+
+
+def output(**data):
+    """Return a code cell with one displayed output."""
+    shown = nbformat.v4.new_output(
+        "display_data", data, metadata={"image/png": {"alt": 'a "figure" <b>', "width": 300}}
+    )
+    return nbformat.v4.new_code_cell("1 < 2", outputs=[shown])
+
+
+def test_figures_carry_their_alternative_text(rendered):
+    html = rendered(output(**{"image/png": "iVBORw0KGgo=\n", "text/plain": "x"}))
+    assert '<img src="data:image/png;base64,iVBORw0KGgo=" alt="a &#34;figure&#34; &lt;b&gt;" width="300">' in html
+
+
+def test_contents_list_the_parts(rendered):
+    html = rendered(nbformat.v4.new_markdown_cell("## Second part"))
+    assert '<li><a href="#First-part">First part</a></li><li><a href="#Second-part">Second part</a></li>' in html
+    assert 'id="First-part"' in html and "<title>A title</title>" in html
+
+
+def test_code_is_there_but_folded(rendered):
+    html = rendered(nbformat.v4.new_code_cell("answer = 42"))
+    assert '<details class="code"><summary>code</summary>' in html and "answer" in html
+
+
+def test_notes_and_messages_are_shown_as_text(rendered):
+    html = rendered(note="<script>alert(1)</script>", state="failed", message="<img src=x onerror=alert(1)>")
+    assert "<script>alert" not in html and "<img src=x" not in html and "FAILED" in html
+
+
+def outside(html):
+    """Return what a page would load from outside itself."""
+    loaded = re.findall(r'<(?:link|script|img|iframe|source|object|embed)\b[^>]*?\b(?:src|href)="([^"]*)"', html)
+    return [address for address in loaded if not address.startswith("data:")] + re.findall(
+        r"@import|url\((?!data:)", html
+    )
+
+
+def test_reports_of_a_real_run_load_nothing_from_outside(finished):
+    _, folder, _ = finished
+    pages = [*(folder / "reports").glob("*.html"), folder.parent / "index.html"]
+    assert len(pages) == 6
+    for page in pages:
+        html = page.read_text()
+        assert not outside(html), page.name
+        assert all(re.findall(r'\balt="([^"]*)"', tag)[0].strip() for tag in re.findall(r"<img\b[^>]*>", html)), (
+            page.name
+        )
+        assert "application/vnd.jupyter.widget" not in html and "\r" not in html
+
+
+def test_the_zip_holds_the_reports_and_is_the_same_each_time(finished):
+    _, folder, _ = finished
+    before = (folder / "reports.zip").read_bytes()
+    with zipfile.ZipFile(folder / "reports.zip") as archive:
+        assert sorted(archive.namelist()) == sorted(
+            f"{folder.name}/{path.name}" for path in (folder / "reports").iterdir()
+        )
+    reports.collect(folder)
+    assert (folder / "reports.zip").read_bytes() == before
+
+
+def test_the_index_survives_odd_runs(tmp_path):
+    (tmp_path / "empty").mkdir()
+    runs.write_json(tmp_path / "half" / "run.json", {"stages": {"eda": {"state": "running", "started": "2026"}}})
+    runs.write_file(tmp_path / "broken" / "run.json", "{")
+    runs.write_json(tmp_path / "list" / "run.json", [])
+    reports.write_index(tmp_path)
+    html = (tmp_path / "index.html").read_text()
+    assert "running in eda" in html and "<td>broken</td>" not in html

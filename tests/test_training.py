@@ -1,0 +1,209 @@
+"""The training loop: the same bits again, going on after an interruption, and stopping when it makes no sense."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from helpers import data, evaluation, models, recipes, runs, training
+
+TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, steps_an_epoch=4)
+
+
+torch.set_num_threads(1)  # on images this few a second thread costs more than it brings
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """A few hundred of the embedded digits, so that an epoch takes a moment."""
+    whole = data.load("digits")
+    return replace(
+        whole, images=whole.images[:600], labels=whole.labels[:600], is_test=whole.is_test[:600], validation_size=60
+    )
+
+
+def weights(folder):
+    """Return the bytes of a run's final weights."""
+    return (folder / "model.safetensors").read_bytes()
+
+
+def untimed(history):
+    """Return a history without its times."""
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in history]
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(dataset, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        training.train(dataset, TINY, seed, folder=tmp_path / name)
+    assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
+
+
+def test_it_learns(dataset):
+    _, history = training.train(dataset, replace(TINY, epochs=8))
+    assert history[-1]["validation_accuracy"] > 0.9 and history[-1]["train_loss"] < history[0]["train_loss"] / 2
+    assert [row["epoch"] for row in history] == list(range(1, 9)) and set(history[0]) == set(training.HISTORY)
+
+
+def test_a_finished_training_is_loaded_and_another_recipe_trained(dataset, tmp_path):
+    calls = []
+    network, history = training.train(dataset, TINY, folder=tmp_path)
+    again, loaded = training.train(dataset, TINY, folder=tmp_path, progress=lambda *call: calls.append(call))
+    assert not calls and loaded == history
+    assert all(
+        torch.equal(one, two)
+        for one, two in zip(network.state_dict().values(), again.state_dict().values(), strict=True)
+    )
+    training.train(
+        dataset, replace(TINY, learning_rate=0.003), folder=tmp_path, progress=lambda *call: calls.append(call)
+    )
+    assert calls
+
+
+class Interrupted(Exception):
+    """Raised in the middle of an epoch."""
+
+
+def interrupt(at_epoch):
+    """Return a progress that raises in the middle of epoch `at_epoch`."""
+
+    def progress(history, step, _):
+        if len(history) == at_epoch - 1 and step == 3:
+            raise Interrupted
+
+    return progress
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_an_interrupted_training_goes_on_to_the_same_bits(dataset, tmp_path, epoch):
+    _, undisturbed = training.train(dataset, TINY, folder=tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        training.train(dataset, TINY, folder=tmp_path / "cut", progress=interrupt(epoch))
+    seen = []
+    _, history = training.train(dataset, TINY, folder=tmp_path / "cut", progress=lambda h, *_: seen.append(len(h)))
+    assert min(seen) == epoch - 1  # nothing before it was repeated
+    assert weights(tmp_path / "whole") == weights(tmp_path / "cut") and untimed(history) == untimed(undisturbed)
+
+
+def test_a_damaged_checkpoint_is_put_away_and_the_one_before_it_used(dataset, tmp_path):
+    training.train(dataset, TINY, folder=tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        training.train(dataset, TINY, folder=tmp_path / "cut", progress=interrupt(3))
+    newest = tmp_path / "cut" / "checkpoints" / "epoch-002.pt"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    with pytest.warns(UserWarning, match="damaged"):
+        training.train(dataset, TINY, folder=tmp_path / "cut")
+    assert weights(tmp_path / "whole") == weights(tmp_path / "cut")
+
+
+def test_a_checkpoint_of_another_training_is_not_used(dataset, tmp_path):
+    with pytest.raises(Interrupted):
+        training.train(dataset, TINY, seed=1, folder=tmp_path, progress=interrupt(2))
+    training.train(dataset, TINY, seed=0, folder=tmp_path)
+    training.train(dataset, TINY, seed=0, folder=tmp_path / "whole")
+    assert weights(tmp_path) == weights(tmp_path / "whole")
+
+
+def test_two_checkpoints_are_kept(dataset, tmp_path):
+    training.train(dataset, TINY, folder=tmp_path)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        f"epoch-00{epoch}.{end}" for epoch in (2, 3) for end in ("pt", "sha256")
+    ]
+
+
+def test_a_changed_model_is_not_loaded(dataset, tmp_path):
+    training.train(dataset, TINY, folder=tmp_path)
+    path = tmp_path / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 64
+    path.write_bytes(content)
+    assert training.load(tmp_path) is None
+
+
+def test_divergence_stops_with_the_step_and_a_way_out(dataset):
+    recipe = replace(TINY, learning_rate=1e30, schedule="constant", network="small")
+    network = models.build("small", 10)
+    splits = data.split(dataset)
+    with pytest.raises(
+        runs.TrainingDiverged, match=r"loss is (nan|inf) at step \d+ of epoch \d.*try --learning-rate 1e\+29"
+    ):
+        training.fit(network, recipe, splits["train"], splits["validation"])
+
+
+def test_the_schedule_rises_and_falls(dataset):
+    network = models.build("small", 10)
+    optimizer, schedule = training.make_optimizer(network, replace(TINY, epochs=2), 50, torch.device("cpu"))
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert max(rates) == pytest.approx(TINY.learning_rate, rel=1e-3) and rates.index(max(rates)) in range(28, 32)
+    assert rates[0] < TINY.learning_rate / 20 and rates[-1] < rates[0] / 50
+
+
+def test_weight_decay_spares_biases_and_normalisations():
+    optimizer, _ = training.make_optimizer(
+        models.build("small", 10), recipes.RECIPES["balanced"], 50, torch.device("cpu")
+    )
+    decayed, spared = optimizer.param_groups
+    assert {tensor.ndim for tensor in decayed["params"]} == {2, 4} and decayed["weight_decay"] > 0
+    assert {tensor.ndim for tensor in spared["params"]} == {1} and spared["weight_decay"] == 0
+
+
+def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
+    for has, kind in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda has=has: {"avx512_bf16": has})
+        assert training.precision(torch.device("cpu")) is kind
+
+
+def test_a_device_that_is_not_there_is_refused():
+    if not torch.cuda.is_available():
+        with pytest.raises(runs.BadInput, match="--device cuda: not on this machine"):
+            training.choose_device("cuda")
+    assert training.choose_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_networks_give_one_score_a_class(name):
+    network = models.build(name, classes=7, mean=30, deviation=80, seed=1)
+    rows = models.describe(network)
+    assert sum(row["parameters"] for row in rows) == models.parameters(network) and rows[-1]["output"] == "7"
+    again = models.build(name, classes=7, mean=30, deviation=80, seed=1)
+    assert again(torch.zeros(2, 1, 28, 28)).shape == (2, 7)
+    again = models.build(name, classes=7, mean=30, deviation=80, seed=1)
+    assert all(
+        torch.equal(one, two)
+        for one, two in zip(network.state_dict().values(), again.state_dict().values(), strict=True)
+    )
+
+
+def test_the_first_layer_normalises():
+    images = torch.rand(50, 1, 28, 28) * 255
+    out = models.Normalise(images.mean(), images.std())(images)
+    assert abs(out.mean()) < 1e-4 and out.std() == pytest.approx(1, abs=1e-4)
+
+
+def test_scores_in_training_are_those_of_evaluation(dataset):
+    network, history = training.train(dataset, TINY)
+    measured = evaluation.metrics(evaluation.judge(network, data.split(dataset)["validation"]))
+    last = history[-1]
+    assert math.isclose(last["validation_loss"], measured["loss"], rel_tol=1e-6)
+    assert last["validation_accuracy"] == measured["accuracy"] and last["validation_f1"] == pytest.approx(
+        measured["macro_f1"]
+    )
+
+
+@pytest.mark.parametrize(
+    "changes, word",
+    [
+        ({"epochs": 0}, "--epochs 0"),
+        ({"learning_rate": math.nan}, "--learning-rate nan"),
+        ({"batch_size": -1}, "--batch-size -1"),
+    ],
+)
+def test_recipes_refuse_what_cannot_be_trained(changes, word):
+    with pytest.raises(runs.BadInput, match=word):
+        recipes.choose("balanced", **changes)
