@@ -26,6 +26,7 @@ NAMES = {
     "mnist": "70,000 handwritten digits, 28x28 (LeCun, Cortes and Burges)",
     "digits": "1,797 handwritten digits, 8x8 drawn up to 28x28 (carried by scikit-learn)",
 }
+TITLES = {"mnist": "MNIST", "digits": "scikit-learn digits"}
 MNIST_FILES = {  # SHA-256 of the unpacked files: torchvision checks the archives, never what it unpacked
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -168,7 +169,7 @@ def load_mnist(data_dir=None):
     train, test = (MNIST(data_folder(data_dir), train=train) for train in (True, False))
     return Dataset(
         name="mnist",
-        title="MNIST",
+        title=TITLES["mnist"],
         origin="Yann LeCun, Corinna Cortes and Christopher Burges; CC BY-SA 3.0",
         class_names=tuple("0123456789"),
         images=torch.cat([train.data, test.data]),
@@ -196,7 +197,7 @@ def load_digits(note=""):
     is_test[stratified(labels, len(labels) // 5, seed=0)] = True
     return Dataset(
         name="digits",
-        title="scikit-learn digits",
+        title=TITLES["digits"],
         origin="Ethem Alpaydin and Cenk Kaynak, UCI repository; CC BY 4.0",
         class_names=tuple("0123456789"),
         images=images,

@@ -178,21 +178,18 @@ def run(stages, chosen, parameters, note="", force=False, screen=None):
     return folder
 
 
-def describe_run(parameters, note):
-    """Return the head of a manifest: parameters, dataset, versions, commit and machine; no name of a person or host."""
-    dataset = {"name": parameters["dataset"], "fingerprint": data.fingerprint(parameters["dataset"]), "note": note}
+def describe_machine():
+    """Return {"commit", "versions", "machine"}: what a figure depends on; no name of a person or host."""
     versions = {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
     machine = {"system": platform.system(), "processor": processor(), "cores": os.cpu_count()}
-    return {
-        "run": parameters["run"],
-        "parameters": parameters,
-        "seed": parameters.get("seed"),
-        "threads": parameters.get("threads") or os.cpu_count(),
-        "dataset": dataset,
-        "commit": commit(),
-        "versions": versions,
-        "machine": machine,
-    }
+    return {"commit": commit(), "versions": versions, "machine": machine}
+
+
+def describe_run(parameters, note):
+    """Return the head of a manifest: parameters, seed, threads, dataset, commit, versions and machine."""
+    dataset = {"name": parameters["dataset"], "fingerprint": data.fingerprint(parameters["dataset"]), "note": note}
+    head = {"run": parameters["run"], "parameters": parameters, "seed": parameters.get("seed")}
+    return head | {"threads": parameters.get("threads") or os.cpu_count(), "dataset": dataset} | describe_machine()
 
 
 def commit():

@@ -225,7 +225,7 @@ def confusion_matrix(table, names, title):
 
 
 def reliability(predictions, title):
-    """Return the reliability diagram, with 95 % intervals, beside how many images have which confidence."""
+    """Return the reliability diagram, with 95% intervals, beside how many images have which confidence."""
     table = evaluation.reliability(predictions)
     confidence, accuracy, images_there = table["confidence"], table["accuracy"], table["count"]
     hits = np.rint(accuracy * images_there)

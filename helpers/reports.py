@@ -8,8 +8,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-from . import runs
+from . import data, runs
 
+FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| kB| MB)?|nan|")
 TEMPLATE = Path(__file__).resolve().parent / "template"
 
 
@@ -27,9 +28,8 @@ def tidy(path, target):
     ]
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                output.text = "\n".join(fold(line) for line in output.text.split("\n"))
+        if cell.cell_type == "code":
+            cell.outputs = fold_streams(cell.outputs)
     runs.write_file(target, without_paths(nbformat.writes(notebook)) + "\n")
 
 
@@ -42,9 +42,40 @@ def without_paths(text):
     return text
 
 
+def fold_streams(outputs):
+    """Return a cell's outputs with pieces of one stream joined, and of lines drawn over each other the last alone."""
+    joined = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream" and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    for output in joined:
+        if output.output_type == "stream":
+            output.text = "\n".join(fold(line) for line in output.text.split("\n"))
+    return joined
+
+
 def fold(line):
     """Return what a terminal would show of a line with carriage returns in it."""
     return next((part for part in reversed(line.split("\r")) if part.strip()), "")
+
+
+def tidy_table(html):
+    """Return a pandas table with its header in one row, and its columns of figures marked by the class `n`."""
+    from bs4 import BeautifulSoup
+
+    page = BeautifulSoup(html, "html.parser")
+    for table in page.find_all("table"):
+        rows = [row.find_all(["th", "td"]) for row in table.find_all("tr")]
+        if len(rows) > 1 and len(table.thead.find_all("tr")) == 2 and not any(cell.text for cell in rows[1][1:]):
+            rows[0][0].string = rows[1][0].text  # pandas names the index in a row of its own
+            rows.pop(1)[0].parent.decompose()
+        for column in zip(*rows, strict=False):
+            if all(FIGURE.fullmatch(cell.text.strip()) for cell in column[1:]):
+                for cell in column:
+                    cell["class"] = "n"
+    return str(page)
 
 
 def render(path, target, manifest, stage):
@@ -60,7 +91,7 @@ def render(path, target, manifest, stage):
     metrics = runs.read_json(target.parent.parent / "metrics.json") if record["state"] == "done" else None
     about = {
         "title": title(notebook),
-        "dataset": manifest["dataset"]["name"],
+        "dataset": data.TITLES[manifest["dataset"]["name"]],
         "note": manifest["dataset"]["note"],
         "recipe": manifest["parameters"].get("recipe"),
         "headline": f"test accuracy {accuracy(metrics)}" if metrics and stage == "results" else "",
@@ -73,6 +104,7 @@ def render(path, target, manifest, stage):
         "others": [],
     }
     exporter = HTMLExporter(template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)])
+    exporter.register_filter("tidy_table", tidy_table)
     html, _ = exporter.from_notebook_node(notebook, resources={"about": about})
     runs.write_file(target, with_contents(html))
 
@@ -96,7 +128,7 @@ def with_contents(html):
 def accuracy(metrics):
     """Return the test accuracy of a metrics.json with its interval, as text in per cent."""
     low, high = metrics["test"]["accuracy_ci95"]
-    return f"{metrics['test']['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%})"
+    return f"{metrics['test']['accuracy']:.2%} (95% interval {low:.2%} to {high:.2%})"
 
 
 def collect(folder):

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 
+BAR = re.compile(r" *\[[ =]*\] *\d+%")
 EPOCH = re.compile(r"epoch (\d+)/\d+")
 STATES = {"done": "32", "up to date": "2", "failed": "31", "stopped": "33"}  # colours, as terminals number them
 
@@ -47,7 +48,7 @@ class Screen:
                 epoch = EPOCH.match(self.bar)
                 if epoch and not self.moving and epoch[1] not in ("0", self.epoch):
                     self.epoch = epoch[1]
-                    self.say(f"      {re.sub(r' *[[].*?%', '', self.bar)}")
+                    self.say(f"      {BAR.sub('', self.bar)}")
         self.draw()
 
     def flush(self):

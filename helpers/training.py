@@ -100,8 +100,7 @@ def fit(network, recipe, train, validation, seed=0, device="cpu", checkpoints=No
     device = torch.device(device)
     network.to(device, memory_format=torch.channels_last)
     images = data.Split(*(tensor.to(device) for tensor in train))
-    batch_size = max(1, min(recipe.batch_size, len(train.labels) // recipe.steps_an_epoch))
-    steps = len(train.labels) // batch_size
+    batch_size, steps = cut(recipe, len(train.labels))
     optimizer, schedule = make_optimizer(network, recipe, steps, device)
     parts, history = {"network": network, "optimizer": optimizer, "schedule": schedule}, []
     if checkpoints and (state := read_checkpoint(*checkpoints)):
@@ -133,6 +132,12 @@ def fit(network, recipe, train, validation, seed=0, device="cpu", checkpoints=No
             progress(history, 0, steps)
     network.to("cpu").eval()
     return history
+
+
+def cut(recipe, images):
+    """Return (batch size, steps an epoch) for a number of images: smaller batches where there are few."""
+    batch_size = max(1, min(recipe.batch_size, images // recipe.steps_an_epoch))
+    return batch_size, images // batch_size
 
 
 def learn(network, recipe, batch, optimizer, schedule):
@@ -184,8 +189,8 @@ def progress_bar(epochs, file=None):
         if state["from"] is None:
             state["from"] = share
         elif share > state["from"]:
-            left = (time.perf_counter() - state["since"]) * (1 - share) / (share - state["from"])
-            bar.set_postfix_str(f"{left // 60:.0f}:{left % 60:02.0f} left", refresh=False)
+            left = round((time.perf_counter() - state["since"]) * (1 - share) / (share - state["from"]))
+            bar.set_postfix_str(f"{left // 60}:{left % 60:02} left", refresh=False)
         bar.update(100 * share - bar.n)
         if step == 0:
             last = history[-1]
@@ -194,8 +199,8 @@ def progress_bar(epochs, file=None):
                 f"validation {last['validation_accuracy']:.2%}  {last['seconds']:.1f} s"
             )
             bar.refresh()
-        if share == 1:
-            bar.close()
+            if len(history) == epochs:
+                bar.close()
 
     return progress
 

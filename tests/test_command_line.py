@@ -33,7 +33,7 @@ def test_bad_input(project, arguments, line):
         project.outputs.mkdir()
         (project.outputs / "file").write_text("a regular file")
     before = sorted(project.folder.rglob("*"))
-    code, out, error = project.run(*arguments)
+    code, out, error = project.run(*arguments, dataset=None)
     assert code == 2 and error.startswith(line) and error.count("\n") == 1 and not out
     after = [path for path in sorted(project.folder.rglob("*")) if "__pycache__" not in path.parts]
     assert after == before

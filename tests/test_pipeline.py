@@ -18,7 +18,7 @@ def states(out):
 
 
 def test_a_run_leaves_its_record_and_the_second_time_starts_no_kernel(project):
-    code, out, error = project.run()
+    code, out, error = project.run(dataset=None)
     assert code == 0, error
     run = project.outputs / NAME
     manifest = json.loads((run / "run.json").read_text())
@@ -28,9 +28,9 @@ def test_a_run_leaves_its_record_and_the_second_time_starts_no_kernel(project):
         text = (run / "reports" / f"{report}.html").read_text()
         assert "These are not MNIST's digits" in text
         assert nbformat.read(run / "notebooks" / f"{report}.ipynb", 4).metadata.get("papermill") is None
-    assert "test accuracy 50.00% (95 % interval 25.00% to 75.00%) on digits" in out
+    assert "test accuracy 50.00% (95% interval 25.00% to 75.00%) on digits" in out
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.parent.name in ("notebooks", "reports")}
-    code, out, error = project.run()
+    code, out, error = project.run(dataset=None)
     assert code == 0, error
     assert set(states(out).values()) == {"up to date"}
     assert before == {path: path.stat().st_mtime_ns for path in before}

@@ -4,7 +4,9 @@ import re
 import zipfile
 
 import nbformat
+import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from helpers import reports, runs
 
@@ -12,6 +14,24 @@ from helpers import reports, runs
 def test_a_progress_bar_leaves_its_last_line():
     assert reports.fold("\r 10%\r 50%\r100% done\r") == "100% done"
     assert reports.fold("plain") == "plain" and reports.fold("") == ""
+
+
+def test_pieces_of_a_stream_are_joined_before_they_are_folded():
+    pieces = [
+        nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("\r 10%", "\r 50%", "\r100%\n", "end")
+    ]
+    other = nbformat.v4.new_output("stream", name="stderr", text="careful")
+    folded = reports.fold_streams([*pieces, other])
+    assert [output.text for output in folded] == ["100%\nend", "careful"]
+
+
+def test_tables_have_one_header_row_and_right_aligned_figures():
+    frame = pd.DataFrame(
+        {"share": ["1.5%", "below 0.001"], "what": ["<b>", "12 men"]}, index=pd.Index(["a", "b"], name="class")
+    )
+    html = reports.tidy_table(frame.to_html())
+    assert html.count("<tr") == 3 and "<th>class</th>" in html and "&lt;b&gt;" in html
+    assert '<th class="n">share</th>' in html and '<td class="n">1.5%</td>' in html and "<td>12 men</td>" in html
 
 
 @pytest.fixture
@@ -47,7 +67,9 @@ def output(**data):
 
 def test_figures_carry_their_alternative_text(rendered):
     html = rendered(output(**{"image/png": "iVBORw0KGgo=\n", "text/plain": "x"}))
-    assert '<img src="data:image/png;base64,iVBORw0KGgo=" alt="a &#34;figure&#34; &lt;b&gt;" width="300">' in html
+    image = BeautifulSoup(html, "html.parser").img
+    assert image["alt"] == 'a "figure" <b>' and image["width"] == "300"
+    assert image["src"] == "data:image/png;base64,iVBORw0KGgo="
 
 
 def test_contents_list_the_parts(rendered):
