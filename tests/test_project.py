@@ -70,7 +70,8 @@ def test_readmes_commands_exist():
 
 
 def test_readme_names_every_flag_module_notebook_and_nothing_else():
-    documented = set(re.findall(r"--[a-z][a-z-]+", README.split("## The command line")[1].split("## A run's folder")[0]))
+    part = README.split("## The command line")[1].split("## A run's folder")[0]
+    documented = set(re.findall(r"--[a-z][a-z-]+", part))
     known = {
         flag for action in run_all.make_parser()._actions for flag in action.option_strings if flag.startswith("--")
     }
