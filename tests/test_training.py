@@ -207,3 +207,11 @@ def test_scores_in_training_are_those_of_evaluation(dataset):
 def test_recipes_refuse_what_cannot_be_trained(changes, word):
     with pytest.raises(runs.BadInput, match=word):
         recipes.choose("balanced", **changes)
+
+
+def test_a_network_that_was_judged_can_still_be_trained(dataset):
+    network = models.build("small", 10)
+    splits = data.split(dataset)
+    evaluation.judge(network, splits["validation"])
+    assert network.training
+    training.fit(network, replace(TINY, epochs=1), splits["train"], splits["validation"])
