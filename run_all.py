@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import time
+import traceback
 import webbrowser
 
 from helpers import data, pipeline, recipes, reports, runs
@@ -32,17 +33,17 @@ STAGES = {
 }
 
 
-def whole(low):
-    """Return a converter of a flag's text to a whole number of at least `low`."""
+def whole(low, high):
+    """Return a converter of a flag's text to a whole number from `low` to `high`."""
 
     def convert(text):
-        try:
-            number = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text}: must be a whole number") from None
-        if number < low:
+        if not re.fullmatch("-?[0-9]{1,20}", text):
+            raise argparse.ArgumentTypeError(f"{text}: must be a whole number")
+        if int(text) < low:
             raise argparse.ArgumentTypeError(f"{text}: must be at least {low}")
-        return number
+        if int(text) > high:
+            raise argparse.ArgumentTypeError(f"{text}: must be at most {high}")
+        return int(text)
 
     return convert
 
@@ -74,6 +75,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line each: the flag, what was given, the rule."""
 
     def error(self, message):
+        message = " ".join(message.split())[:300]
         message = re.sub(r"^argument (\S+?)(/\S+)?: ", r"\1 ", message)
         unknown = re.match(r"unrecognized arguments: (\S+)", message)
         if unknown:
@@ -87,16 +89,31 @@ def make_parser():
     """Return the parser of the command line."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     add = parser.add_argument
-    add("--epochs", type=whole(1), metavar="N", help="how often to go through the training images (the recipe's: 10)")
+    add(
+        "--epochs",
+        type=whole(1, 999),
+        metavar="N",
+        help="how often to go through the training images (the recipe's: 10)",
+    )
     add("--recipe", type=one_of(recipes.RECIPES), metavar="NAME", help="how to train; --list names them (balanced)")
     add("--dataset", type=one_of(data.NAMES), metavar="NAME", help="what to train on; --list names them (auto)")
     add("--data-dir", metavar="DIR", help="where datasets lie ($MNIST_DATA_DIR, else data/)")
-    add("--seed", type=whole(0), metavar="N", help="draws weights, order, augmentation and validation images (0)")
-    add("--batch-size", type=whole(1), metavar="N", help="images in a step (the recipe's)")
+    add(
+        "--seed",
+        type=whole(0, 2**32 - 1),
+        metavar="N",
+        help="draws weights, order, augmentation and validation images (0)",
+    )
+    add("--batch-size", type=whole(1, 100_000), metavar="N", help="images in a step (the recipe's)")
     add("--learning-rate", type=rate, metavar="X", help="the highest rate of the schedule (the recipe's)")
-    add("--validation-size", type=whole(1), metavar="N", help="training images held back to validate (the dataset's)")
+    add(
+        "--validation-size",
+        type=whole(1, 100_000),
+        metavar="N",
+        help="training images held back to validate (the dataset's)",
+    )
     add("--device", type=one_of(("auto", "cpu", "cuda", "mps")), metavar="NAME", help="auto, cpu, cuda or mps (auto)")
-    add("--threads", type=whole(1), metavar="N", help="threads that the processor may use (one a core)")
+    add("--threads", type=whole(1, 1024), metavar="N", help="threads that the processor may use (one a core)")
     add("--run", metavar="NAME", help="the folder under outputs/ (named after what the run is)")
     add("--only", nargs="+", type=one_of(STAGES), metavar="STAGE", help="run these stages and no others")
     add("--force", action="store_true", help="run the stages even if they are up to date, from nothing")
@@ -122,9 +139,15 @@ def settle(options):
     old = {name: value for name, value in before.get("parameters", {}).items() if name != "run"}
     wanted = old | given
     name, note = data.choose(wanted.get("dataset", "auto"), download=not options.dry_run)
-    recipe = recipes.RECIPES[wanted.get("recipe", "balanced")]
+    recipe = recipes.choose(wanted.get("recipe", "balanced"))
     changes = {key: wanted[key] for key in recipes.OVERRIDES if wanted.get(key) not in (None, getattr(recipe, key))}
     recipes.choose(recipe.name, **changes)
+    if "validation_size" in changes:
+        data.check_validation_size(changes["validation_size"], data.TRAINING_IMAGES[name])
+    if wanted.get("device") in ("cuda", "mps"):
+        from helpers.training import choose_device  # torch, which alone knows what is there
+
+        choose_device(wanted["device"])
     settings = {key: wanted[key] for key in ("device", "threads") if wanted.get(key) not in (None, "auto")}
     parameters = {"dataset": name, "recipe": recipe.name, "seed": wanted.get("seed", 0)} | changes | settings
     differences = [
@@ -136,14 +159,16 @@ def settle(options):
         way_out = "leave out --only" if options.force else "choose another name, or --force to start it over"
         raise runs.BadInput(f"--run {options.run}: holds another run ({'; '.join(differences)}); {way_out}")
     run = options.run if options.run is not None else default_name(parameters, recipe)
-    return {"run": run} | parameters, note or before.get("dataset", {}).get("note", "")
+    if old.get("dataset") == name and "dataset" not in given:
+        note = note or before["dataset"]["note"]
+    return {"run": run} | parameters, note
 
 
 def default_name(parameters, recipe):
     """Return a run's name that says what it is: dataset, recipe, epochs, seed, then every departure from the recipe."""
     epochs = parameters.get("epochs", recipe.epochs)
     name = f"{parameters['dataset']}-{recipe.name}-{epochs}epochs-seed{parameters['seed']}"
-    marks = {"batch_size": "batch{}", "learning_rate": "lr{:g}", "validation_size": "validation{}"}
+    marks = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
     marks |= {"device": "{}", "threads": "{}threads"}
     return "-".join([name, *(mark.format(parameters[key]) for key, mark in marks.items() if key in parameters)])
 
@@ -173,13 +198,13 @@ def main(options):
     chosen = [name for name in STAGES if not options.only or name in options.only]
     print(f"run {parameters['run']}" + (f"\nnote: {note}" if note else ""))
     if options.dry_run:
-        for stage, reason in pipeline.plan(STAGES, chosen, parameters, options.force):
+        for stage, _, reason in pipeline.plan(STAGES, chosen, parameters, note, options.force):
             print(f"  {stage.name:<12} {'would run: ' + reason if reason else 'up to date'}")
         return None
     folder = pipeline.run(STAGES, chosen, parameters, note, options.force, Screen())
-    metrics = runs.read_json(folder / "metrics.json")
-    if metrics:
-        print(f"test accuracy {reports.accuracy(metrics)} on {parameters['dataset']}")
+    accuracy = reports.accuracy(folder, runs.read_manifest(folder))
+    if accuracy:
+        print(f"test accuracy {accuracy} on {data.TITLES[parameters['dataset']]}")
     index = folder.parent / "index.html"
     print(f"{time.perf_counter() - started:.0f} s; reports: {index}")
     if options.open:
@@ -188,25 +213,31 @@ def main(options):
 
 
 def stop(number, _):
-    """Turn a signal into the exception that ends the kernel and leaves the run resumable."""
+    """Turn a signal into the exception that ends the kernel and leaves the run resumable; later ones wait for that."""
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 
+def fail(message, code):
+    """End with one line on stderr, after the traceback where --debug asks for it."""
+    if "--debug" in sys.argv:
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in SIGNALS:
+        signal.signal(number, stop)
     try:
         main(parse(sys.argv[1:]))
     except runs.ProjectError as error:
-        if "--debug" in sys.argv:
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        fail(error, error.exit_code)
     except OSError as error:
-        if "--debug" in sys.argv:
-            raise
-        print(f"error: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
+        fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
     except KeyboardInterrupt as signalled:
         print(f"stopped by {signalled}; the same command goes on from here", file=sys.stderr)
-        sys.exit(143 if str(signalled) == "SIGTERM" else 130)
+        sys.exit(128 + signal.Signals[str(signalled)].value)

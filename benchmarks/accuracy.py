@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import t as student
 from tqdm import tqdm
 
-from helpers import data, evaluation, models, pipeline, recipes, runs, training
+from helpers import data, evaluation, models, recipes, runs, training
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.json"
 README = runs.PROJECT / "README.md"
@@ -102,7 +102,7 @@ def main():
                 row = read(recipe, seed, source, Path(folder))
             others = [other for other in results["rows"] if (other["recipe"], other["seed"]) != (name, seed)]
             rows = sorted([*others, row], key=lambda row: (list(recipes.RECIPES).index(row["recipe"]), row["seed"]))
-            results = pipeline.describe_machine() | {"rows": rows, "ensembles": results["ensembles"]}
+            results = runs.describe_machine() | {"rows": rows, "ensembles": results["ensembles"]}
             runs.write_json(RESULTS, results)
     write_readme(results)
 

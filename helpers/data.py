@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .runs import PROJECT, BadInput, DatasetUnavailable, digest, file_digest
+from .runs import PROJECT, BadInput, DatasetUnavailable, absolute, digest, file_digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +26,7 @@ NAMES = {
     "mnist": "70,000 handwritten digits, 28x28 (LeCun, Cortes and Burges)",
     "digits": "1,797 handwritten digits, 8x8 drawn up to 28x28 (carried by scikit-learn)",
 }
+TRAINING_IMAGES = {"mnist": 60_000, "digits": 1_438}  # before any is held back to validate
 TITLES = {"mnist": "MNIST", "digits": "scikit-learn digits"}
 MNIST_FILES = {  # SHA-256 of the unpacked files: torchvision checks the archives, never what it unpacked
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -69,7 +70,7 @@ class Dataset:
 
 def data_folder(data_dir=None):
     """Return the folder of datasets: `data_dir`, else `$MNIST_DATA_DIR`, else data/ beside helpers/."""
-    return Path(data_dir or os.environ.get("MNIST_DATA_DIR") or PROJECT / "data").expanduser().resolve()
+    return absolute(data_dir or os.environ.get("MNIST_DATA_DIR") or PROJECT / "data")
 
 
 def choose(name="auto", data_dir=None, download=True):
@@ -84,14 +85,19 @@ def choose(name="auto", data_dir=None, download=True):
         return name, ""
     try:
         if not find_mnist(data_dir):
-            if not download:
-                raise DatasetUnavailable("MNIST is not in the data folder and was not downloaded")
-            download_mnist(data_dir)
+            if not download and name == "auto":
+                return (
+                    "digits",
+                    "MNIST is not in the data folder: a run would download it, and use digits if it cannot.",
+                )
+            if download:
+                download_mnist(data_dir)
         return "mnist", ""
     except DatasetUnavailable as error:
         if name == "mnist" or getattr(error, "damaged", False):
             raise
-        return "digits", f"{error}. The embedded digits of scikit-learn stand in; no figure here is one of MNIST's."
+        stand_in = "The embedded digits of scikit-learn stand in, and no figure here is one of MNIST's."
+        return "digits", f"{error}. {stand_in} --data-dir names another folder that holds MNIST/raw."
 
 
 def find_mnist(data_dir=None):
@@ -198,7 +204,8 @@ def load_digits(note=""):
     return Dataset(
         name="digits",
         title=TITLES["digits"],
-        origin="Ethem Alpaydin and Cenk Kaynak, UCI repository; CC BY 4.0",
+        origin="Ethem Alpaydin and Cenk Kaynak, UCI repository; CC BY 4.0. The originals have 8x8 pixels; here they "
+        "are enlarged to 20x20 in the middle of 28x28, which makes their edges soft and their margins empty",
         class_names=tuple("0123456789"),
         images=images,
         labels=labels,
@@ -226,6 +233,12 @@ def stratified(labels, size, seed):
     return torch.cat(chosen).sort().values
 
 
+def check_validation_size(size, images, classes=10):
+    """Raise BadInput where `size` of `images` would leave a class without a training or a validation image."""
+    if not classes <= size <= images - classes:
+        raise BadInput(f"--validation-size {size}: must be from {classes} to {images - classes} for this dataset")
+
+
 def split(dataset, seed=0, validation_size=None):
     """Return {"train": Split, "validation": Split, "test": Split} of a Dataset.
 
@@ -236,9 +249,7 @@ def split(dataset, seed=0, validation_size=None):
 
     size = dataset.validation_size if validation_size is None else validation_size
     rest = (~dataset.is_test).nonzero()[:, 0]
-    classes = len(dataset.class_names)
-    if not classes <= size <= len(rest) - classes:
-        raise BadInput(f"--validation-size {size}: must be from {classes} to {len(rest) - classes} for {dataset.title}")
+    check_validation_size(size, len(rest), len(dataset.class_names))
     in_validation = torch.zeros(len(rest), dtype=torch.bool)
     in_validation[stratified(dataset.labels[rest], size, seed)] = True
     parts = {"train": rest[~in_validation], "validation": rest[in_validation], "test": dataset.is_test.nonzero()[:, 0]}

@@ -100,14 +100,14 @@ def wilson(hits, total, level=0.95):
     share, scale = hits / total, 1 + z**2 / total
     middle = (share + z**2 / (2 * total)) / scale
     reach = z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / scale
-    return float(max(0, middle - reach)), float(min(1, middle + reach))
+    return 0.0 if hits == 0 else float(middle - reach), 1.0 if hits == total else float(middle + reach)
 
 
 def metrics(predictions):
     """Return what metrics.json holds of one split, fractions from 0 to 1, loss in nats.
 
     Intervals at 95%: accuracy by Wilson; macro F1 by a bootstrap over images (Efron 1979) with a fixed
-    seed; loss by the normal approximation.
+    seed (of no width where there is no mistake); loss by the normal approximation, cut off at 0.
     """
     table, images = count(predictions), len(predictions.labels)
     generator = np.random.default_rng(0)
@@ -122,7 +122,7 @@ def metrics(predictions):
         "accuracy": float(predictions.correct.mean()),
         "accuracy_ci95": wilson(predictions.correct.sum(), images),
         "loss": float(loss),
-        "loss_ci95": [float(loss - spread), float(loss + spread)],
+        "loss_ci95": [float(max(0, loss - spread)), float(loss + spread)],
         "macro_f1": float(macro_f1(table)),
         "macro_f1_ci95": np.quantile(macro_f1(tables), [0.025, 0.975]).tolist(),
         "ece": calibration_error(predictions),

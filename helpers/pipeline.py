@@ -5,10 +5,8 @@ as if every cell had completed.
 """
 
 import ast
-import importlib.metadata
 import os
-import platform
-import subprocess
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +18,6 @@ from . import data, reports, runs
 
 HELPERS = Path(__file__).resolve().parent
 NOTEBOOKS = runs.PROJECT / "notebooks"
-PACKAGES = ("torch", "torchvision", "papermill", "nbconvert", "matplotlib", "seaborn", "scikit-learn", "numpy")
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,21 @@ class StageFailed(runs.ProjectError):
         self.exit_code = {kind.__name__: kind.exit_code for kind in kinds}.get(error_name, 1)
 
 
-def imported_helpers(code):
-    """Return the names of the helper modules that Python source imports, directly or through each other."""
-    found, queue = set(), [code]
+def parse(code):
+    """Return the syntax tree of Python source; an empty one where it is none, which the kernel will say."""
+    code = re.sub(r"^[ \t]*[%!].*$", "", code, flags=re.MULTILINE)  # IPython's magics, which import no helper
+    try:
+        return ast.parse(code)
+    except SyntaxError:
+        return ast.Module([], [])
+
+
+def imported_helpers(*sources):
+    """Return the names of the helper modules that pieces of source import, directly or through each other."""
+    found, queue = set(), [*sources]
     while queue:
         names = set()
-        for node in ast.walk(ast.parse(queue.pop())):
+        for node in ast.walk(parse(queue.pop())):
             if isinstance(node, ast.ImportFrom):
                 module = [part for part in (node.module or "").split(".") if part != "helpers"]
                 if node.level or (node.module or "").split(".")[0] == "helpers":
@@ -69,7 +75,8 @@ def declared(stage):
     """Return {parameter: type name} of a stage's notebook, as papermill finds them in the cell tagged `parameters`."""
     from papermill import inspect_notebook
 
-    if "cells" not in (runs.read_json(stage.source) or {}):
+    content = runs.read_json(stage.source)
+    if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
         raise runs.BadInput(f"notebooks/{stage.source.name}: missing, or not a notebook; `git checkout` brings it back")
     return {name: about["inferred_type_name"] for name, about in inspect_notebook(stage.source).items()}
 
@@ -84,25 +91,31 @@ def check_parameters(types, parameters):
             raise runs.BadInput(f"parameter {name}: {value!r} is not of type {types[name]}")
 
 
-def ingredients(stage, stages, parameters, fingerprint, manifest):
+def ingredients(stage, stages, parameters, note, manifest):
     """Return all that decides what a stage makes, as {part: {thing: value}}, to be compared with its last success."""
     names = declared(stage)
     cells = runs.read_json(stage.source)["cells"]
     cells = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]  # what it printed last time does not count
-    helpers = imported_helpers("\n".join(source for kind, source in cells if kind == "code"))
-    made = {need: manifest.get("stages", {}).get(need, {}).get("products", {}) for need in stage.needs}
+    helpers = imported_helpers(*(source for kind, source in cells if kind == "code"))
+    dataset = parameters["dataset"]
     return {
         "notebook": {stage.source.name: runs.digest(cells)},
         "parameter": {name: value for name, value in parameters.items() if name in names},
         "helper": {f"helpers/{name}.py": runs.file_digest(HELPERS / f"{name}.py") for name in sorted(helpers)},
-        "dataset": {parameters["dataset"]: fingerprint},
-        "input": {name: products.get(name) for need, products in made.items() for name in stages[need].leaves},
+        "dataset": {dataset: data.fingerprint(dataset), "stands in for MNIST": bool(note)},
+        "input": {name: digest for need in stage.needs for name, digest in left(stages[need], manifest).items()},
     }
+
+
+def left(stage, manifest):
+    """Return {file: its digest when the stage ended, or None} for what a stage leaves."""
+    products = manifest["stages"].get(stage.name, {}).get("products", {})
+    return {name: products.get(name) for name in stage.leaves}
 
 
 def reason_to_run(stage, now, folder, manifest):
     """Return why a stage has to run, in a few words, or "" when its last success had the ingredients `now`."""
-    record = manifest.get("stages", {}).get(stage.name)
+    record = manifest["stages"].get(stage.name)
     if not record:
         return "has not run yet"
     if record["state"] != "done":
@@ -116,26 +129,27 @@ def reason_to_run(stage, now, folder, manifest):
     return f"changed or lost since: {', '.join(lost)}" if lost else ""
 
 
-def plan(stages, chosen, parameters, force=False):
-    """Yield (Stage, reason to run or "") for the `chosen` stages of `stages`, as things stand when it is asked.
+def plan(stages, chosen, parameters, note="", force=False):
+    """Yield (Stage, its ingredients, reason to run or "") for the `chosen` stages, as things stand when it is asked.
 
-    Nothing is written. BadInput where a stage that is not chosen is needed and not done.
+    Nothing is written. BadInput where a stage that is not chosen is needed, and not done or no longer whole.
     """
-    folder, fingerprint = runs.run_folder(parameters["run"]), data.fingerprint(parameters["dataset"])
-    expected = set()
+    folder, expected = runs.run_folder(parameters["run"]), set()
     for name in chosen:
         stage, manifest = stages[name], runs.read_manifest(folder)
-        now = ingredients(stage, stages, parameters, fingerprint, manifest)
+        now = ingredients(stage, stages, parameters, note, manifest)
         for need in set(stage.needs) - set(chosen):
-            record = manifest.get("stages", {}).get(need, {})
-            if record.get("state") != "done" or not all(now["input"].values()):
-                raise runs.BadInput(f"--only {name}: needs {need}, which is not done in the run {folder.name}; add it")
+            whole = all(made == runs.file_digest(folder / file) for file, made in left(stages[need], manifest).items())
+            if manifest["stages"].get(need, {}).get("state") != "done" or not whole:
+                raise runs.BadInput(
+                    f"--only {name}: needs {need}, which is not done or not whole in {folder.name}; add it"
+                )
         first = expected & set(stage.needs)
         reason = "forced" if force else reason_to_run(stage, now, folder, manifest)
         reason = reason or (f"{', '.join(first)} runs before it" if first else "")
         if reason:
             expected.add(name)
-        yield stage, reason
+        yield stage, now, reason
 
 
 @contextmanager
@@ -159,67 +173,60 @@ def run(stages, chosen, parameters, note="", force=False, screen=None):
     """
     types = {name: kind for stage in stages.values() for name, kind in declared(stage).items()}
     check_parameters(types, parameters)
-    next(plan(stages, chosen, parameters, force))  # a stage that cannot run is refused here
+    list(plan(stages, chosen, parameters, note, force))  # a stage that cannot run is refused here
     folder = runs.open_run(parameters["run"])
     with only_writer(folder):
+        manifest = runs.read_manifest(folder)
+        if manifest["parameters"] not in (parameters, {}):
+            empty(folder, manifest)
         try:
             for number, name in enumerate(chosen, 1):
-                _, reason = next(plan(stages, [name], parameters, force))
+                stage, now, reason = next(plan(stages, [name, *chosen], parameters, note, force))
                 manifest = runs.read_manifest(folder)
                 if not reason:
-                    screen.skip(stages[name], manifest["stages"][name]["seconds"])
+                    screen.skip(stage)
                     continue
                 manifest |= describe_run(parameters, note)
-                screen.start(stages[name], number, len(chosen), reason)
-                run_stage(stages[name], stages, parameters, folder, manifest, force, screen)
+                screen.start(stage, number, len(chosen), reason)
+                run_stage(stage, now, folder, manifest, force, screen)
         finally:
             reports.collect(folder)
             reports.write_index(folder.parent)
     return folder
 
 
-def describe_machine():
-    """Return {"commit", "versions", "machine"}: what a figure depends on; no name of a person or host."""
-    versions = {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
-    machine = {"system": platform.system(), "processor": processor(), "cores": os.cpu_count()}
-    return {"commit": commit(), "versions": versions, "machine": machine}
+def empty(folder, manifest):
+    """Delete what every stage of a run left, and its record: another run begins in this folder."""
+    products = {name for record in manifest["stages"].values() for name in record.get("products", {})}
+    for path in [*(folder / name for name in products), *(folder / "checkpoints").glob("epoch-*")]:
+        path.unlink(missing_ok=True)
+    (folder / "run.json").unlink(missing_ok=True)
 
 
 def describe_run(parameters, note):
     """Return the head of a manifest: parameters, seed, threads, dataset, commit, versions and machine."""
     dataset = {"name": parameters["dataset"], "fingerprint": data.fingerprint(parameters["dataset"]), "note": note}
     head = {"run": parameters["run"], "parameters": parameters, "seed": parameters.get("seed")}
-    return head | {"threads": parameters.get("threads") or os.cpu_count(), "dataset": dataset} | describe_machine()
+    return head | {"threads": threads(parameters), "dataset": dataset} | runs.describe_machine()
 
 
-def commit():
-    """Return the project's git commit, with `-dirty` behind it where files differ from it, or None without git."""
-    try:
-        command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-        return subprocess.run(command, cwd=runs.PROJECT, capture_output=True, text=True).stdout.strip() or None
-    except OSError:
-        return None
+def threads(parameters):
+    """Return how many threads the kernels may use: as asked for, else as the environment or the machine says."""
+    return parameters.get("threads") or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
 
 
-def processor():
-    """Return the processor's own name where the system tells it, else its architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def run_stage(stage, stages, parameters, folder, manifest, force, screen):
+def run_stage(stage, now, folder, manifest, force, screen):
     """Run one notebook, keep it and its report, and record the stage in the manifest, whatever happens to it."""
-    now = ingredients(stage, stages, parameters, data.fingerprint(parameters["dataset"]), manifest)
     if force:
-        for path in [folder / name for name in stage.leaves] + [*(folder / "checkpoints").glob("epoch-*")]:
+        checkpoints = (folder / "checkpoints").glob("epoch-*") if "model.json" in stage.leaves else ()
+        for path in [*(folder / name for name in stage.leaves), *checkpoints]:
             path.unlink(missing_ok=True)
-    record = {"state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "ingredients": now}
-    manifest["stages"] = manifest.get("stages", {}) | {stage.name: record}
+    record = {"state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "commit": manifest["commit"]}
+    manifest["stages"] |= {stage.name: record}
     runs.write_manifest(folder, manifest)
     partial = folder / "notebooks" / f".{stage.notebook}.partial.ipynb"
+    executed = folder / "notebooks" / f"{stage.notebook}.ipynb"
+    report = folder / "reports" / f"{stage.notebook}.html"
     start, clock = time.perf_counter(), time.time()
     failure = None
     try:
@@ -228,21 +235,23 @@ def run_stage(stage, stages, parameters, folder, manifest, force, screen):
         if lost:
             raise StageFailed(f"{stage.name}: the notebook ended without leaving {', '.join(lost)}")
         record["state"] = "done"
-    except (StageFailed, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         failure = error
-        state = "failed" if isinstance(error, StageFailed) else "stopped"
-        record |= {"state": state, "message": reports.without_paths(str(error))}
+        state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+        record |= {"state": state, "message": reports.without_paths(str(error)), "cell": screen.number}
     record["seconds"] = round(time.perf_counter() - start, 2)
-    executed, report = (
-        folder / part / f"{stage.notebook}{end}" for part, end in (("notebooks", ".ipynb"), ("reports", ".html"))
-    )
-    if partial.is_file():
-        reports.tidy(partial, executed)
-        reports.render(executed, report, manifest, stage.name)
-        partial.unlink()
+    try:
+        if partial.is_file():
+            reports.tidy(partial, executed)
+            reports.render(executed, report, manifest, stage.name)
+    except Exception as error:  # a full disk, or half a notebook: the stage's own failure matters more
+        failure = failure or error
+        record["state"] = "failed" if record["state"] == "done" else record["state"]
+    finally:
+        partial.unlink(missing_ok=True)
     figures = [path for path in (folder / "figures").glob("*.png") if path.stat().st_mtime >= clock - 1]
-    made = [*(folder / name for name in stage.leaves), *figures, executed, report]
-    record["products"] = {str(path.relative_to(folder)): runs.file_digest(path) for path in made if path.is_file()}
+    made = [path for path in (*(folder / name for name in stage.leaves), *figures, executed, report) if path.is_file()]
+    record |= {"ingredients": now, "products": {str(path.relative_to(folder)): runs.file_digest(path) for path in made}}
     runs.write_manifest(folder, manifest)
     screen.finish(stage, record, report.relative_to(folder) if report.is_file() else None)
     if failure:
@@ -265,20 +274,24 @@ def execute(stage, path, parameters, screen):
         kernel_spec = KernelSpec(**get_kernel_dict())
         transport_encryption = "auto"
 
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(runs.PROJECT), os.environ.get("PYTHONPATH")]))
+    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(runs.PROJECT)]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(runs.PROJECT), *others])
     os.environ["MNIST_OUTPUTS_DIR"] = str(runs.outputs_folder())
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or the kernel's debugger warns on the terminal
-    count, current = len(runs.read_json(stage.source)["cells"]), [0]
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # threads that wait give way: twice as fast on a busy machine
+    count, added = len(runs.read_json(stage.source)["cells"]), [0]
 
     def at_cell(cell, cell_index):
-        current[0] = min(cell_index, count)  # papermill has put one cell in: the parameters
-        screen.cell(current[0], count)
+        added[0] += "injected-parameters" in cell.metadata.get("tags", [])  # papermill's own cell is not counted
+        screen.cell(cell_index + 1 - added[0], count)
 
     try:
-        papermill.execute_notebook(
+        notebook = papermill.execute_notebook(
             stage.source,
             path,
             parameters,
+            kernel_name="python3",
+            language="python",
             progress_bar=False,
             stdout_file=screen,
             cwd=NOTEBOOKS,
@@ -287,9 +300,20 @@ def execute(stage, path, parameters, screen):
             shutdown_kernel="immediate",  # everything is saved by now, and a polite farewell takes longer
         )
     except papermill.PapermillExecutionError as error:
-        where = f"{stage.name} failed at cell {current[0]} of {count}"
         line = error.source.strip().splitlines()[0] if error.source.strip() else ""
-        raise StageFailed(f"{where}, which begins: {line}\n{error.ename}: {error.evalue}", error.ename) from None
+        text = f"{stage.name} failed at cell {screen.number} of {count}, which begins: {short(line)}"
+        raise StageFailed(f"{text}\n{short(f'{error.ename}: {error.evalue}')}", error.ename) from None
+    except OSError:
+        raise
     except Exception as error:  # nbclient, zmq and asyncio each have their own words for a kernel that is gone
-        text = f"{stage.name} failed at cell {current[0]} of {count}: the kernel died or did not answer"
+        text = f"{stage.name} failed at cell {screen.number} of {count}: the kernel died or did not answer"
         raise StageFailed(f"{text} ({type(error).__name__}); run the same command again") from error
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    if any(cell.execution_count is None for cell in code):
+        raise StageFailed(f"{stage.name}: a cell ended the notebook before its last cell had run")
+
+
+def short(text):
+    """Return at most three lines of a text, without the characters that would steer a terminal."""
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n\t\x20-\x7e\xa0-\U0010ffff]", "", text).splitlines()
+    return "\n".join(line[:200] for line in lines[:3]) + (" ..." if len(lines) > 3 else "")

@@ -81,9 +81,13 @@ def check(recipe):
     """Raise BadInput where a value that a person may override cannot be trained with."""
     for field in ("epochs", "batch_size", "validation_size"):
         value = getattr(recipe, field)
-        if value is not None and value < 1:
-            raise BadInput(f"--{field.replace('_', '-')} {value}: must be at least 1")
-    if not (math.isfinite(recipe.learning_rate) and 0 < recipe.learning_rate <= 10):
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise BadInput(f"--{field.replace('_', '-')} {value}: must be a whole number of at least 1")
+    if not (
+        isinstance(recipe.learning_rate, int | float)
+        and math.isfinite(recipe.learning_rate)
+        and 0 < recipe.learning_rate <= 10
+    ):
         raise BadInput(f"--learning-rate {recipe.learning_rate}: must be a number above 0 and at most 10")
 
 

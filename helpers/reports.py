@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 import sys
 import zipfile
@@ -28,17 +27,24 @@ def tidy(path, target):
     ]
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
+        cell.source = without_paths(cell.source)
         if cell.cell_type == "code":
             cell.outputs = fold_streams(cell.outputs)
-    runs.write_file(target, without_paths(nbformat.writes(notebook)) + "\n")
+        for output in cell.get("outputs", []):
+            shown = output.get("data", {})
+            shown |= {kind: without_paths(text) for kind, text in shown.items() if kind.startswith("text/")}
+            output |= {part: without_paths(output[part]) for part in ("text", "evalue", "traceback") if part in output}
+    runs.write_file(target, nbformat.writes(notebook) + "\n")
 
 
 def without_paths(text):
-    """Return `text` with the project's folder, the environment's and the user's own as `.`, `<python>` and `~`."""
-    names = {runs.PROJECT: ".", sys.prefix: "<python>", sys.base_prefix: "<python>", Path.home(): "~"}
+    """Return a text, or a list of texts, with the project's, Python's and the user's folder as `.`, `<python>`, `~`."""
+    if isinstance(text, list):
+        return [without_paths(line) for line in text]
+    names = {runs.PROJECT: ".", Path(sys.prefix): "<python>", Path(sys.base_prefix): "<python>", Path.home(): "~"}
     for folder, name in names.items():
-        if len(str(folder)) > 1:
-            text = text.replace(str(folder), name).replace(json.dumps(str(folder))[1:-1], name)
+        if len(folder.parts) > 2 or folder == Path.home() != Path("/"):
+            text = re.sub(re.escape(str(folder)) + r"(?![\w-])", name, text)
     return text
 
 
@@ -67,6 +73,8 @@ def tidy_table(html):
 
     page = BeautifulSoup(html, "html.parser")
     for table in page.find_all("table"):
+        for row in table.find_all("tr"):
+            row.attrs.pop("style", None)  # pandas aligns its header to the right
         rows = [row.find_all(["th", "td"]) for row in table.find_all("tr")]
         if len(rows) > 1 and len(table.thead.find_all("tr")) == 2 and not any(cell.text for cell in rows[1][1:]):
             rows[0][0].string = rows[1][0].text  # pandas names the index in a row of its own
@@ -88,13 +96,16 @@ def render(path, target, manifest, stage):
         (cell.id for cell in notebook.cells if any(o.output_type == "error" for o in cell.get("outputs", []))), None
     )
     record = manifest["stages"][stage]
-    metrics = runs.read_json(target.parent.parent / "metrics.json") if record["state"] == "done" else None
+    if failed is None and record["state"] != "done":  # the kernel died, or was stopped, at a cell without an error
+        cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+        failed = cells[min(record.get("cell", 1), len(cells)) - 1].id
+    headline = accuracy(target.parent.parent, manifest) if stage == "results" and record["state"] == "done" else ""
     about = {
         "title": title(notebook),
         "dataset": data.TITLES[manifest["dataset"]["name"]],
         "note": manifest["dataset"]["note"],
         "recipe": manifest["parameters"].get("recipe"),
-        "headline": f"test accuracy {accuracy(metrics)}" if metrics and stage == "results" else "",
+        "headline": f"test accuracy {headline}" if headline else "",
         "run": manifest["run"],
         "date": record["started"][:16].replace("T", " "),
         "state": record["state"],
@@ -125,8 +136,14 @@ def with_contents(html):
     return html.replace("</h1>", f"</h1>{contents}", 1)
 
 
-def accuracy(metrics):
-    """Return the test accuracy of a metrics.json with its interval, as text in per cent."""
+def accuracy(folder, manifest):
+    """Return a run's test accuracy with its interval, as text in per cent; "" unless results judged this very model."""
+    results, training = (manifest["stages"].get(name, {}) for name in ("results", "training"))
+    judged = results.get("ingredients", {}).get("input", {})
+    current = training.get("products", {})
+    metrics = runs.read_json(folder / "metrics.json")
+    if results.get("state") != "done" or not metrics or any(current.get(file) != made for file, made in judged.items()):
+        return ""
     low, high = metrics["test"]["accuracy_ci95"]
     return f"{metrics['test']['accuracy']:.2%} (95% interval {low:.2%} to {high:.2%})"
 
@@ -142,25 +159,28 @@ def collect(folder):
 
 def summary(folder):
     """Return one run's line in the index as a dictionary of texts."""
-    manifest, metrics, model = (runs.read_json(folder / name) for name in ("run.json", "metrics.json", "model.json"))
-    parameters, recipe = manifest.get("parameters", {}), (model or {}).get("recipe", {})
-    states = {name: stage["state"] for name, stage in manifest.get("stages", {}).items()}
-    worst = next((f"{state} in {name}" for name, state in states.items() if state != "done"), "done")
+    manifest, model = runs.read_manifest(folder), runs.read_json(folder / "model.json")
+    parameters, recipe = manifest["parameters"], (model or {}).get("recipe", {})
+    states = {name: stage["state"] for name, stage in manifest["stages"].items()}
+    tested, note = accuracy(folder, manifest), manifest.get("dataset", {}).get("note", "")
+    state = next((f"{state} in {name}" for name, state in states.items() if state != "done"), "done")
+    if state == "done" and states.get("results") == "done" and not tested:
+        state = "stopped before results looked at the new model"
     seconds = ""
     if (folder / "history.csv").is_file():
-        with open(folder / "history.csv", newline="") as file:
-            seconds = f"{sum(float(row['seconds']) for row in csv.DictReader(file)):.0f} s"
+        rows = csv.DictReader(io.StringIO((folder / "history.csv").read_text()))
+        seconds = f"{sum(float(row['seconds']) for row in rows):.0f} s"
     reports = sorted((folder / "reports").glob("*.html"))
     return {
         "name": folder.name,
-        "dataset": manifest.get("dataset", {}).get("name", ""),
+        "dataset": data.TITLES.get(parameters.get("dataset"), "") + (", MNIST was not there" if note else ""),
         "recipe": recipe.get("name", parameters.get("recipe", "")),
         "epochs": recipe.get("epochs", ""),
         "seed": parameters.get("seed", ""),
-        "accuracy": accuracy(metrics) if metrics and states.get("results") == "done" else "",
+        "accuracy": tested,
         "seconds": seconds,
-        "state": worst,
-        "started": max((stage["started"] for stage in manifest.get("stages", {}).values()), default=""),
+        "state": state if states else "not begun",
+        "started": max((stage["started"] for stage in manifest["stages"].values()), default=""),
         "reports": [(path.stem.split("_", 1)[-1], f"{folder.name}/reports/{path.name}") for path in reports],
         "zip": f"{folder.name}/reports.zip" if (folder / "reports.zip").is_file() else "",
     }
@@ -170,7 +190,14 @@ def write_index(outputs):
     """Write outputs/index.html: a line for every run, the newest first; runs that failed or stopped say so."""
     from jinja2 import Environment, FileSystemLoader
 
-    rows = [summary(path.parent) for path in outputs.glob("*/run.json") if isinstance(runs.read_json(path), dict)]
+    rows = []
+    for folder in sorted(path.parent for path in outputs.glob("*/run.json")):
+        try:
+            rows.append(summary(folder))
+        except Exception:  # a damaged run must not keep the others from their page
+            rows.append(
+                {"name": folder.name, "state": "failed: its files cannot be read", "started": "", "reports": []}
+            )
     rows.sort(key=lambda row: row["started"], reverse=True)
     page = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True).get_template("runs.html.j2")
     css = (TEMPLATE / "report.css").read_text(encoding="utf-8")

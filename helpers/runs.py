@@ -4,13 +4,17 @@ Torch is not imported here: run_all.py reads this module before it decides wheth
 """
 
 import hashlib
+import importlib.metadata
 import json
 import os
+import platform
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+PACKAGES = ("torch", "torchvision", "papermill", "nbconvert", "matplotlib", "seaborn", "scikit-learn", "numpy")
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 
 
@@ -46,13 +50,20 @@ class RunInUse(ProjectError):
 
 def outputs_folder():
     """Return the folder that holds all runs: `$MNIST_OUTPUTS_DIR`, else outputs/ beside helpers/."""
-    return Path(os.environ.get("MNIST_OUTPUTS_DIR") or PROJECT / "outputs").expanduser().resolve()
+    return absolute(os.environ.get("MNIST_OUTPUTS_DIR") or PROJECT / "outputs")
+
+
+def absolute(path):
+    """Return `path` without `~`, links and `..`."""
+    return Path(os.path.expanduser(path)).resolve()
 
 
 def run_folder(name):
     """Return the path of the run `name` without creating it; BadInput for a name that is none, or leads elsewhere."""
     if not NAME_RULE.fullmatch(name):
         raise BadInput(f"--run {name!r}: use 1 to 120 letters, digits, '.', '_' and '-', the first a letter or digit")
+    if name.lower().endswith((".html", ".md")):
+        raise BadInput(f"--run {name}: the name of a file, not of a folder; choose another")
     folder = outputs_folder() / name
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise BadInput(f"--run {name}: {folder} is not a folder; move it away or choose another name")
@@ -63,7 +74,10 @@ def open_run(name):
     """Return the folder of the run `name`, created with its subfolders where they are missing."""
     folder = run_folder(name)
     for part in ("notebooks", "reports", "figures", "checkpoints"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+        try:
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise BadInput(f"{error.filename}: a file where a folder has to be; move it away") from None
     return folder
 
 
@@ -116,11 +130,48 @@ def file_digest(path):
 
 
 def read_manifest(folder):
-    """Return the manifest of a run as a dictionary, empty where there is none: {"parameters", "stages", ...}."""
+    """Return the manifest of a run, with "parameters" and "stages" in any case, and only whole stage records in it."""
     manifest = read_json(Path(folder) / "run.json")
-    return manifest if isinstance(manifest, dict) else {}
+    manifest = manifest if isinstance(manifest, dict) else {}
+    parts = {
+        part: manifest.get(part) if isinstance(manifest.get(part), dict) else {} for part in ("parameters", "stages")
+    }
+    wanted = {"state": str, "started": str, "ingredients": dict, "products": dict}
+    parts["stages"] = {
+        name: record
+        for name, record in parts["stages"].items()
+        if isinstance(record, dict)
+        and all(isinstance(record.get(key, kind()), kind) for key, kind in wanted.items())
+        and ("products" in record or record.get("state") != "done")
+    }
+    return manifest | parts
 
 
 def write_manifest(folder, manifest):
     """Write the manifest of a run: the only word on which stages are done."""
     write_json(Path(folder) / "run.json", manifest)
+
+
+def describe_machine():
+    """Return {"commit", "versions", "machine"}: what a figure depends on; no name of a person or host."""
+    versions = {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+    machine = {"system": platform.system(), "processor": processor(), "cores": os.cpu_count()}
+    return {"commit": commit(), "versions": versions, "machine": machine}
+
+
+def commit():
+    """Return the project's git commit, with `-dirty` behind it where files differ from it, or None without git."""
+    try:
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout.strip() or None
+    except OSError:
+        return None
+
+
+def processor():
+    """Return the processor's own name where the system tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

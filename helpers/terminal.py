@@ -18,6 +18,7 @@ class Screen:
         self.moving = self.stream.isatty() and os.environ.get("TERM") != "dumb"
         self.coloured = self.moving and not os.environ.get("NO_COLOR")
         self.stage, self.place, self.bar, self.epoch = "", "", "", "0"
+        self.number = 0  # of the cell that the stage has reached, from 1
 
     def say(self, text=""):
         """Print a line, in place of the moving one."""
@@ -37,7 +38,7 @@ class Screen:
 
     def cell(self, number, count):
         """Tell which cell the stage has reached."""
-        self.place, self.bar = f"cell {number}/{count}", ""
+        self.number, self.place, self.bar = number, f"cell {number}/{count}", ""
         self.draw()
 
     def write(self, text):
@@ -60,8 +61,8 @@ class Screen:
             line = f"  {self.stage:<12} {self.place}  {self.bar}"
             print("\r\x1b[K" + line[: shutil.get_terminal_size().columns - 1], end="", file=self.stream, flush=True)
 
-    def skip(self, stage, seconds):
-        """Tell that a stage was up to date, and how long it took when it ran."""
+    def skip(self, stage):
+        """Tell that a stage was up to date."""
         self.say(f"  {stage.name:<12} {self.colour('up to date', 'up to date')}")
 
     def finish(self, stage, record, report):

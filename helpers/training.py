@@ -102,6 +102,7 @@ def fit(network, recipe, train, validation, seed=0, device="cpu", checkpoints=No
     images = data.Split(*(tensor.to(device) for tensor in train))
     batch_size, steps = cut(recipe, len(train.labels))
     optimizer, schedule = make_optimizer(network, recipe, steps, device)
+    way_out = f"try --learning-rate {recipe.learning_rate / 10:.2g}"
     parts, history = {"network": network, "optimizer": optimizer, "schedule": schedule}, []
     if checkpoints and (state := read_checkpoint(*checkpoints)):
         history = state["history"]
@@ -118,12 +119,16 @@ def fit(network, recipe, train, validation, seed=0, device="cpu", checkpoints=No
             if not math.isfinite(losses[step]):
                 raise runs.TrainingDiverged(
                     f"the loss is {losses[step]:.3g} at step {step + 1} of epoch {epoch}, learning rate "
-                    f"{optimizer.param_groups[0]['lr']:.3g}; try --learning-rate {recipe.learning_rate / 10:.2g}"
+                    f"{optimizer.param_groups[0]['lr']:.3g}; {way_out}"
                 )
             if progress:
                 progress(history, step + 1, steps)
         row |= {"train_loss": losses.mean().item(), "train_accuracy": correct.mean().item()}
         row |= {f"validation_{name}": value for name, value in evaluation.score(network, validation, device).items()}
+        if not math.isfinite(row["validation_loss"]):
+            raise runs.TrainingDiverged(
+                f"the validation loss is {row['validation_loss']} after epoch {epoch}; {way_out}"
+            )
         row["seconds"] = round(time.perf_counter() - started, 3)
         history = [*history, {name: row[name] for name in HISTORY}]
         if checkpoints:
@@ -229,7 +234,7 @@ def read_checkpoint(folder, identity):
     """
     for path in sorted(folder.glob("epoch-*.pt"), reverse=True):
         note = path.with_suffix(".sha256")
-        if note.is_file() and note.read_text().split()[:1] == [runs.file_digest(path)]:
+        if note.is_file() and note.read_bytes().split()[:1] == [runs.file_digest(path).encode()]:
             state = torch.load(path, map_location="cpu", weights_only=True)
             if state["key"] == identity:
                 return state
@@ -240,7 +245,7 @@ def read_checkpoint(folder, identity):
 
 
 def save(folder, network, history, about):
-    """Write history.csv, model.safetensors and, last, model.json: `about` and the SHA-256 of the weights."""
+    """Write history.csv, model.safetensors and, last, model.json: `about` and the SHA-256 of both."""
     table = io.StringIO()
     writer = csv.DictWriter(table, HISTORY, lineterminator="\n")
     writer.writeheader()
@@ -248,7 +253,9 @@ def save(folder, network, history, about):
     weights = safetensors.torch.save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
     runs.write_file(Path(folder) / "history.csv", table.getvalue())
     runs.write_file(Path(folder) / "model.safetensors", weights)
-    about = {"parameters": models.parameters(network), "weights_sha256": runs.digest(weights)} | about
+    digests = {"weights_sha256": runs.digest(weights), "history_sha256": runs.digest(table.getvalue().encode())}
+    machine = {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    about = {"parameters": models.parameters(network)} | digests | machine | about
     runs.write_json(Path(folder) / "model.json", about)
 
 
@@ -257,11 +264,15 @@ def load(folder):
 
     The network is on the CPU, in evaluation mode; `about` is the content of model.json.
     """
-    about = runs.read_json(Path(folder) / "model.json")
-    if not about or runs.file_digest(Path(folder) / "model.safetensors") != about["weights_sha256"]:
+    paths = [Path(folder) / name for name in ("model.safetensors", "history.csv")]
+    try:
+        about = runs.read_json(Path(folder) / "model.json")
+        if [about["weights_sha256"], about["history_sha256"]] != [runs.file_digest(path) for path in paths]:
+            return None
+        network = models.build(about["recipe"]["network"], len(about["class_names"]))
+        network.load_state_dict(safetensors.torch.load_file(paths[0]))
+        rows = csv.DictReader(io.StringIO(paths[1].read_text()))
+        history = [{name: float(value) for name, value in row.items()} for row in rows]
+    except (KeyError, TypeError):  # a model.json that is none
         return None
-    network = models.build(about["recipe"]["network"], len(about["class_names"]))
-    network.load_state_dict(safetensors.torch.load_file(Path(folder) / "model.safetensors"))
-    with open(Path(folder) / "history.csv", newline="") as file:
-        history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     return network.eval(), [row | {"epoch": int(row["epoch"])} for row in history], about

@@ -113,9 +113,10 @@ def test_two_checkpoints_are_kept(dataset, tmp_path):
     ]
 
 
-def test_a_changed_model_is_not_loaded(dataset, tmp_path):
+@pytest.mark.parametrize("name", ["model.safetensors", "history.csv"])
+def test_a_changed_model_is_not_loaded(dataset, tmp_path, name):
     training.train(dataset, TINY, folder=tmp_path)
-    path = tmp_path / "model.safetensors"
+    path = tmp_path / name
     content = bytearray(path.read_bytes())
     content[-5] ^= 64
     path.write_bytes(content)
