@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.stats import t as student
 from tqdm import tqdm
 
@@ -38,7 +39,7 @@ def read(recipe, seed, source, folder):
         "train_images": len(splits["train"].labels),
         "parameters": models.parameters(network),
         "train_seconds": round(sum(epoch["seconds"] for epoch in history), 2),
-        "key": training.key(recipe, seed, source, "cpu"),
+        "key": training.key(recipe, seed, source, torch.device("cpu")),
         "per_class": scores["test"]["per_class"],
         "history": history,
         "wrong": [[int(i - index[0]), int(test.predicted[i - index[0]])] for i in index[~test.correct]],
@@ -96,7 +97,7 @@ def main():
         for name, seed in tqdm(wanted, "readings", file=sys.stdout):
             recipe = recipes.choose(name)
             known = {(row["recipe"], row["seed"]): row["key"] for row in results["rows"]}
-            if known.get((name, seed)) == training.key(recipe, seed, source, "cpu"):
+            if known.get((name, seed)) == training.key(recipe, seed, source, torch.device("cpu")):
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 row = read(recipe, seed, source, Path(folder))
