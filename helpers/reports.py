@@ -72,9 +72,11 @@ def tidy_table(html):
     from bs4 import BeautifulSoup
 
     page = BeautifulSoup(html, "html.parser")
+    for style in page.find_all("style"):
+        style.decompose()  # pandas aligns all headers to the right
     for table in page.find_all("table"):
         for row in table.find_all("tr"):
-            row.attrs.pop("style", None)  # pandas aligns its header to the right
+            row.attrs.pop("style", None)
         rows = [row.find_all(["th", "td"]) for row in table.find_all("tr")]
         if len(rows) > 1 and len(table.thead.find_all("tr")) == 2 and not any(cell.text for cell in rows[1][1:]):
             rows[0][0].string = rows[1][0].text  # pandas names the index in a row of its own

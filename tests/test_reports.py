@@ -29,7 +29,8 @@ def test_tables_have_one_header_row_and_right_aligned_figures():
     frame = pd.DataFrame(
         {"share": ["1.5%", "below 0.001"], "what": ["<b>", "12 men"]}, index=pd.Index(["a", "b"], name="class")
     )
-    html = reports.tidy_table(frame.to_html())
+    html = reports.tidy_table(frame._repr_html_())
+    assert "<style" not in html and "style=" not in html
     assert html.count("<tr") == 3 and "<th>class</th>" in html and "&lt;b&gt;" in html
     assert '<th class="n">share</th>' in html and '<td class="n">1.5%</td>' in html and "<td>12 men</td>" in html
 
