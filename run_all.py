@@ -28,7 +28,9 @@ STAGES = {
         Stage("eda", "01_eda", leaves=("dataset.json",)),
         Stage("prototyping", "02_prototyping", leaves=("prototyping.json",)),
         Stage("training", "03_training", leaves=("model.safetensors", "model.json", "history.csv")),
-        Stage("results", "04_results", leaves=("metrics.json", "predictions.npz"), needs=("training",)),
+        Stage(
+            "results", "04_results", leaves=("metrics.json", "predictions.npz", "robustness.json"), needs=("training",)
+        ),
     )
 }
 
@@ -177,13 +179,14 @@ def show_list():
     """Print the stages, the recipes and the datasets, a line each."""
     print("stages")
     for stage in STAGES.values():
-        print(f"  {stage.name:<12} notebooks/{stage.source.name}")
+        print(f"  {stage.name:<22} notebooks/{stage.source.name}")
     print("recipes")
     for recipe in recipes.RECIPES.values():
-        print(f"  {recipe.name:<12} {recipe.summary}; epochs: {recipe.epochs}")
+        plural = "s" if recipe.epochs > 1 else ""
+        print(f"  {recipe.name:<22} {recipe.summary}; {recipe.epochs} epoch{plural}")
     print("datasets")
     for name, what in data.NAMES.items():
-        print(f"  {name:<12} {what}")
+        print(f"  {name:<22} {what}")
 
 
 def main(options):

@@ -9,6 +9,8 @@ Data flows one way, and imports follow it; each module uses only those below it.
     training    the loop: recipe + images -> trained weights and a history
     recipes     named training recipes
     models      the networks
-    data        a dataset's name -> checked uint8 images and labels; splits; augmentation
+    corruptions images made harder to read, to ask how a network holds up
+    transforms  batches of images: shuffled and augmented for training
+    data        a dataset's name -> checked uint8 images and labels; splits
     runs        a run's folder: names, atomic writes, the manifest, the errors
 """

@@ -1,4 +1,4 @@
-"""Datasets: a name -> files that were checked -> uint8 images and labels -> splits -> augmented batches.
+"""Datasets: a name -> files that were checked -> uint8 images and labels -> splits.
 
 Torch is imported inside the functions that need it: run_all.py asks this module which dataset there is before it
 starts anything, and answers in a tenth of a second.
@@ -264,40 +264,3 @@ def pixel_statistics(images):
     levels, share = torch.arange(256), counts / counts.sum()
     mean = (levels * share).sum()
     return mean.item(), (((levels - mean) ** 2 * share).sum().sqrt().item())
-
-
-def batches(split, batch_size, augmentation=None, device="cpu"):
-    """Yield (images float32 (b, 1, h, w) from 0 to 255, labels int64 (b,)) over a shuffled Split, once around.
-
-    `augmentation` holds the limits that `augment` takes. The last images, too few for a batch, sit out this round. The
-    order and the augmentation come from torch's global random state.
-    """
-    import torch
-
-    order = torch.randperm(len(split.labels)).to(split.labels.device)
-    for index in order.split(batch_size):
-        if len(index) == batch_size:
-            images = split.images[index].to(device).unsqueeze(1).float()
-            if augmentation and any(augmentation.values()):
-                images = augment(images, **augmentation)
-            yield images, split.labels[index].to(device)
-
-
-def augment(images, rotation=0.0, zoom=0.0, shear=0.0, shift=0.0):
-    """Return a batch in which every image is turned, zoomed, sheared and shifted by amounts of its own.
-
-    `images` float (b, 1, h, w), background 0. Amounts are drawn evenly from -limit to +limit: `rotation` and `shear`
-    in degrees, `zoom` as a fraction, `shift` in pixels. Sampling is bilinear; what comes from outside is background.
-    """
-    import torch
-
-    count, _, height, width = images.shape
-    angle, scale, slant, right, down = (torch.rand(5, count, device=images.device) * 2 - 1).unbind()
-    angle, slant = torch.deg2rad(angle * rotation), torch.tan(torch.deg2rad(slant * shear))
-    scale = 1 / (1 + scale * zoom)  # the grid says where to look, so it shrinks where the image is to grow
-    cos, sin = angle.cos() * scale, angle.sin() * scale
-    matrix = torch.stack(
-        [cos, cos * slant - sin, right * 2 * shift / width, sin, sin * slant + cos, down * 2 * shift / height], dim=1
-    )
-    grid = torch.nn.functional.affine_grid(matrix.view(-1, 2, 3), list(images.shape), align_corners=False)
-    return torch.nn.functional.grid_sample(images, grid, align_corners=False)

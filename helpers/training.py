@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from . import data, evaluation, models, runs
+from . import data, evaluation, models, runs, transforms
 
 HISTORY = (
     "epoch",
@@ -64,7 +64,7 @@ def train(dataset, recipe, seed=0, device="cpu", folder=None, progress=None):
     """
     splits = data.split(dataset, seed, recipe.validation_size)
     mean, deviation = data.pixel_statistics(splits["train"].images)
-    network = models.build(recipe.network, len(dataset.class_names), mean, deviation, seed)
+    network = models.build(recipe.network, len(dataset.class_names), mean, deviation, seed, recipe.dropout)
     identity = key(recipe, seed, dataset, torch.device(device))
     if folder and (trained := load(folder)) and trained[2]["key"] == identity:
         return trained[0], trained[1]
@@ -81,7 +81,8 @@ def key(recipe, seed, dataset, device):
 
     Two trainings with the same key give the same bits on the same machine.
     """
-    code = [runs.file_digest(Path(__file__).with_name(part)) for part in ("data.py", "models.py", "training.py")]
+    parts = ("data.py", "models.py", "training.py", "transforms.py")
+    code = [runs.code_digest(Path(__file__).with_name(part)) for part in parts]
     values = {name: value for name, value in asdict(recipe).items() if name not in ("name", "summary")}
     ways = [str(device), str(precision(device)), torch.get_num_threads(), torch.__version__]
     return runs.digest([values, seed, dataset.fingerprint, code, ways])
@@ -114,7 +115,7 @@ def fit(network, recipe, train, validation, seed=0, device="cpu", checkpoints=No
         torch.manual_seed(1_000_003 * (seed + 1) + epoch)
         row = {"epoch": epoch, "learning_rate": optimizer.param_groups[0]["lr"]}
         losses, correct = torch.zeros(steps), torch.zeros(steps)
-        for step, batch in enumerate(data.batches(images, batch_size, recipe.augmentation(), device)):
+        for step, batch in enumerate(transforms.batches(images, batch_size, recipe.augmentation(), device)):
             losses[step], correct[step] = learn(network, recipe, batch, optimizer, schedule)
             if not math.isfinite(losses[step]):
                 raise runs.TrainingDiverged(
@@ -146,15 +147,20 @@ def cut(recipe, images):
 
 
 def learn(network, recipe, batch, optimizer, schedule):
-    """Take one step on a batch (images float32 (b, 1, h, w), labels int64 (b,)); return (loss, accuracy) before it."""
+    """Take one step on a batch (images float32 (b, 1, h, w), labels int64 (b,)); return (loss, accuracy) before it.
+
+    The loss that is returned is the cross-entropy without label smoothing, to be compared with validation's.
+    """
     images, labels = batch
     kind = precision(images.device)
     network.train()
     with torch.autocast(images.device.type, kind, enabled=kind != torch.float32):
         scores = network(images.contiguous(memory_format=torch.channels_last))
-    loss = cross_entropy(scores.float(), labels, label_smoothing=recipe.label_smoothing)
+    loss = goal = cross_entropy(scores.float(), labels)
+    if recipe.label_smoothing:
+        goal = cross_entropy(scores.float(), labels, label_smoothing=recipe.label_smoothing)
     optimizer.zero_grad()
-    loss.backward()
+    goal.backward()
     optimizer.step()
     schedule.step()
     return loss.item(), (scores.detach().argmax(1) == labels).float().mean().item()
@@ -165,7 +171,11 @@ def make_optimizer(network, recipe, steps, device):
     decayed = [tensor for tensor in network.parameters() if tensor.ndim > 1]
     spared = [tensor for tensor in network.parameters() if tensor.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": spared, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=device.type != "mps")
+    fused = device.type != "mps"
+    if recipe.optimizer == "sgd":
+        optimizer = torch.optim.SGD(groups, recipe.learning_rate, recipe.momentum, nesterov=True, fused=fused)
+    else:
+        optimizer = torch.optim.AdamW(groups, recipe.learning_rate, recipe.betas, fused=fused)
     if recipe.schedule == "constant":
         return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(

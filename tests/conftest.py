@@ -25,7 +25,7 @@ LEAVES = {
     "01_eda": ("dataset.json",),
     "02_prototyping": ("prototyping.json",),
     "03_training": ("model.safetensors", "model.json", "history.csv"),
-    "04_results": ("predictions.npz", "metrics.json"),
+    "04_results": ("predictions.npz", "metrics.json", "robustness.json"),
 }
 METRICS = '{"test": {"accuracy": 0.5, "accuracy_ci95": [0.25, 0.75]}}'
 

@@ -7,6 +7,8 @@ import math
 import pytest
 from conftest import ROOT
 
+from helpers import evaluation
+
 specification = importlib.util.spec_from_file_location("accuracy", ROOT / "benchmarks" / "accuracy.py")
 accuracy = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(accuracy)
@@ -28,6 +30,6 @@ def test_readings_are_whole():
 
 
 def test_the_mean_has_the_interval_of_student():
-    mean, low, high = accuracy.mean_interval([1, 2, 3, 4, 5])
+    mean, low, high = evaluation.mean_interval([1, 2, 3, 4, 5])
     assert (mean, low, high) == pytest.approx((3, 3 - 2.776 * math.sqrt(0.5), 3 + 2.776 * math.sqrt(0.5)), abs=1e-3)
-    assert math.isnan(accuracy.mean_interval([1])[1])
+    assert math.isnan(evaluation.mean_interval([1])[1])

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torchvision.datasets import MNIST
 
-from helpers import data, runs
+from helpers import data, runs, transforms
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_pixel_statistics_are_those_of_every_pixel(digits):
 def test_batches_go_once_around_in_a_shuffled_order():
     split = data.Split(torch.arange(10, dtype=torch.uint8).view(10, 1, 1).expand(10, 28, 28), torch.arange(10))
     torch.manual_seed(0)
-    batches = list(data.batches(split, 3))
+    batches = list(transforms.batches(split, 3))
     assert [images.shape for images, _ in batches] == [(3, 1, 28, 28)] * 3
     labels = torch.cat([labels for _, labels in batches])
     assert len(labels.unique()) == 9 and not torch.equal(labels, labels.sort().values)
@@ -84,7 +84,7 @@ def test_batches_go_once_around_in_a_shuffled_order():
 
 def test_augmentation_of_nothing_changes_nothing():
     images = torch.rand(4, 1, 28, 28) * 255
-    assert torch.allclose(data.augment(images), images, atol=1e-3)
+    assert torch.allclose(transforms.augment(images), images, atol=1e-3)
 
 
 def test_augmentation_stays_within_its_limits():
@@ -92,15 +92,15 @@ def test_augmentation_stays_within_its_limits():
     images[:, :, 13:15, 13:15] = 255
     torch.manual_seed(0)
     rows = torch.arange(28) - 13.5
-    centre = data.augment(images, shift=3).sum(dim=(1, 3)) @ rows / 1020
+    centre = transforms.augment(images, shift=3).sum(dim=(1, 3)) @ rows / 1020
     assert centre.abs().max() <= 3.01 and centre.abs().max() > 2.5
     images = torch.zeros(200, 1, 28, 28)
     images[:, :, 4:24, 13:15] = 255
-    top = data.augment(images, rotation=10)[:, 0, 5]
+    top = transforms.augment(images, rotation=10)[:, 0, 5]
     offset = top @ (torch.arange(28) - 13.5) / top.sum(dim=1)
     limit = 8.5 * torch.tan(torch.deg2rad(torch.tensor(10.0)))
     assert offset.abs().max() <= limit + 0.3 and offset.min() < -1 and offset.max() > 1
-    area = (data.augment(images, zoom=0.1).sum(dim=(1, 2, 3)) / images[0].sum()) ** 0.5
+    area = (transforms.augment(images, zoom=0.1).sum(dim=(1, 2, 3)) / images[0].sum()) ** 0.5
     assert 0.88 < area.min() < 0.95 and 1.05 < area.max() < 1.12
 
 

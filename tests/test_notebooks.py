@@ -10,7 +10,7 @@ import papermill
 import pytest
 from conftest import ROOT, offline
 
-from helpers import evaluation, training
+from helpers import corruptions, evaluation, training
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -105,7 +105,8 @@ def test_a_run_leaves_every_file_of_the_contract(finished):
         "history.csv",
         "metrics.json",
     ]
-    names += ["predictions.npz", "reports.zip", "figures/loss_vs_epoch.png", "figures/confusion_matrix.png"]
+    names += ["predictions.npz", "robustness.json", "reports.zip"]
+    names += ["figures/loss_vs_epoch.png", "figures/confusion_matrix.png"]
     names += ["checkpoints/epoch-001.pt", "checkpoints/epoch-001.sha256"]
     names += [f"notebooks/{path.name}" for path in NOTEBOOKS] + [f"reports/{path.stem}.html" for path in NOTEBOOKS]
     assert [name for name in names if not (folder / name).is_file()] == []
@@ -124,6 +125,22 @@ def test_history_and_metrics_have_the_fields_of_the_contract(finished):
         assert np.sum(figures["confusion_matrix"]) == count
         assert figures["accuracy"] == pytest.approx(np.trace(figures["confusion_matrix"]) / count)
         assert set(figures["per_class"]["0"]) == {"precision", "recall", "f1", "support"}
+
+
+def test_calibration_and_robustness_have_the_fields_of_the_contract(finished):
+    _, folder, _ = finished
+    metrics, robustness = (json.loads((folder / f"{name}.json").read_text()) for name in ("metrics", "robustness"))
+    for part in ("validation", "test"):
+        calibrated = metrics[part]["calibration"]
+        assert set(calibrated) == {"temperature", "ece", "loss"} and 0.1 < calibrated["temperature"] < 10
+        assert calibrated["loss"] <= metrics[part]["loss"] or part == "test"
+    assert robustness["images"] == 359 and robustness["clean"] == metrics["test"]["accuracy"]
+    assert {name: tuple(curve["strength"]) for name, curve in robustness["curves"].items()} == {
+        name: strengths for name, (_, strengths, _) in corruptions.CORRUPTIONS.items()
+    }
+    for name, curve in robustness["curves"].items():
+        neutral = curve["strength"].index(corruptions.CORRUPTIONS[name][2])
+        assert curve["accuracy"][neutral] == robustness["clean"] > min(curve["accuracy"])
 
 
 def test_predictions_are_those_of_the_saved_model(finished):

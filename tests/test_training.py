@@ -216,3 +216,33 @@ def test_a_network_that_was_judged_can_still_be_trained(dataset):
     evaluation.judge(network, splits["validation"])
     assert network.training
     training.fit(network, replace(TINY, epochs=1), splits["train"], splits["validation"])
+
+
+def test_training_never_touches_the_test_images(dataset, monkeypatch):
+    class Untouchable:
+        def __getattr__(self, name):
+            raise AssertionError(f"the test images were touched: {name}")
+
+        __getitem__ = __len__ = __iter__ = __getattr__
+
+    whole = data.split
+
+    def split(*options):
+        return whole(*options) | {"test": Untouchable()}
+
+    with pytest.raises(AssertionError, match="touched"):
+        evaluation.judge(models.build("small"), Untouchable())
+    monkeypatch.setattr(data, "split", split)
+    assert len(training.train(dataset, TINY)[1]) == TINY.epochs
+
+
+def test_published_networks_are_those_that_were_published():
+    sizes = {"linear-head": 9_098, "lenet": 61_706, "dropout": 21_840, "narrow": 30_840}
+    assert {name: models.parameters(models.build(name)) for name in sizes} == sizes
+    shapes = [row["output"] for row in models.describe(models.build("narrow")) if "olution" in row["layer"]]
+    assert shapes == ["10 x 26 x 26", "20 x 11 x 11"]
+
+
+def test_the_rate_of_dropout_is_the_recipes():
+    rates = [layer.p for layer in models.build("dropout", dropout=0.3).modules() if "Dropout" in type(layer).__name__]
+    assert rates == [0.3, 0.3]

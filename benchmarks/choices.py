@@ -1,0 +1,65 @@
+"""Try a change of a recipe on validation images, and keep what it gave, whether it helped or not.
+
+    python benchmarks/choices.py balanced label_smoothing=0.1 epochs=5 --seeds 0 1 --threads 1
+
+No test image is looked at. Each trial is one row of benchmarks/results/choices.json; trials are compared with others of
+the same epochs, seeds and validation images. The notes in helpers/recipes.py say what came of them.
+"""
+
+import argparse
+import contextlib
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+from helpers import data, recipes, runs, training
+
+RESULTS = Path(__file__).resolve().parent / "results" / "choices.json"
+
+
+def trial(name, changes, seeds, validation_size, source):
+    """Return one row of the results file: recipe `name` with `changes`, trained once a seed."""
+    recipe = replace(recipes.RECIPES[name], validation_size=validation_size, **changes)
+    last = [training.train(source, recipe, seed)[1][-1] for seed in seeds]
+    figures = {figure: [row[figure] for row in last] for figure in ("validation_accuracy", "validation_loss")}
+    return {
+        "recipe": name,
+        "changes": changes,
+        "seeds": seeds,
+        "validation_images": validation_size,
+        **figures,
+        "mean_validation_accuracy": round(sum(figures["validation_accuracy"]) / len(seeds), 6),
+    }
+
+
+def change(text):
+    """Return (field, value) of `field=value`, the value read as JSON, else as a word."""
+    name, _, value = text.partition("=")
+    if name not in {field.name for field in fields(recipes.Recipe)}:
+        raise argparse.ArgumentTypeError(f"{name}: not a field of a recipe")
+    with contextlib.suppress(ValueError):
+        value = json.loads(value)
+    return name, tuple(value) if isinstance(value, list) else value
+
+
+def main():
+    """Run one trial and keep it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", choices=recipes.RECIPES)
+    parser.add_argument("changes", nargs="*", type=change, metavar="field=value")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--validation-size", type=int, default=10_000)
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    training.choose_device("cpu", options.threads)
+    row = trial(options.recipe, dict(options.changes), options.seeds, options.validation_size, data.load("mnist"))
+    row["commit"] = runs.describe_machine()["commit"]
+    results = runs.read_json(RESULTS) or {"rows": []}
+    runs.write_json(
+        RESULTS, results | {"rows": [*results["rows"], row | {"commit": runs.describe_machine()["commit"]}]}
+    )
+    print(f"{row['mean_validation_accuracy']:.3%} of the validation images, mean over the seeds")
+
+
+if __name__ == "__main__":
+    main()
