@@ -202,7 +202,8 @@ def compare(one, other, level=0.95, resamples=4000):
     `one`, `other`: bool (seeds, images), whether each image was read correctly; the seeds may differ in number. A
     bootstrap (Efron 1979) draws images and, apart from that, each recipe's seeds anew, so that the interval speaks for
     other images and other trainings. With few seeds a bootstrap's interval is too narrow by sqrt(n / (n - 1)): each
-    draw of seeds is spread by that factor around its mean.
+    draw of seeds is spread by that factor around its mean. From one seed each nothing is known of other trainings, and
+    the interval speaks for other images alone.
     """
     generator, images = np.random.default_rng(0), one.shape[1]
     telling = ~(one.all(axis=0) & other.all(axis=0))  # where all agree, nothing changes the difference

@@ -1,10 +1,13 @@
 """The project's lists agree with each other, and README's commands are those that work."""
 
+import ast
 import importlib.metadata
+import io
 import re
 import shutil
 import subprocess
 import sys
+import tokenize
 import tomllib
 
 import pytest
@@ -103,9 +106,22 @@ def test_every_recipe_passes_its_own_check():
         assert recipes.choose(name) == recipe and recipe.name == name and recipe.summary
 
 
+def lines_of_code(path):
+    """Return how many lines of a module hold code: comments, docstrings and blanks do not count."""
+    source, counted = path.read_text(), set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.string.strip() and token.type != tokenize.COMMENT:
+            counted |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            counted -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return len(counted)
+
+
 def test_helpers_stay_thin():
-    sizes = {path.name: path.read_text().count("\n") for path in (ROOT / "helpers").glob("*.py")}
-    assert max(sizes.values()) <= 330 and sum(sizes.values()) <= 2000, sizes
+    paths = list((ROOT / "helpers").glob("*.py"))
+    assert max(path.read_text().count("\n") for path in paths) <= 330
+    assert sum(map(lines_of_code, paths)) <= 2000
 
 
 def test_imports_go_one_way():
