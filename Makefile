@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy setup lock lint clean
+.PHONY: reports test lab bench-accuracy comparison setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -16,6 +16,9 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 
 bench-accuracy: $(READY)  ## train recipes x seeds on MNIST and write README's result table
 	.venv/bin/python benchmarks/accuracy.py $(ARGS)
+
+comparison: $(READY)  ## make outputs/comparison.html from the readings
+	.venv/bin/python benchmarks/comparison.py $(ARGS)
 
 setup: $(READY)  ## create .venv and install everything
 

@@ -61,6 +61,18 @@ def show(figure, name, caption, description, folder):
     display(Markdown(f"*{caption}*"))
 
 
+def plain_ticks(axis):
+    """Let a logarithmic `axis` (figure.xaxis or yaxis) show 1, 2 and 5 times the powers of ten as plain numbers."""
+    axis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
+
+
+def heading(figure, title):
+    """Put a title over a whole Figure, in the style of an axis's own."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+
+
 def images(pixels, titles=None, columns=10, size=0.8, row_titles=None):
     """Return a grid of images, (n, h, w); `titles` stand above each, `row_titles` before rows."""
     columns = min(columns, len(pixels))
@@ -143,9 +155,7 @@ def curves(history, quantity, label, title, as_percent=False, log=False):
     axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     if log:
         axis.set_yscale("log")
-        axis.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter("")
+        plain_ticks(axis.yaxis)
     axis.legend()
     return figure
 
@@ -194,7 +204,7 @@ def trade_off(accuracy, interval, costs, title):
     axes[0, 0].set_ylabel("accuracy")
     axes[0, 0].yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    heading(figure, title)
     return figure
 
 
@@ -220,7 +230,7 @@ def confusion_matrix(table, names, title):
         axis.set_title(unit, fontweight="normal", fontsize=10)
         axis.set_xticks(axis.get_xticks(), names, rotation=90 if long else 0)
         axis.set_yticks(axis.get_yticks(), names, rotation=0)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    heading(figure, title)
     return figure
 
 

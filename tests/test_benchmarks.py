@@ -3,11 +3,13 @@
 import importlib.util
 import json
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
-from helpers import evaluation
+from helpers import data, evaluation, recipes, training
 
 specification = importlib.util.spec_from_file_location("accuracy", ROOT / "benchmarks" / "accuracy.py")
 accuracy = importlib.util.module_from_spec(specification)
@@ -33,3 +35,36 @@ def test_the_mean_has_the_interval_of_student():
     mean, low, high = evaluation.mean_interval([1, 2, 3, 4, 5])
     assert (mean, low, high) == pytest.approx((3, 3 - 2.776 * math.sqrt(0.5), 3 + 2.776 * math.sqrt(0.5)), abs=1e-3)
     assert math.isnan(evaluation.mean_interval([1])[1])
+
+
+@pytest.fixture
+def small_world(tmp_path, monkeypatch):
+    """Let the benchmark read a recipe of a moment on a few of the embedded digits, into a folder of its own."""
+    whole = data.load("digits")
+    few = replace(whole, images=whole.images[:500], labels=whole.labels[:500], is_test=whole.is_test[:500])
+    monkeypatch.setattr(data, "load", lambda name: replace(few, validation_size=60))
+    monkeypatch.setitem(recipes.RECIPES, "best", replace(recipes.RECIPES["fast"], name="best", steps_an_epoch=4))
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path))
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path / "accuracy.json")
+    return {"rows": [], "ensembles": [], "earlier": []}
+
+
+def test_readings_resume_and_five_models_answer_together(small_world, monkeypatch):
+    results = accuracy.measure(["best"], None, small_world)
+    assert [row["seed"] for row in results["rows"]] == [0, 1, 2, 3, 4]
+    (ensemble,) = results["ensembles"]
+    test = data.split(data.load("mnist"))["test"]
+    networks = [training.load(accuracy.folder_of("best", seed))[0] for seed in range(5)]
+    votes = sum(evaluation.judge(network, test).probabilities for network in networks).argmax(axis=1)
+    assert ensemble["test_accuracy"] == (votes == test.labels.numpy()).mean()
+    assert [index for index, _ in ensemble["wrong"]] == np.flatnonzero(votes != test.labels.numpy()).tolist()
+    monkeypatch.setattr(training, "train", None)  # a second time nothing is trained
+    assert accuracy.measure(["best"], None, json.loads(accuracy.RESULTS.read_text())) == results
+
+
+def test_a_reading_of_another_recipe_is_read_again_and_kept_in_short(small_world, monkeypatch):
+    before = accuracy.measure(["best"], [0], small_world)
+    monkeypatch.setitem(recipes.RECIPES, "best", replace(recipes.RECIPES["best"], learning_rate=0.002))
+    after = accuracy.measure(["best"], [0], before)
+    assert len(after["rows"]) == 1 and after["rows"][0]["key"] != before["rows"][0]["key"]
+    assert [row["test_accuracy"] for row in after["earlier"]] == [before["rows"][0]["test_accuracy"]]

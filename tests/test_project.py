@@ -13,6 +13,7 @@ import tomllib
 import pytest
 import yaml
 from conftest import ROOT
+from packaging.version import Version
 
 import run_all
 from helpers import recipes
@@ -46,6 +47,12 @@ def test_every_direct_dependency_is_locked_with_hashes_and_has_its_reason():
     text = (ROOT / "pyproject.toml").read_text()
     assert all(re.search(rf'"{re.escape(requirement)}",\s+# \S+', text) for requirement in wanted)
     assert LOCK.count("--hash=sha256:") >= len(pins(LOCK)) and "://" not in LOCK and "--index" not in LOCK
+
+
+def test_locked_versions_are_past_the_known_advisories():
+    safe = {"nbconvert": "7.17.1", "torch": "2.10"}  # CVE-2026-39377, -39378; CVE-2025-32434, CVE-2026-24747
+    for name, minimum in safe.items():
+        assert Version(pins(LOCK)[name][0]) >= Version(minimum)
 
 
 def test_the_tests_run_on_the_locked_versions():
