@@ -4,6 +4,7 @@ Data flows one way, and imports follow it; each module uses only those below it.
 
     pipeline    stages -> papermill: which are up to date, run, record
     reports     an executed notebook -> one offline HTML file; the index over runs
+    draw        a network inside a page: draw a digit, and it answers
     plots       arrays in, matplotlib figure out
     evaluation  model + images -> predictions -> metrics
     training    the loop: recipe + images -> trained weights and a history

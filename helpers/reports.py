@@ -68,7 +68,12 @@ def fold(line):
 
 
 def tidy_table(html):
-    """Return a pandas table with its header in one row, and its columns of figures marked by the class `n`."""
+    """Return a pandas table with its header in one row, and its columns of figures marked by the class `n`.
+
+    Any other HTML is returned as it is.
+    """
+    if 'class="dataframe"' not in html:
+        return html
     from bs4 import BeautifulSoup
 
     page = BeautifulSoup(html, "html.parser")

@@ -1,0 +1,197 @@
+"""The network inside a page: it computes what PyTorch computes, and answers to what is drawn, in a real browser."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from helpers import data, draw, evaluation, models, training
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NAMES = tuple("0123456789")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright's Python package")
+    if not CHROMIUM:
+        pytest.skip("needs Chromium: install Debian's package chromium")
+    with playwright.sync_playwright() as driver:
+        yield driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+def trained(name):
+    """Return a network whose weights and batch statistics are as uneven as those of a trained one."""
+    network = models.build(name, mean=33.3, deviation=78.6, seed=1)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            for values in (layer.weight.data, layer.running_var):
+                values.uniform_(0.5, 2)
+            for values in (layer.bias.data, layer.running_mean):
+                values.normal_(0, 0.3)
+    return network.eval()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Return a function that opens a network's page, offline, and collects what it complains of or asks for."""
+    pages = []
+
+    def open_page(network, names=NAMES, examples=(), **options):
+        html = draw.widget(network, names, examples, np.zeros((28, 28), np.uint8))
+        (tmp_path / "page.html").write_text(f"<!DOCTYPE html><meta charset=utf-8><title>t</title>{html}")
+        context = browser.new_context(offline=True, **options)
+        page = context.new_page()
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("request", lambda request: page.complaints.append(request.url) if "page.html" not in request.url else 0)
+        page.goto((tmp_path / "page.html").as_uri())
+        pages.append(context)
+        return page
+
+    yield open_page
+    for context in pages:
+        context.close()
+
+
+def stroke(page, *points, steps=4):
+    """Draw a line through points, in pixels of the drawing area, with the mouse, in `steps` moves to each."""
+    box = page.locator(".pad").bounding_box()
+    for number, (x, y) in enumerate(points):
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=steps)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_the_page_computes_what_pytorch_computes(opened, name):
+    network = trained(name)
+    images = torch.randint(0, 256, (8, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    expected = torch.softmax(evaluation.predict(network, images), 1).numpy()
+    page = opened(network)
+    answers = page.evaluate("images => images.map(drawADigit.predict)", images.flatten(1).tolist())
+    assert np.abs(np.array(answers) - expected).max() < 1e-4 and not page.complaints
+    assert expected.max() < 0.999  # certainty would hide an error
+
+
+def test_drawing_is_answered_and_cleared(opened):
+    page = opened(trained("small"))
+    assert page.locator(".answer").inner_text() == "Draw, and the network answers."
+    stroke(page, (80, 60), (200, 60), (130, 230))
+    assert "The network says" in page.locator(".answer").inner_text()
+    shares = [float(text.split()[0]) for text in page.locator(".bars td:nth-child(3)").all_inner_texts()]
+    assert sum(shares) == pytest.approx(100, abs=1) and page.locator(".bars tr.first").count() == 1
+    page.get_by_role("button", name="Clear").press("Enter")
+    assert page.locator(".answer").inner_text() == "Draw, and the network answers." and not page.complaints
+
+
+def test_what_is_drawn_is_framed_as_mnist_is(opened):
+    page = opened(trained("small"))
+    stroke(page, (30, 40), (70, 40), (70, 150))
+    pixels = page.evaluate(
+        "() => { const { data } = document.querySelector('.pad').getContext('2d').getImageData(0, 0, 280, 280);"
+        " const ink = Uint8ClampedArray.from({ length: 78400 }, (_, i) => 255 - data[4 * i]);"
+        " return Array.from(drawADigit.prepare(ink, 280)); }"
+    )
+    image = np.array(pixels, dtype=float).reshape(28, 28)
+    rows, columns = np.flatnonzero(image.sum(axis=1) > 24), np.flatnonzero(image.sum(axis=0) > 24)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    centre = [(image.sum(axis=1 - axis) * (np.arange(28) + 0.5)).sum() / image.sum() for axis in (0, 1)]
+    assert np.abs(np.array(centre) - 14).max() <= 0.5 and image.max() > 250
+
+
+def test_a_misread_image_is_loaded_as_it_is_and_mended(opened):
+    network, whole = trained("small"), data.load("digits")
+    pixels = whole.images[5]
+    page = opened(network, examples=[(pixels.numpy(), "5", "9")])
+    page.get_by_role("button", name="5, read as 9").press("Enter")
+    page.wait_for_function("document.querySelector('.bars tr.first')")
+    said = NAMES[int(evaluation.predict(network, pixels[None]).argmax())]
+    assert f"The network says {said}," in page.locator(".answer").inner_text()
+    page.get_by_role("button", name="Rubber").click()
+    for height in range(20, 280, 25):
+        stroke(page, (5, height), (275, height))
+    assert page.locator(".answer").inner_text() == "Draw, and the network answers."
+
+
+def test_names_are_shown_as_text(opened):
+    evil = ("<script>window.ran=1</script>", '"><img src=x onerror="window.ran=1">', "</script><b>", *"3456789")
+    page = opened(trained("small"), evil, [(np.zeros((28, 28), np.uint8), evil[0], evil[1])])
+    assert page.locator(".bars th").all_inner_texts() == list(evil)
+    assert page.evaluate("window.ran") is None and not page.complaints
+
+
+def test_without_javascript_there_is_a_picture_and_a_sentence(opened):
+    page = opened(trained("small"), java_script_enabled=False)
+    assert page.locator("noscript img").is_visible() and not page.locator(".live").is_visible()
+
+
+def test_an_unknown_layer_is_named():
+    with pytest.raises(TypeError, match="GELU"):
+        draw.describe(nn.Sequential(nn.GELU()))
+
+
+def thinned(image):
+    """Return the skeleton of a boolean image (Zhang and Suen 1984)."""
+    image = np.pad(image.astype(int), 1)
+    while True:
+        before = image.copy()
+        for turn in (0, 1):
+            around = [np.roll(image, shift, (0, 1)) for shift in
+                      ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))]  # fmt: skip
+            changes = sum(
+                (one == 0) & (other == 1) for one, other in zip(around, [*around[1:], around[0]], strict=True)
+            )
+            up, right, down, left = around[0], around[2], around[4], around[6]
+            ends = (
+                ((up & right & down) | (right & down & left)) if turn == 0 else (up & right & left) | (up & down & left)
+            )
+            image = image & ~((changes == 1) & (sum(around) >= 2) & (sum(around) <= 6) & (ends == 0)).astype(int)
+        if (image == before).all():
+            return image[1:-1, 1:-1].astype(bool)
+
+
+def strokes(skeleton):
+    """Return lists of points (x, y) that together visit every point of a skeleton along its neighbours."""
+    left, found = set(zip(*np.nonzero(skeleton), strict=True)), []
+
+    def near(point):
+        rows, columns = np.meshgrid((-1, 0, 1), (-1, 0, 1))
+        steps = sorted(zip(rows.flat, columns.flat, strict=True), key=lambda step: abs(step[0]) + abs(step[1]))
+        return [
+            other for step in steps if (other := (point[0] + step[0], point[1] + step[1])) in left and step != (0, 0)
+        ]
+
+    while left:
+        point = min(left, key=lambda one: len(near(one)))  # an end of a line, where there is one
+        left.remove(point)
+        line, before = [point], [other for stroke in found for other in stroke]
+        joint = [one for one in before if max(abs(one[0] - point[0]), abs(one[1] - point[1])) == 1]
+        line = joint[:1] + line
+        while following := near(line[-1]):
+            line.append(following[0])
+            left.remove(following[0])
+        found.append(line)
+    return [[(10.0 * int(x) + 5, 10.0 * int(y) + 5) for y, x in line] for line in found]
+
+
+@pytest.mark.real
+def test_digits_redrawn_as_strokes_are_read(opened, real_data, tmp_path):
+    from helpers import recipes
+
+    source = data.load("mnist", real_data)
+    network, _ = training.train(source, recipes.choose("fast"))
+    test = data.split(source)["test"]
+    right = (evaluation.predict(network, test.images[:150]).argmax(1) == test.labels[:150]).nonzero()[:100, 0]
+    page, hits = opened(network), 0
+    for index in right.tolist():
+        page.get_by_role("button", name="Clear").click()
+        for line in strokes(thinned(test.images[index].numpy() > 100)):
+            stroke(page, *line[:-1:3], line[-1], steps=1)
+        hits += f"says {int(test.labels[index])}," in page.locator(".answer").inner_text()
+    assert len(right) == 100 and hits >= 90
