@@ -68,7 +68,7 @@ def fold(line):
 
 
 def tidy_table(html):
-    """Return a pandas table with its header in one row, and its columns of figures marked by the class `n`.
+    """Return a pandas table with its header in one row, columns of figures in the class `n`, columns of prose in `long`.
 
     Any other HTML is returned as it is.
     """
@@ -90,6 +90,9 @@ def tidy_table(html):
             if all(FIGURE.fullmatch(cell.text.strip()) for cell in column[1:]):
                 for cell in column:
                     cell["class"] = "n"
+            elif max(len(cell.text) for cell in column) > 60:
+                for cell in column:
+                    cell["class"] = "long"
     return str(page)
 
 
