@@ -68,7 +68,7 @@ def fold(line):
 
 
 def tidy_table(html):
-    """Return a pandas table with its header in one row, columns of figures in the class `n`, columns of prose in `long`.
+    """Return a pandas table with its header in one row, columns of figures in the class `n`, prose in `long`.
 
     Any other HTML is returned as it is.
     """
