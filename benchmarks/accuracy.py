@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from helpers import data, evaluation, models, recipes, runs, training
+from helpers import checkpoints, data, evaluation, models, recipes, runs, terminal, training
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.json"
 README = runs.PROJECT / "README.md"
@@ -30,7 +30,7 @@ def folder_of(recipe, seed):
 
 def read(recipe, seed, source):
     """Return one row of the results file: `recipe` trained on `source` with `seed`, scored at the end."""
-    folder, progress = folder_of(recipe.name, seed), training.progress_bar(recipe.epochs)
+    folder, progress = folder_of(recipe.name, seed), terminal.progress_bar(recipe.epochs)
     network, history = training.train(source, recipe, seed, "cpu", folder, progress)
     splits = data.split(source, seed, recipe.validation_size)
     predictions = {name: evaluation.judge(network, part) for name, part in splits.items()}
@@ -65,7 +65,7 @@ def wrong(predicted, labels):
 def together(recipe, rows, source):
     """Return an entry of "ensembles": the models of `rows`, one a seed, answer with the mean of their probabilities."""
     test = data.split(source)["test"]
-    trained = [training.load(folder_of(recipe, row["seed"])) for row in rows]
+    trained = [checkpoints.load(folder_of(recipe, row["seed"])) for row in rows]
     if any(not found or found[2]["key"] != row["key"] for found, row in zip(trained, rows, strict=True)):
         raise runs.BadInput(f"outputs/accuracy: the models of {recipe} are not those of the readings; read them again")
     mean = np.mean([evaluation.judge(network, test).probabilities for network, _, _ in trained], axis=0)

@@ -8,11 +8,8 @@ import ast
 import os
 import re
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from . import data, reports, runs
 
@@ -152,18 +149,6 @@ def plan(stages, chosen, parameters, note="", force=False):
         yield stage, now, reason
 
 
-@contextmanager
-def only_writer(folder):
-    """Hold the run's lock while the block runs; RunInUse where another process holds it."""
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise runs.RunInUse(f"--run {folder.name}: in use by another process; wait, or choose another name") from None
-    with lock:
-        yield
-
-
 def run(stages, chosen, parameters, note="", force=False, screen=None):
     """Run the `chosen` stages of `stages` ({name: Stage}) that are not up to date, in order; return the run's folder.
 
@@ -175,7 +160,7 @@ def run(stages, chosen, parameters, note="", force=False, screen=None):
     check_parameters(types, parameters)
     list(plan(stages, chosen, parameters, note, force))  # a stage that cannot run is refused here
     folder = runs.open_run(parameters["run"])
-    with only_writer(folder):
+    with runs.only_writer(folder):
         manifest = runs.read_manifest(folder)
         if manifest["parameters"] not in (parameters, {}):
             empty(folder, manifest)
@@ -198,7 +183,7 @@ def run(stages, chosen, parameters, note="", force=False, screen=None):
 def empty(folder, manifest):
     """Delete what every stage of a run left, and its record: another run begins in this folder."""
     products = {name for record in manifest["stages"].values() for name in record.get("products", {})}
-    for path in [*(folder / name for name in products), *(folder / "checkpoints").glob("epoch-*")]:
+    for path in [*(folder / name for name in products), *(folder / "checkpoints").iterdir()]:
         path.unlink(missing_ok=True)
     (folder / "run.json").unlink(missing_ok=True)
 
@@ -218,13 +203,13 @@ def threads(parameters):
 def run_stage(stage, now, folder, manifest, force, screen):
     """Run one notebook, keep it and its report, and record the stage in the manifest, whatever happens to it."""
     if force:
-        checkpoints = (folder / "checkpoints").glob("epoch-*") if "model.json" in stage.leaves else ()
+        checkpoints = (folder / "checkpoints").iterdir() if "model.json" in stage.leaves else ()
         for path in [*(folder / name for name in stage.leaves), *checkpoints]:
             path.unlink(missing_ok=True)
     record = {"state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "commit": manifest["commit"]}
     manifest["stages"] |= {stage.name: record}
     runs.write_manifest(folder, manifest)
-    partial = folder / "notebooks" / f".{stage.notebook}.partial.ipynb"
+    partial = folder / "notebooks" / f".{stage.notebook}{runs.PARTIAL}.ipynb"
     executed = folder / "notebooks" / f"{stage.notebook}.ipynb"
     report = folder / "reports" / f"{stage.notebook}.html"
     start, clock = time.perf_counter(), time.time()
@@ -283,6 +268,8 @@ def execute(stage, path, parameters, screen):
 
     def at_cell(cell, cell_index):
         added[0] += "injected-parameters" in cell.metadata.get("tags", [])  # papermill's own cell is not counted
+        if cell_index == 0:
+            runs.note_holder(path.parent.parent)
         screen.cell(cell_index + 1 - added[0], count)
 
     try:

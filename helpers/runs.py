@@ -1,4 +1,4 @@
-"""A run's folder: its name, its files written whole or not at all, its manifest, and the errors people read.
+"""A run's folder: its name, its one writer, files written whole or not at all, its manifest, the errors people read.
 
 Torch is not imported here: run_all.py reads this module before it decides whether anything has to run.
 """
@@ -12,10 +12,17 @@ import platform
 import re
 import subprocess
 import tempfile
+import time
+from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGES = ("torch", "torchvision", "papermill", "nbconvert", "matplotlib", "seaborn", "scikit-learn", "numpy")
+PARTIAL = ".partial"  # ends the names of files that are being written
+PATIENCE = 10  # seconds that the kernel of a dead runner may take to notice
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 
 
@@ -38,9 +45,13 @@ class DatasetUnavailable(ProjectError):
 
 
 class TrainingDiverged(ProjectError):
-    """The loss is no longer a finite number."""
+    """The loss is no longer a finite number; `history` and `losses` tell how it came to that."""
 
     exit_code = 4
+
+    def __init__(self, message, history=(), losses=()):
+        super().__init__(message)
+        self.history, self.losses = history, losses
 
 
 class RunInUse(ProjectError):
@@ -82,12 +93,56 @@ def open_run(name):
     return folder
 
 
+@contextmanager
+def only_writer(folder):
+    """Hold the run's lock while the block runs; RunInUse names the process that holds it.
+
+    A runner that was killed leaves a kernel that works on for seconds: its end is waited for. What both left
+    half-written is deleted.
+    """
+    lock, holder = FileLock(folder / ".lock"), folder / ".holder.json"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = (read_json(holder) or {}).get("runner", "another process")
+        raise RunInUse(f"--run {folder.name}: in use by {who}; wait for it, or choose another name") from None
+    with lock:
+        kernels, patience = (read_json(holder) or {}).get("kernels", []), time.monotonic() + PATIENCE
+        while any(is_alive(*kernel) for kernel in kernels):
+            if time.monotonic() > patience:
+                number = kernels[0][0]
+                raise RunInUse(f"--run {folder.name}: process {number}, left by a dead runner, works on; end it")
+            time.sleep(0.1)
+        for path in folder.rglob(f".*{PARTIAL}*"):
+            path.unlink()
+        note_holder(folder)
+        try:
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+
+
+def note_holder(folder):
+    """Write down which processes work on a run: this one, and the kernels that it has started."""
+    kernels = [[process.pid, process.create_time()] for process in psutil.Process().children()]
+    write_json(folder / ".holder.json", {"runner": f"process {os.getpid()}", "kernels": kernels})
+
+
+def is_alive(number, created):
+    """Return whether the process of that number and time of birth still"""
+    try:
+        process = psutil.Process(number)
+        return process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def write_file(path, content):
     """Write bytes or text to `path` whole or not at all: a temporary file beside it, flushed, then renamed."""
     path = Path(path)
     content = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from helpers import data, evaluation, recipes, training
+from helpers import checkpoints, data, evaluation, recipes, training
 
 specification = importlib.util.spec_from_file_location("accuracy", ROOT / "benchmarks" / "accuracy.py")
 accuracy = importlib.util.module_from_spec(specification)
@@ -54,7 +54,7 @@ def test_readings_resume_and_five_models_answer_together(small_world, monkeypatc
     assert [row["seed"] for row in results["rows"]] == [0, 1, 2, 3, 4]
     (ensemble,) = results["ensembles"]
     test = data.split(data.load("mnist"))["test"]
-    networks = [training.load(accuracy.folder_of("best", seed))[0] for seed in range(5)]
+    networks = [checkpoints.load(accuracy.folder_of("best", seed))[0] for seed in range(5)]
     votes = sum(evaluation.judge(network, test).probabilities for network in networks).argmax(axis=1)
     assert ensemble["test_accuracy"] == (votes == test.labels.numpy()).mean()
     assert [index for index, _ in ensemble["wrong"]] == np.flatnonzero(votes != test.labels.numpy()).tolist()

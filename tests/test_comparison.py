@@ -56,7 +56,7 @@ def test_its_table_holds_the_files_figures(page):
 
 def test_a_real_difference_is_called_real_and_a_tie_a_tie(page):
     assert "2 of 3 differences between recipes are real, 1 are ties" in page[1]
-    assert "Tied are best and balanced" in page[1]
+    assert "The tie highest up is that of best and balanced" in page[1]
 
 
 def test_a_goal_that_was_missed_is_called_missed(page):

@@ -10,7 +10,7 @@ import papermill
 import pytest
 from conftest import ROOT, offline
 
-from helpers import corruptions, evaluation, training
+from helpers import checkpoints, corruptions, evaluation, training
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -150,7 +150,7 @@ def test_predictions_are_those_of_the_saved_model(finished):
     from helpers import data
 
     source = data.load("digits")
-    network, _, about = training.load(folder)
+    network, _, about = checkpoints.load(folder)
     test = data.split(source, about["seed"])["test"]
     again = evaluation.judge(network, test)
     saved = np.load(folder / "predictions.npz")

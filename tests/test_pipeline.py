@@ -6,7 +6,10 @@ import signal
 import time
 
 import nbformat
+import psutil
 import pytest
+
+from helpers import runs
 
 NAME = "digits-balanced-10epochs-seed0"
 
@@ -160,7 +163,34 @@ def test_a_second_runner_is_turned_away(project):
     code, _, error = project.run("--only", "training")
     first.terminate()
     first.communicate(timeout=60)
-    assert code == 5 and "in use by another process" in error
+    assert code == 5 and f"in use by process {first.pid}; wait for it" in error
+    assert not (project.outputs / NAME / ".holder.json").exists()
+
+
+def test_the_kernel_of_a_killed_runner_is_waited_for(project):
+    project.notebook("03_training", HANG)
+    process = project.start("--only", "training")
+    run = project.outputs / NAME
+    number = int(wait_for(run / "pid", process))
+    (kernel,) = json.loads((run / ".holder.json").read_text())["kernels"]
+    assert kernel[0] == number and runs.is_alive(*kernel) and not runs.is_alive(number, 0)
+    process.kill()
+    process.communicate(timeout=60)
+    (run / "notebooks" / ".half.ipynb.partial").write_text("left behind")
+    code, out, error = project.run("--only", "eda")
+    assert code == 0 and states(out) == {"eda": "done"}, error
+    assert not runs.is_alive(*kernel) and not list(run.rglob(".*.partial*"))
+
+
+def test_a_kernel_that_outlives_its_runner_keeps_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "PATIENCE", 0.3)
+    holder = {"runner": "process 1", "kernels": [[os.getpid(), psutil.Process().create_time()]]}
+    (tmp_path / ".holder.json").write_text(json.dumps(holder))
+    with (
+        pytest.raises(runs.RunInUse, match=f"process {os.getpid()}, left by a dead runner"),
+        runs.only_writer(tmp_path),
+    ):
+        pass
 
 
 def test_a_kernelspec_in_the_users_folder_is_not_taken(project, tmp_path):

@@ -132,7 +132,18 @@ def test_helpers_stay_thin():
 
 
 def test_imports_go_one_way():
-    order = ["pipeline", "terminal", "reports", "draw", "plots", "training", "evaluation", "models", "recipes"]
+    order = [
+        "pipeline",
+        "terminal",
+        "reports",
+        "draw",
+        "plots",
+        "training",
+        "checkpoints",
+        "evaluation",
+        "models",
+        "recipes",
+    ]
     order += ["corruptions", "transforms", "data", "runs"]
     for path in (ROOT / "helpers").glob("*.py"):
         used = re.findall(r"^from \. import (.+)$", path.read_text(), re.MULTILINE)

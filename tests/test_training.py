@@ -1,12 +1,13 @@
 """The training loop: the same bits again, going on after an interruption, and stopping when it makes no sense."""
 
 import math
+import pickle
 from dataclasses import replace
 
 import pytest
 import torch
 
-from helpers import data, evaluation, models, recipes, runs, training
+from helpers import checkpoints, data, evaluation, models, recipes, runs, training
 
 TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, steps_an_epoch=4)
 
@@ -85,7 +86,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(dataset, tmp_path, epo
     assert weights(tmp_path / "whole") == weights(tmp_path / "cut") and untimed(history) == untimed(undisturbed)
 
 
-def test_a_damaged_checkpoint_is_put_away_and_the_one_before_it_used(dataset, tmp_path):
+def test_a_damaged_checkpoint_is_put_away_and_the_one_before_it_used(dataset, tmp_path, capsys):
     training.train(dataset, TINY, folder=tmp_path / "whole")
     with pytest.raises(Interrupted):
         training.train(dataset, TINY, folder=tmp_path / "cut", progress=interrupt(3))
@@ -93,9 +94,47 @@ def test_a_damaged_checkpoint_is_put_away_and_the_one_before_it_used(dataset, tm
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
-    with pytest.warns(UserWarning, match="damaged"):
-        training.train(dataset, TINY, folder=tmp_path / "cut")
-    assert weights(tmp_path / "whole") == weights(tmp_path / "cut")
+    epochs = []
+    training.train(dataset, TINY, folder=tmp_path / "cut", progress=lambda history, *_: epochs.append(len(history)))
+    assert min(epochs) == 1 and weights(tmp_path / "whole") == weights(tmp_path / "cut")
+    assert "warning: checkpoint epoch-002.pt is damaged; set aside as epoch-002.damaged" in capsys.readouterr().out
+    assert newest.with_suffix(".damaged").read_bytes() == content
+
+
+class Payload:
+    """What an attacker would hide in a file: it leaves a trace where it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return open, (str(self.trace), "w")
+
+
+def test_a_checkpoint_that_holds_code_runs_none_of_it(dataset, tmp_path):
+    with pytest.raises(Interrupted):
+        training.train(dataset, TINY, folder=tmp_path, progress=interrupt(2))
+    path, trace = tmp_path / "checkpoints" / "epoch-001.pt", tmp_path / "trace"
+    for write in (lambda: torch.save(Payload(trace), path), lambda: path.write_bytes(pickle.dumps(Payload(trace), 2))):
+        write()
+        path.with_suffix(".sha256").write_text(runs.file_digest(path))
+        with pytest.raises(runs.BadInput, match=r"epoch-001\.pt: holds more than tensors and numbers"):
+            training.train(dataset, TINY, folder=tmp_path)
+        assert not trace.exists()
+    pickle.loads(path.read_bytes())  # the trap would have worked
+    assert trace.exists()
+
+
+def test_a_model_that_holds_code_runs_none_of_it(dataset, tmp_path):
+    training.train(dataset, TINY, folder=tmp_path)
+    path, trace = tmp_path / "model.safetensors", tmp_path / "trace"
+    path.write_bytes(pickle.dumps(Payload(trace)))
+    assert checkpoints.load(tmp_path) is None  # its SHA-256 is not the model's
+    about = runs.read_json(tmp_path / "model.json")
+    runs.write_json(tmp_path / "model.json", about | {"weights_sha256": runs.file_digest(path)})
+    with pytest.raises(runs.BadInput, match=r"model\.safetensors: not the weights of this network"):
+        checkpoints.load(tmp_path)
+    assert not trace.exists()
 
 
 def test_a_checkpoint_of_another_training_is_not_used(dataset, tmp_path):
@@ -120,7 +159,7 @@ def test_a_changed_model_is_not_loaded(dataset, tmp_path, name):
     content = bytearray(path.read_bytes())
     content[-5] ^= 64
     path.write_bytes(content)
-    assert training.load(tmp_path) is None
+    assert checkpoints.load(tmp_path) is None
 
 
 def test_divergence_stops_with_the_step_and_a_way_out(dataset):
@@ -129,8 +168,10 @@ def test_divergence_stops_with_the_step_and_a_way_out(dataset):
     splits = data.split(dataset)
     with pytest.raises(
         runs.TrainingDiverged, match=r"loss is (nan|inf) at step \d+ of epoch \d.*try --learning-rate 1e\+29"
-    ):
+    ) as caught:
         training.fit(network, recipe, splits["train"], splits["validation"])
+    losses = caught.value.losses
+    assert math.isfinite(losses[0]) and not math.isfinite(losses[-1]) and caught.value.history == []
 
 
 def test_the_schedule_rises_and_falls(dataset):
