@@ -234,8 +234,8 @@ def writes(seed):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "sitecustomize.py").write_text(FAILING)
         for error in ("ENOSPC", "EIO"):
-            for place, stages in places.items():
-                outputs, once = Path(folder) / f"{error}-{place.replace('/', '-')}", Path(folder) / "once"
+            for number, (place, stages) in enumerate(places.items()):
+                outputs, once = Path(folder) / f"{error}{number}", Path(folder) / "once"
                 once.unlink(missing_ok=True)
                 command = ("--dataset", "digits", "--recipe", "fast", "--run", "it", "--only", *stages)
                 trap = {"PYTHONPATH": folder, "FAIL_AT": place, "FAIL_ONCE": str(once), "FAIL_WITH": error}

@@ -175,6 +175,7 @@ def run(stages, chosen, parameters, note="", force=False, screen=None):
                 screen.start(stage, number, len(chosen), reason)
                 run_stage(stage, now, folder, manifest, force, screen)
         finally:
+            reports.link(folder, runs.read_manifest(folder))
             reports.collect(folder)
             reports.write_index(folder.parent)
     return folder

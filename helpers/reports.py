@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 import sys
 import zipfile
@@ -10,6 +11,8 @@ from pathlib import Path
 from . import data, runs
 
 FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| kB| MB)?|nan|")
+CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
+LINKS = re.compile("<!--reports-->.*?<!--/reports-->", re.DOTALL)
 TEMPLATE = Path(__file__).resolve().parent / "template"
 
 
@@ -122,12 +125,30 @@ def render(path, target, manifest, stage):
         "message": record.get("message", ""),
         "failed_cell": failed,
         "css": (TEMPLATE / "report.css").read_text(encoding="utf-8"),
-        "others": [],
+        "script": (TEMPLATE / "report.js").read_text(encoding="utf-8"),
     }
     exporter = HTMLExporter(template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)])
     exporter.register_filter("tidy_table", tidy_table)
+    exporter.register_filter("prose", prose)
     html, _ = exporter.from_notebook_node(notebook, resources={"about": about})
     runs.write_file(target, with_contents(html))
+
+
+def prose(markdown):
+    """Return Markdown as HTML: tags in it are shown as text, formulas become MathML, which needs no script."""
+    from latex2mathml.converter import convert
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    class Renderer(IPythonRenderer):
+        """nbconvert's own renderer, but for formulas."""
+
+        def inline_math(self, body):
+            return convert(body)
+
+        def block_math(self, body):
+            return convert(body, display="block")
+
+    return MarkdownWithMath(renderer=Renderer(escape=True, allow_harmful_protocols=False)).render(markdown)
 
 
 def title(notebook):
@@ -139,11 +160,37 @@ def title(notebook):
 
 
 def with_contents(html):
-    """Return a report with a list of its second-level headings behind the first heading's paragraph."""
-    headings = re.findall(r'<h2 id="([^"]+)">(.*?)<a', html)
+    """Return a report with its title in the header, and a list of its second-level headings before the main part."""
+    head, body = html.split("<main>", 1)
+    first = re.search(r"<h1\b.*?</h1>", body, re.DOTALL)
+    if first:
+        head, body = head.replace("<!--title-->", first[0], 1), body.replace(first[0], "", 1)
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)<a', body)
     items = "".join(f'<li><a href="#{name}">{text}</a></li>' for name, text in headings)
-    contents = f'<nav aria-label="Contents"><ol>{items}</ol></nav>' if headings else ""
-    return html.replace("</h1>", f"</h1>{contents}", 1)
+    contents = f'<nav class="contents" aria-label="Contents"><ol>{items}</ol></nav>' if headings else ""
+    return head.replace("<!--contents-->", contents, 1) + "<main>" + body
+
+
+def link(folder, manifest):
+    """Give each report of a run links to those that lie beside it, and bring the manifest's digests up to date."""
+    there = {path: path.stem.split("_", 1)[-1] for path in sorted((folder / "reports").glob("*.html"))}
+    for path in there:
+        items = (
+            f'<a href="{other.name}"{" aria-current=page" * (other == path)}>{name}</a>'
+            for other, name in there.items()
+        )
+        links = (
+            f'<nav class="reports" aria-label="Reports of this run">{" ".join(items)}</nav>' if len(there) > 1 else ""
+        )
+        before, name = path.read_bytes(), f"reports/{path.name}"
+        after = LINKS.sub(
+            lambda _, links=links: f"<!--reports-->{links}<!--/reports-->", before.decode(), count=1
+        ).encode()
+        for record in manifest["stages"].values():
+            if after != before and record.get("products", {}).get(name) == runs.digest(before):
+                record["products"][name] = runs.digest(after)
+                runs.write_file(path, after)
+                runs.write_manifest(folder, manifest)
 
 
 def accuracy(folder, manifest):
@@ -176,10 +223,11 @@ def summary(folder):
     state = next((f"{state} in {name}" for name, state in states.items() if state != "done"), "done")
     if state == "done" and states.get("results") == "done" and not tested:
         state = "stopped before results looked at the new model"
-    seconds = ""
-    if (folder / "history.csv").is_file():
-        rows = csv.DictReader(io.StringIO((folder / "history.csv").read_text()))
-        seconds = f"{sum(float(row['seconds']) for row in rows):.0f} s"
+    rows, history = [], folder / "history.csv"
+    if history.is_file():
+        rows = [{name: float(row[name]) for name in CURVES} for row in csv.DictReader(io.StringIO(history.read_text()))]
+    seconds = f"{sum(row['seconds'] for row in rows):.0f} s" if rows else ""
+    confusion = folder / "figures" / "confusion_matrix.png"
     reports = sorted((folder / "reports").glob("*.html"))
     return {
         "name": folder.name,
@@ -193,7 +241,17 @@ def summary(folder):
         "started": max((stage["started"] for stage in manifest["stages"].values()), default=""),
         "reports": [(path.stem.split("_", 1)[-1], f"{folder.name}/reports/{path.name}") for path in reports],
         "zip": f"{folder.name}/reports.zip" if (folder / "reports.zip").is_file() else "",
+        "history": {name: [row[name] for row in rows] for name in CURVES if rows},
+        "confusion": f"{folder.name}/figures/{confusion.name}" if tested and confusion.is_file() else "",
     }
+
+
+def sparkline(values):
+    """Return the points of an SVG polyline, 100 wide and 20 high, through positive values on a logarithmic scale."""
+    logs = [math.log10(max(value, 1e-9)) for value in values if math.isfinite(value)]
+    low, span = min(logs), max(max(logs) - min(logs), 1e-9)
+    step = 100 / max(len(logs) - 1, 1)
+    return " ".join(f"{place * step:.0f},{19 - 18 * (value - low) / span:.0f}" for place, value in enumerate(logs))
 
 
 def write_index(outputs):
@@ -209,6 +267,9 @@ def write_index(outputs):
                 {"name": folder.name, "state": "failed: its files cannot be read", "started": "", "reports": []}
             )
     rows.sort(key=lambda row: row["started"], reverse=True)
-    page = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True).get_template("runs.html.j2")
-    css = (TEMPLATE / "report.css").read_text(encoding="utf-8")
-    runs.write_file(outputs / "index.html", page.render(runs=rows, css=css))
+    environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True)
+    environment.filters["sparkline"] = sparkline
+    page = environment.get_template("runs.html.j2")
+    parts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js", "runs.js")}
+    others = ["comparison.html"] if (outputs / "comparison.html").is_file() else []
+    runs.write_file(outputs / "index.html", page.render(runs=rows, parts=parts, others=others))

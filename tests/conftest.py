@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PARAMETERS = """run: str = "interactive"  # the run's folder
 dataset: str = "auto"  # which images
 seed: int = 0  # draws everything
@@ -91,6 +92,16 @@ def finished(tmp_path_factory):
     code, out, error = project.run("--epochs", "1", dataset=None)
     assert code == 0, out + error
     return project, project.outputs / "digits-balanced-1epochs-seed0", out
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real browser; tests that need one are skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright's Python package")
+    if not CHROMIUM:
+        pytest.skip("needs Chromium: install Debian's package chromium")
+    with playwright.sync_playwright() as driver:
+        yield driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """The network inside a page: it computes what PyTorch computes, and answers to what is drawn, in a real browser."""
 
-import shutil
-
 import numpy as np
 import pytest
 import torch
@@ -9,17 +7,7 @@ from torch import nn
 
 from helpers import data, draw, evaluation, models, training
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NAMES = tuple("0123456789")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright's Python package")
-    if not CHROMIUM:
-        pytest.skip("needs Chromium: install Debian's package chromium")
-    with playwright.sync_playwright() as driver:
-        yield driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 def trained(name):

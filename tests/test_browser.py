@@ -1,0 +1,228 @@
+"""Reports and the index as a reader meets them: in a real browser, offline, on a phone, without JavaScript."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import axe_core_python
+import nbformat
+import pytest
+
+from helpers import reports, runs
+
+AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+REPORTS = ("00_walkthrough", "01_eda", "02_prototyping", "03_training", "04_results")
+
+
+@pytest.fixture
+def visit(browser):
+    """Return a function that opens a file offline and collects what the page complains of or asks for."""
+    contexts = []
+
+    def open_page(path, width=1280, **options):
+        context = browser.new_context(offline=True, viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("request", lambda request: page.complaints.append(request.url) if request.url != path.as_uri() else 0)
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def test_the_checks_can_fail(visit, tmp_path):
+    (tmp_path / "bad.html").write_text("<title>x</title><img src=http://example.org/x.png><p style='color:#ccc'>pale")
+    page = visit(tmp_path / "bad.html")
+    rules = {line.split(":")[0] for line in violations(page)}
+    assert {"image-alt", "color-contrast", "html-has-lang"} <= rules and page.complaints
+
+
+def page_of(finished, name):
+    """Return the path of a report of the finished run, or of the index."""
+    _, folder, _ = finished
+    return folder.parent / "index.html" if name == "index" else folder / "reports" / f"{name}.html"
+
+
+def violations(page):
+    """Return what axe-core finds wrong with a page, a line each."""
+    page.evaluate(AXE)
+    found = page.evaluate("() => axe.run()")["violations"]
+    return [f"{one['id']}: {node['html'][:150]}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("name", [*REPORTS, "index"])
+def test_pages_ask_for_nothing_and_show_everything(visit, finished, name):
+    page = visit(page_of(finished, name))
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    alternatives = page.evaluate("[...document.images].map(image => image.alt)")
+    assert len(set(alternatives)) == len(alternatives) and all(len(text) > 20 for text in alternatives)
+    formulas = page.locator("math")
+    boxes = [formulas.nth(place).bounding_box() for place in range(formulas.count())]
+    assert all(box["width"] > 5 and box["height"] > 5 for box in boxes)
+    assert page.complaints == [f"data:{url[5:]}" for url in page.complaints]  # figures are inside the file
+    assert page_of(finished, name).stat().st_size < 3e6
+
+
+def test_formulas_are_rendered(visit, finished):
+    for name, count in (("03_training", 1), ("04_results", 3)):
+        page = visit(page_of(finished, name))
+        assert page.locator("math[display=block]").count() == count and "$$" not in page.inner_text("main")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", [*REPORTS, "index"])
+def test_everyone_can_use_the_pages(visit, finished, name, scheme):
+    for width in (1280, 390):
+        page = visit(page_of(finished, name), width, color_scheme=scheme)
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", [*REPORTS, "index"])
+def test_pages_are_readable_without_javascript(visit, finished, name):
+    page = visit(page_of(finished, name), java_script_enabled=False)
+    assert not page.locator("button:visible:not([data-example])").count()
+    if name != "index":
+        folds = page.locator("details.code summary")
+        folds.first.click()
+        assert page.locator("details.code pre").first.is_visible() and page.locator("main h2").count() > 3
+
+
+def test_the_reader_chooses_light_or_dark(visit, finished):
+    page = visit(page_of(finished, "03_training"), color_scheme="light")
+    grounds = []
+    for _ in range(4):
+        grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        page.click("#theme")
+    assert grounds[0] == grounds[1] == grounds[3] != grounds[2] and page.inner_text("#theme") == "theme: light"
+
+
+def test_all_code_opens_at_once_and_by_keyboard(visit, finished):
+    page = visit(page_of(finished, "03_training"))
+    count = page.locator("details.code").count()
+    page.focus("#unfold")
+    page.keyboard.press("Enter")
+    assert page.locator("details.code[open]").count() == count > 10
+    page.keyboard.press("Enter")
+    page.focus("details.code summary >> nth=0")
+    page.keyboard.press("Space")
+    assert page.locator("details.code[open]").count() == 1
+
+
+def test_contents_follow_the_scroll(visit, finished):
+    page = visit(page_of(finished, "04_results"))
+    links = page.locator(".contents a")
+    for place in (3, 6):
+        links.nth(place).click()
+        page.wait_for_function(
+            "place => document.querySelectorAll('.contents a')[place].ariaCurrent === 'true'", arg=place
+        )
+        assert page.locator(".contents [aria-current]").count() == 1
+        assert page.locator(".contents").bounding_box()["y"] < 60  # it stays in sight
+
+
+def test_the_other_reports_are_a_click_away_also_from_the_zip(visit, finished, tmp_path):
+    _, folder, _ = finished
+    with zipfile.ZipFile(folder / "reports.zip") as archive:
+        archive.extractall(tmp_path)
+    page = visit(tmp_path / folder.name / "01_eda.html")
+    for name in REPORTS:
+        page.click(f".reports a[href='{name}.html']")
+        assert page.locator(".reports [aria-current=page]").get_attribute("href") == f"{name}.html"
+    for path in (tmp_path / folder.name).iterdir():
+        links = re.findall(r'<a [^>]*href="([^"#]+)"', path.read_text())
+        assert len(links) == 5 and all((path.parent / link).is_file() for link in links)
+
+
+def test_linking_leaves_the_run_up_to_date(finished):
+    _, folder, _ = finished
+    manifest = runs.read_manifest(folder)
+    for record in manifest["stages"].values():
+        assert all(runs.file_digest(folder / name) == made for name, made in record["products"].items())
+    before = {path: path.read_bytes() for path in (folder / "reports").iterdir()}
+    reports.link(folder, manifest)
+    assert before == {path: path.read_bytes() for path in before}
+
+
+def test_what_a_class_is_called_runs_nowhere(visit, tmp_path):
+    evil = """<script>document.title="run"</script> "><img src=x onerror=document.title="run"> """
+    evil += '[x](javascript:document.title="run")'
+    cells = [nbformat.v4.new_markdown_cell(f"# A {evil}\n\n## Part {evil}")]
+    for kind in ("text/markdown", "text/plain", "application/javascript"):
+        text = 'document.title="run"' if "javascript" in kind else f"of class {evil}"
+        cells.append(nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", {kind: text})]))
+    stream = nbformat.v4.new_output("stream", name="stdout", text=evil)
+    png = nbformat.v4.new_output("display_data", {"image/png": "x"}, metadata={"image/png": {"alt": evil}})
+    cells.append(nbformat.v4.new_code_cell(f"# {evil}", outputs=[stream, png]))
+    path = tmp_path / "run" / "notebooks" / "01_eda.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    record = {"state": "failed", "started": "2026-01-01T00:00:00", "message": evil}
+    manifest = {"run": evil, "dataset": {"name": "digits", "note": evil}, "parameters": {"recipe": evil}}
+    reports.render(path, tmp_path / "01_eda.html", manifest | {"stages": {"eda": record}}, "eda")
+    page = visit(tmp_path / "01_eda.html")
+    page.evaluate("document.querySelectorAll('main a').forEach(link => link.click())")
+    assert page.title().startswith("A <script>") and page.locator("main img").count() == 1
+    assert page.inner_text("main").count('<script>document.title="run"</script>') >= 5
+
+
+@pytest.fixture
+def many(tmp_path):
+    """A folder of 200 made runs in all states."""
+    for number in range(200):
+        folder = tmp_path / f"run-{number:03d}"
+        state = ("done", "failed", "stopped", "running")[number % 4]
+        stages = {
+            name: {"state": "done", "started": f"2026-01-{1 + number % 28:02d}T10:00:00"}
+            for name in ("eda", "training")
+        }
+        stages = {name: stage | {"ingredients": {}, "products": {}} for name, stage in stages.items()}
+        stages["results"] = {
+            "state": state,
+            "ingredients": {},
+            "products": {},
+            "started": f"2026-02-{1 + number % 28:02d}T10:00:00",
+        }
+        manifest = {"parameters": {"dataset": "mnist", "recipe": "balanced", "seed": number}, "stages": stages}
+        runs.write_json(folder / "run.json", manifest)
+        rows = [f"{e},{1 / e},0.9,{(number + 1) / e},{1 - 0.1 / e},{number + 1}" for e in range(1, 11)]
+        header = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds"
+        runs.write_file(folder / "history.csv", "\n".join([header, *rows]) + "\n")
+        if state == "done":
+            low = number / 1000
+            runs.write_json(
+                folder / "metrics.json", {"test": {"accuracy": low + 0.01, "accuracy_ci95": [low, low + 0.02]}}
+            )
+            runs.write_file(folder / "reports" / "04_results.html", "<!DOCTYPE html><title>it</title>")
+            runs.write_file(
+                folder / "figures" / "confusion_matrix.png", (Path(__file__).parent / "pixel.png").read_bytes()
+            )
+    reports.write_index(tmp_path)
+    return tmp_path / "index.html"
+
+
+def test_the_index_sorts_and_compares_two_hundred_runs(visit, many):
+    page = visit(many)
+    timing = json.loads(page.evaluate("JSON.stringify(performance.getEntriesByType('navigation')[0])"))
+    assert timing["loadEventEnd"] < 1000 and page.locator("#runs tbody tr").count() == 200
+    column = lambda number: page.locator(f"#runs tbody tr td:nth-child({number})").all_inner_texts()  # noqa: E731
+    page.click("#runs th:nth-child(8) button")
+    seconds = [int(text.split()[0]) for text in column(8)]
+    assert seconds == sorted(seconds)
+    page.click("#runs th:nth-child(7) button")
+    page.click("#runs th:nth-child(7) button")
+    shares = [float(text.split("%")[0]) for text in column(7) if text]
+    assert len(shares) == 50 and shares == sorted(shares, reverse=True) and column(7)[-1] == ""
+    assert {text.split()[0] for text in column(10)} == {"done", "failed", "stopped", "running"}
+    for place in (0, 1):
+        page.locator("#runs tbody tr").nth(place).locator("input").check()
+    assert page.locator("#curves svg").count() == 3 and page.locator("#curves svg >> nth=0 >> polyline").count() == 2
+    assert page.locator("#matrices img").count() == 2 and violations(page) == []
+    links = page.evaluate("[...document.querySelectorAll('#runs a')].map(link => link.getAttribute('href'))")
+    assert len(links) == 50 and all((many.parent / link).is_file() for link in links)
