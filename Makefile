@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy comparison setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-faults comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -17,8 +17,18 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 bench-accuracy: $(READY)  ## train recipes x seeds on MNIST and write README's result table
 	.venv/bin/python benchmarks/accuracy.py $(ARGS)
 
+bench-speed: $(READY)  ## time training and inference beside plain baselines
+	.venv/bin/python benchmarks/speed.py $(ARGS)
+
+bench-faults: $(READY)  ## kill, damage and collide runs, and see whether anything is lost
+	.venv/bin/python benchmarks/faults.py $(ARGS)
+
 comparison: $(READY)  ## make outputs/comparison.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)
+
+sample: $(READY)  ## make docs/sample: the reports of one run on MNIST
+	.venv/bin/python run_all.py --dataset mnist --epochs 10 --run sample $(ARGS)
+	rm -rf docs/sample && cp -R outputs/sample/reports docs/sample
 
 setup: $(READY)  ## create .venv and install everything
 
