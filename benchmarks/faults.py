@@ -86,8 +86,8 @@ def kernels_of(process):
 def half_written(folder):
     """Return whether a file of the run is being written at this very moment."""
     with contextlib.suppress(OSError):
-        for part in (folder, folder / "checkpoints", folder / "notebooks"):
-            with os.scandir(part) as entries:
+        for part in ("checkpoints", ".", "figures", "notebooks", "reports"):
+            with os.scandir(folder / part) as entries:
                 if any(entry.name.startswith(".") and runs.PARTIAL in entry.name for entry in entries):
                     return True
     return False
@@ -95,7 +95,7 @@ def half_written(folder):
 
 def strike(process, folder, draw, length, aim, number):
     """Send a signal at a random instant, or inside a save; return who was hit (None: it had ended) and kernels."""
-    patience = time.perf_counter() + draw.uniform(0.2, length)
+    patience = time.perf_counter() + draw.uniform(0.2, length if aim != "save" else length / 2)
     while time.perf_counter() < patience and process.poll() is None:
         time.sleep(0.005)  # the instant is what is drawn
     while aim == "save" and process.poll() is None and not half_written(folder):
@@ -135,6 +135,8 @@ def disturbed(number, hits, aims, seed, expected_codes):
                     found["codes"][code] = found["codes"].get(code, 0) + 1
                     if process.returncode not in expected_codes:
                         found["failed"].append(f"{told}: exit {code}")
+                else:
+                    break
             code, error = finish(outputs, *SHORT)
             found["runs"] += 1
             same = code == 0 and outcome(Path(outputs) / "it") == right

@@ -1,0 +1,338 @@
+"""Time training and inference side by side with plain baselines, and keep medians and ranges.
+
+    python benchmarks/speed.py                    all parts (make bench-speed); nothing else should run meanwhile
+    python benchmarks/speed.py --parts inference  some of them; the others stay in the file as they were
+
+What is compared is measured in one run, in turns, so that a slow moment of the machine falls on both. Seconds count
+the preparation of the data where it says so. Readings go to benchmarks/results/speed.json.
+"""
+
+import argparse
+import csv
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # as run_all.py sets it for its kernels
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, nll_loss
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision import datasets
+from torchvision.transforms import Compose, Normalize, ToTensor
+
+from helpers import data, evaluation, models, recipes, runs, training, transforms
+
+RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
+CPU = torch.device("cpu")
+
+
+def in_turns(tasks, repeats):
+    """Return {name: [seconds, ...]} of `tasks` ({name: function}), each run once a round; the first does not count."""
+    times = {name: [] for name in tasks}
+    for turn in range(repeats + 1):
+        for name, task in tasks.items():
+            started = time.perf_counter()
+            task()
+            if turn:
+                times[name].append(time.perf_counter() - started)
+            print(f"{name}: {time.perf_counter() - started:.3f} s", flush=True)
+    return times
+
+
+def versus(what, ours, baseline):
+    """Return a row: how many times less time `ours` took than `baseline`, both lists of seconds of the same turns."""
+    ratios = [slow / quick for quick, slow in zip(ours, baseline, strict=True)]
+    row = {"what": what, "ours": statistics.median(ours), "baseline": statistics.median(baseline)}
+    row |= {"ratio": statistics.median(ratios), "range": [min(ratios), max(ratios)], "unit": "s"}
+    return row | {"repeats": len(ours)}
+
+
+def single(what, values, unit):
+    """Return a row for something that has no baseline."""
+    row = {"what": what, "ours": statistics.median(values), "baseline": None, "ratio": None}
+    return row | {"range": [min(values), max(values)], "unit": unit, "repeats": len(values)}
+
+
+def stock_epoch(network, optimizer, loss, batch_size, images=None):
+    """Train one epoch as textbooks do: torchvision's dataset, one image after the other made a tensor, a DataLoader."""
+    steps = Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])
+    whole = datasets.MNIST(data.data_folder(), transform=steps)
+    part = whole if images is None else torch.utils.data.Subset(whole, range(images))
+    network.train()
+    for pixels, labels in torch.utils.data.DataLoader(part, batch_size, shuffle=True):
+        optimizer.zero_grad()
+        loss(network(pixels), labels).backward()
+        optimizer.step()
+
+
+def our_epoch(network, recipe, split, steps=None):
+    """Train one epoch, or some `steps` of it, with this project's loop, without scoring the validation images."""
+    optimizer, schedule = training.make_optimizer(network, recipe, len(split.labels), CPU)
+    for number, batch in enumerate(transforms.batches(split, recipe.batch_size, recipe.augmentation())):
+        if number == steps:
+            break
+        training.learn(network, recipe, batch, optimizer, schedule)
+
+
+def network_of(recipe):
+    """Return a fresh network in the layout that training uses."""
+    return models.build(recipe.network, 10, 33.3, 78.6).to(memory_format=torch.channels_last)
+
+
+def published(source, repeats):
+    """An epoch of the published networks P1, P3 and P4, Adam, batches of 64: the stock loop against ours."""
+    split, rows = data.split(source)["train"], []
+    for name in ("linear-head-published", "dropout-published", "narrow-published"):
+        recipe = recipes.RECIPES[name]
+
+        def stock(recipe=recipe):
+            network = nn.Sequential(*list(models.build(recipe.network, dropout=recipe.dropout))[1:])
+            optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+            stock_epoch(network, optimizer, cross_entropy, 64, len(split.labels))
+
+        def ours(recipe=recipe, batch_size=64):
+            our_epoch(network_of(recipe), replace(recipe, batch_size=batch_size), split)
+
+        tasks = {"stock": stock, "64": ours, "256": lambda ours=ours: ours(batch_size=256)}
+        times = in_turns(tasks, repeats)
+        rows.append(versus(f"an epoch of {recipe.network}, batches of 64, stock loop", times["64"], times["stock"]))
+        rows.append(versus(f"an epoch of {recipe.network}, batches of 256, stock loop", times["256"], times["stock"]))
+    return rows
+
+
+def example_network():
+    """Return the network of the MNIST script in pytorch/examples, written from its published settings."""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25),
+        nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10), nn.LogSoftmax(dim=1),
+    )  # fmt: skip
+
+
+def example_in_memory(pixels, labels, network, optimizer):
+    """Train the example's epoch on normalised images that are in memory."""
+    network.train()
+    for index in torch.randperm(len(labels)).split(64):
+        optimizer.zero_grad()
+        nll_loss(network(pixels[index]), labels[index]).backward()
+        optimizer.step()
+
+
+def example(source, repeats):
+    """`fast` and `balanced` against the settings of pytorch/examples (Adadelta, rate 1.0, decay 0.7, batches of 64).
+
+    How many epochs the example needs is found with five seeds; it alone is scored on test after each, off the clock.
+    """
+    pixels = ((source.images / 255 - 0.1307) / 0.3081).unsqueeze(1)
+    taught, test = ~source.is_test, source.is_test
+    pixels_of, labels_of = (pixels[taught], pixels[test]), (source.labels[taught], source.labels[test])
+    trainings = []
+    for seed in range(5):
+        torch.manual_seed(seed)
+        network = example_network()
+        trainings.append((network, torch.optim.Adadelta(network.parameters(), lr=1.0)))
+    epochs, reached = 0, []
+    while epochs < 10 and (not reached or reached[-1] < 0.99):
+        epochs += 1
+        for network, optimizer in trainings:
+            optimizer.param_groups[0]["lr"] = 0.7 ** (epochs - 1)
+            example_in_memory(pixels_of[0], labels_of[0], network, optimizer)
+        with torch.inference_mode():
+            right = [
+                (torch.cat([net.eval()(part) for part in pixels_of[1].split(1000)]).argmax(1) == labels_of[1])
+                for net, _ in trainings
+            ]
+        reached.append(float(torch.stack(right).float().mean()))
+        print(f"the example after {epochs} epochs: {reached[-1]:.4f}, mean of five seeds", flush=True)
+
+    network = example_network()
+    optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
+    split = data.split(source)["train"]
+    balanced = recipes.RECIPES["balanced"]
+    tasks = {
+        "example, stock loader": lambda: stock_epoch(network, optimizer, nll_loss, 64),
+        "example, in memory": lambda: example_in_memory(pixels_of[0], labels_of[0], network, optimizer),
+        "fast, data and all": lambda: training.train(data.load("mnist"), recipes.RECIPES["fast"]),
+        "balanced, an epoch": lambda: our_epoch(network_of(balanced), balanced, split),
+    }
+    times = in_turns(tasks, repeats)
+    stock, memory, fast, ours = times.values()
+    rows = [{"what": "the example's test accuracy after each epoch, mean of five seeds", "ours": reached,
+             "baseline": None, "ratio": None, "range": None, "unit": "share", "repeats": 5}]  # fmt: skip
+    for name, epoch in (("stock loader", stock), ("in memory", memory)):
+        rows.append(versus(f"fast against {epochs} epochs of the example, {name}", fast, [t * epochs for t in epoch]))
+    rows.append(versus("balanced, 10 epochs, against one of the example, stock loader", [t * 10 for t in ours], stock))
+    return rows
+
+
+def parts_of_a_step(recipe, split):
+    """Return ({part: function}, flops): the parts that a step of `recipe` consists of, each as a task of 20 steps."""
+    network, device = network_of(recipe), CPU
+    optimizer, schedule = training.make_optimizer(network, recipe, 10_000, device)
+    batch = next(transforms.batches(split, recipe.batch_size, recipe.augmentation()))
+    index = torch.randperm(len(split.labels))[: recipe.batch_size]
+    images, kind = split.images[index].unsqueeze(1).float(), training.precision(device)
+
+    def forward():
+        with torch.autocast("cpu", kind, enabled=kind != torch.float32):
+            scores = network(batch[0].contiguous(memory_format=torch.channels_last))
+        return cross_entropy(scores.float(), batch[1], label_smoothing=recipe.label_smoothing)
+
+    with FlopCounterMode(display=False) as counter:
+        training.learn(network, recipe, batch, optimizer, schedule)
+    tasks = {
+        "step": lambda: [training.learn(network, recipe, batch, optimizer, schedule) for _ in range(20)],
+        "forward": lambda: [forward() for _ in range(20)],
+        "forward and backward": lambda: [forward().backward() for _ in range(20)],
+        "augmentation": lambda: [transforms.augment(images, **recipe.augmentation()) for _ in range(20)],
+        "indexing": lambda: [split.images[index].unsqueeze(1).float() for _ in range(20)],
+        "optimiser": lambda: [optimizer.step() for _ in range(20)],
+    }
+    return tasks, counter.get_total_flops()
+
+
+def arithmetic(source, repeats):
+    """How near training comes to a plain matrix product, and where the time of its steps goes."""
+    split, kind, rows = data.split(source)["train"], training.precision(CPU), []
+    left, right = torch.randn(2, 2048, 2048, dtype=kind).unbind()
+    product = {"product": lambda: [left @ right for _ in range(20)]}
+    for name in ("fast", "balanced", "best"):
+        tasks, flops = parts_of_a_step(recipes.RECIPES[name], split)
+        times = in_turns(product | tasks, repeats)
+        limit = [20 * 2 * 2048**3 / seconds / 1e9 for seconds in times["product"]]
+        whole = [sum(times[part][turn] for part in ("step", "augmentation", "indexing")) for turn in range(repeats)]
+        achieved = [20 * flops / seconds / 1e9 for seconds in whole]
+        rows.append(single(f"a 2048-cube matrix product in {kind}, beside {name}", limit, "GFLOP/s"))
+        rows.append(single(f"arithmetic of {name} while it learns", achieved, "GFLOP/s"))
+        shares = [a / b for a, b in zip(achieved, limit, strict=True)]
+        rows.append(single(f"{name}: share of the product's rate", shares, "share"))
+        times["backward"] = [
+            both - one for both, one in zip(times["forward and backward"], times["forward"], strict=True)
+        ]
+        for part in ("forward", "backward", "optimiser", "augmentation", "indexing"):
+            shares = [seconds / total for seconds, total in zip(times[part], whole, strict=True)]
+            rows.append(single(f"{name}: {part}, share of its steps", shares, "share"))
+    return rows
+
+
+def inference(source, repeats):
+    """Images a second and milliseconds an image with `balanced`."""
+    network = network_of(recipes.RECIPES["balanced"]).eval()
+    images, one = source.images[source.is_test], source.images[:1]
+
+    def in_bfloat16():
+        with torch.autocast("cpu", torch.bfloat16):
+            evaluation.predict(network, images)
+
+    tasks = {
+        "float32": lambda: evaluation.predict(network, images),
+        "bfloat16": in_bfloat16,
+        "one": lambda: [evaluation.predict(network, one) for _ in range(200)],
+    }
+    times = in_turns(tasks, repeats)
+    rows = [
+        single(f"inference with balanced, {kind}", [len(images) / seconds for seconds in times[kind]], "images/s")
+        for kind in ("float32", "bfloat16")
+    ]
+    return [*rows, single("one image alone", [seconds / 200 * 1000 for seconds in times["one"]], "ms")]
+
+
+def growth(source, repeats):
+    """How the time of `balanced` grows with images, epochs and threads."""
+    recipe, splits = recipes.RECIPES["balanced"], data.split(source)
+    split, few = splits["train"], data.Split(*(tensor[:2560] for tensor in splits["train"]))
+    threads = torch.get_num_threads()
+
+    def steps(count, used):
+        torch.set_num_threads(used)
+        our_epoch(network_of(recipe), recipe, split, count)
+        torch.set_num_threads(threads)
+
+    def epochs(count):
+        training.fit(network_of(recipe), replace(recipe, epochs=count), few, data.Split(*(t[:640] for t in few)))
+
+    tasks = {f"{count * 128:,} images": lambda count=count: steps(count, threads) for count in (50, 100, 200, 400)}
+    tasks |= {f"{count} epochs of 2,560 images": lambda count=count: epochs(count) for count in (2, 4, 8, 16)}
+    times = in_turns(tasks | {"1 thread": lambda: steps(100, 1)}, repeats)
+    rows = [single(f"balanced, {name}", values, "s") for name, values in times.items() if name != "1 thread"]
+    return [*rows, versus(f"{threads} threads against 1", times["12,800 images"], times["1 thread"])]
+
+
+def pipeline(source, repeats):
+    """What `python run_all.py` on MNIST takes beyond training: five notebooks and their reports."""
+    del source
+    rows = {
+        name: [] for name in ("whole", "training", "beyond training", "up to date", "start", "imports", "other cells")
+    }
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as outputs:
+            command = [sys.executable, str(runs.PROJECT / "run_all.py"), "--dataset", "mnist", "--run", "it"]
+            for kind in ("whole", "up to date"):
+                started = time.perf_counter()
+                subprocess.run(
+                    command, env=os.environ | {"MNIST_OUTPUTS_DIR": outputs}, check=True, capture_output=True
+                )
+                rows[kind].append(time.perf_counter() - started)
+            folder = Path(outputs) / "it"
+            with open(folder / "history.csv") as file:
+                fitted = sum(float(row["seconds"]) for row in csv.DictReader(file))
+            tried = runs.read_json(folder / "prototyping.json")["candidates"]
+            fitted += sum(one["training_seconds"] for one in tried)
+            cells, imports = seconds_of_cells(folder / "notebooks")
+        rows["training"].append(fitted)
+        rows["beyond training"].append(rows["whole"][-1] - fitted)
+        rows["imports"].append(imports)
+        rows["other cells"].append(cells - imports - fitted)
+        rows["start"].append(rows["whole"][-1] - cells)
+        print({name: values[-1] for name, values in rows.items()}, flush=True)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    names = {"start": "starting kernels, rendering reports", "up to date": "everything up to date"}
+    found = [single(f"run_all.py: {names.get(name, name)}", values, "s") for name, values in rows.items()]
+    return [*found, single("run_all.py: largest process", [peak], "GB")]
+
+
+def seconds_of_cells(folder):
+    """Return (seconds of all cells, seconds of those that import) of executed notebooks."""
+    total = imports = 0.0
+    for path in folder.glob("*.ipynb"):
+        for cell in runs.read_json(path)["cells"]:
+            when = cell["metadata"].get("execution", {})
+            if "iopub.status.busy" in when and "shell.execute_reply" in when:
+                begun, ended = (
+                    datetime.fromisoformat(when[key]) for key in ("iopub.status.busy", "shell.execute_reply")
+                )
+                total += (ended - begun).total_seconds()
+                if "from helpers import" in "".join(cell["source"]):
+                    imports += (ended - begun).total_seconds()
+    return total, imports
+
+
+PARTS = {part.__name__: part for part in (published, example, arithmetic, inference, growth, pipeline)}
+
+
+def main():
+    """Measure what is asked for and keep it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    source = data.load("mnist")
+    for name in options.parts:
+        rows = [row | {"part": name} for row in PARTS[name](source, options.repeats)]
+        results = runs.read_json(RESULTS) or {"rows": []}
+        others = [row for row in results["rows"] if row["part"] != name]
+        runs.write_json(RESULTS, runs.describe_machine() | {"rows": [*others, *rows]})
+        for row in rows:
+            print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
