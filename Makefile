@@ -12,7 +12,7 @@ test: $(READY)  ## run the tests
 	.venv/bin/python -m pytest $(ARGS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab
-	.venv/bin/jupyter lab --notebook-dir=notebooks $(ARGS)
+	GOMP_SPINCOUNT=20000 .venv/bin/jupyter lab --notebook-dir=notebooks $(ARGS)
 
 bench-accuracy: $(READY)  ## train recipes x seeds on MNIST and write README's result table
 	.venv/bin/python benchmarks/accuracy.py $(ARGS)

@@ -167,14 +167,14 @@ def losses_by_step(losses, title, window=1, level=None, level_name=""):
     """
     figure, axis = new()
     losses, steps = np.asarray(losses, dtype=float), np.arange(1, len(losses) + 1)
-    axis.plot(steps, losses, ".", color=SKY, markersize=3, label="one batch")
+    axis.plot(steps, losses, ".", color=SKY, markersize=3 if len(losses) > 100 else 8, label="one batch")
     if window > 1:
         sums = np.cumsum(np.concatenate([np.zeros(window), losses]))
         axis.plot(steps, (sums[window:] - sums[:-window]) / np.minimum(steps, window), label=f"mean of {window} steps")
     if level is not None:
         axis.axhline(level, color="dimgrey", linestyle="--", linewidth=1, label=level_name)
     axis.set(title=title, xlabel="step", ylabel="training loss (nats)", yscale="log")
-    axis.legend(loc="lower left")
+    axis.legend(loc="lower left" if len(losses) > 100 else "best")
     return figure
 
 

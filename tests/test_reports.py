@@ -133,4 +133,4 @@ def test_the_index_survives_odd_runs(tmp_path):
     runs.write_json(tmp_path / "list" / "run.json", [])
     reports.write_index(tmp_path)
     html = (tmp_path / "index.html").read_text()
-    assert "running in eda" in html and html.count("not begun") == 2
+    assert "running in eda" in html and html.count(">not begun<") == 2
