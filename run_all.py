@@ -98,7 +98,7 @@ def make_parser():
         help="how often to go through the training images (the recipe's: 10)",
     )
     add("--recipe", type=one_of(recipes.RECIPES), metavar="NAME", help="how to train; --list names them (balanced)")
-    add("--dataset", type=one_of(data.NAMES), metavar="NAME", help="what to train on; --list names them (auto)")
+    add("--dataset", metavar="NAME|FOLDER", help="a name that --list shows, or a folder of images by class (auto)")
     add("--data-dir", metavar="DIR", help="where datasets lie ($MNIST_DATA_DIR, else data/)")
     add(
         "--seed",
@@ -140,12 +140,13 @@ def settle(options):
     before = runs.read_manifest(runs.run_folder(options.run)) if options.run is not None else {}
     old = {name: value for name, value in before.get("parameters", {}).items() if name != "run"}
     wanted = old | given
-    name, note = data.choose(wanted.get("dataset", "auto"), download=not options.dry_run)
+    name, note = data.choose(find_dataset(options.dataset, before), download=not options.dry_run)
     recipe = recipes.choose(wanted.get("recipe", "balanced"))
     changes = {key: wanted[key] for key in recipes.OVERRIDES if wanted.get(key) not in (None, getattr(recipe, key))}
     recipes.choose(recipe.name, **changes)
     if "validation_size" in changes:
-        data.check_validation_size(changes["validation_size"], data.TRAINING_IMAGES[name])
+        known = data.about(name)
+        data.check_validation_size(changes["validation_size"], known.training_images, known.classes)
     if wanted.get("device") in ("cuda", "mps"):
         from helpers.training import choose_device  # torch, which alone knows what is there
 
@@ -169,7 +170,10 @@ def settle(options):
 def default_name(parameters, recipe):
     """Return a run's name that says what it is: dataset, recipe, epochs, seed, then every departure from the recipe."""
     epochs = parameters.get("epochs", recipe.epochs)
-    name = f"{parameters['dataset']}-{recipe.name}-{epochs}epochs-seed{parameters['seed']}"
+    dataset = parameters["dataset"]
+    if not runs.NAME_RULE.fullmatch(dataset) or len(dataset) > 40:
+        dataset = f"{re.sub('[^A-Za-z0-9]+', '-', dataset).strip('-')[:40]}-{runs.digest(dataset)[:6]}".strip("-")
+    name = f"{dataset}-{recipe.name}-{epochs}epochs-seed{parameters['seed']}"
     marks = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
     marks |= {"device": "{}", "threads": "{}threads"}
     return "-".join([name, *(mark.format(parameters[key]) for key, mark in marks.items() if key in parameters)])
@@ -187,6 +191,22 @@ def show_list():
     print("datasets")
     for name, what in data.NAMES.items():
         print(f"  {name:<22} {what}")
+    print(f"  {'FOLDER':<22} {data.OTHERS}")
+
+
+def find_dataset(given, before):
+    """Return the dataset as the notebooks know it: `given` on the command line, else that of the manifest `before`.
+
+    The folder that holds a folder of images becomes the data folder, so that the notebooks see no more than its name.
+    """
+    os.environ["MNIST_DATA_DIR"] = str(data.data_folder())  # the kernels run in another folder
+    name = before.get("parameters", {}).get("dataset", "auto") if given is None else given
+    if name in data.NAMES:
+        return name
+    here = given and os.path.isdir(os.path.expanduser(given))
+    folder = runs.absolute(given) if here else data.find_folder(name, before.get("dataset", {}).get("data_dir"))
+    os.environ["MNIST_DATA_DIR"] = str(folder.parent)
+    return f"./{folder.name}" if folder.name in data.NAMES else folder.name
 
 
 def main(options):
@@ -196,10 +216,10 @@ def main(options):
     started = time.perf_counter()
     if options.data_dir:
         os.environ["MNIST_DATA_DIR"] = options.data_dir
-    os.environ["MNIST_DATA_DIR"] = str(data.data_folder())  # the kernels run in another folder
     parameters, note = settle(options)
     chosen = [name for name in STAGES if not options.only or name in options.only]
-    print(f"run {parameters['run']}" + (f"\nnote: {note}" if note else ""))
+    remarks = [note] if note else data.about(parameters["dataset"]).remarks
+    print("\n".join([f"run {parameters['run']}", *(f"note: {remark}" for remark in remarks)]))
     if options.dry_run:
         for stage, _, reason in pipeline.plan(STAGES, chosen, parameters, note, options.force):
             print(f"  {stage.name:<12} {'would run: ' + reason if reason else 'up to date'}")
@@ -207,7 +227,7 @@ def main(options):
     folder = pipeline.run(STAGES, chosen, parameters, note, options.force, Screen())
     accuracy = reports.accuracy(folder, runs.read_manifest(folder))
     if accuracy:
-        print(f"test accuracy {accuracy} on {data.TITLES[parameters['dataset']]}")
+        print(f"test accuracy {accuracy} on {data.about(parameters['dataset']).title}")
     index = folder.parent / "index.html"
     print(f"{time.perf_counter() - started:.0f} s; reports: {index}")
     if options.open:

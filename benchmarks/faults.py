@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from helpers import checkpoints, data, models, pipeline, recipes, runs, training
+from helpers import checkpoints, data, downloads, models, pipeline, recipes, runs, training
 
 sys.path.insert(0, str(runs.PROJECT))
 from run_all import STAGES
@@ -173,7 +173,7 @@ def changes(seed):
                       "--only", "training", "results")[0] == 0  # fmt: skip
         run, raw = folder / "it", folder / "MNIST" / "raw"
         raw.mkdir(parents=True)
-        for name in data.MNIST_FILES:
+        for name in downloads.FILES:
             (raw / name).write_bytes((data.data_folder() / "MNIST" / "raw" / name).read_bytes())
         identity = runs.read_json(run / "model.json")["key"]
         kept = sorted(path.name for path in (run / "checkpoints").iterdir())
@@ -189,15 +189,12 @@ def changes(seed):
             return any(reason for _, _, reason in plan)
 
         def dataset():
-            try:
-                return not data.find_mnist(folder)
-            except runs.DatasetUnavailable:
-                return True
+            return bool(downloads.problems(downloads.SETS["mnist"], folder))
 
-        assert not product() and data.find_mnist(folder) and len(source.labels) == 1797
+        assert not product() and not dataset() and len(source.labels) == 1797
         places = [(run / "checkpoints" / "epoch-003.pt", checkpoint), (run / "model.safetensors", product),
                   (run / "model.json", product), (run / "history.csv", product), (run / "predictions.npz", product),
-                  (run / "metrics.json", product)] + [(raw / name, dataset) for name in data.MNIST_FILES]  # fmt: skip
+                  (run / "metrics.json", product)] + [(raw / name, dataset) for name in downloads.FILES]  # fmt: skip
         whole = {path: path.read_bytes() for path, _ in places}
         note = (run / "checkpoints" / "epoch-003.sha256").read_bytes()
         for turn in range(400):
@@ -246,6 +243,7 @@ def writes(seed):
                 last = told.strip().splitlines()[-1] if told.strip() else ""
                 good = once.exists() and code == 1 and "Traceback" not in told and again == 0
                 named = Path(once.read_text()).name in told if once.exists() else False
+                last = last.replace(str(outputs), "outputs")
                 found[f"{place}, {error}"] = {"exit": code, "again": again, "good": good and named, "told": last[-160:]}
                 print(place, error, code, again, named, last, after, flush=True)
     return found

@@ -126,51 +126,63 @@ def example_in_memory(pixels, labels, network, optimizer):
         optimizer.step()
 
 
-def example(source, repeats):
-    """`fast` and `balanced` against the settings of pytorch/examples (Adadelta, rate 1.0, decay 0.7, batches of 64).
-
-    How many epochs the example needs is found with five seeds; it alone is scored on test after each, off the clock.
-    """
+def example_pixels(source):
+    """Return ((pixels, labels) to train on, (pixels, labels) to test on) as the example prepares them."""
     pixels = ((source.images / 255 - 0.1307) / 0.3081).unsqueeze(1)
-    taught, test = ~source.is_test, source.is_test
-    pixels_of, labels_of = (pixels[taught], pixels[test]), (source.labels[taught], source.labels[test])
+    return [(pixels[part], source.labels[part]) for part in (~source.is_test, source.is_test)]
+
+
+def example_accuracy(source, repeats):
+    """The example's test accuracy after each epoch, mean of five seeds, until 99.0% is reached; nothing is timed.
+
+    Its settings: Adadelta, rate 1.0, times 0.7 after each epoch, batches of 64. It alone is scored on test each epoch.
+    """
+    del repeats
+    (pixels, labels), (test_pixels, test_labels) = example_pixels(source)
     trainings = []
     for seed in range(5):
         torch.manual_seed(seed)
         network = example_network()
         trainings.append((network, torch.optim.Adadelta(network.parameters(), lr=1.0)))
-    epochs, reached = 0, []
-    while epochs < 10 and (not reached or reached[-1] < 0.99):
-        epochs += 1
+    reached = []
+    while len(reached) < 10 and (not reached or reached[-1] < 0.99):
+        shares = []
         for network, optimizer in trainings:
-            optimizer.param_groups[0]["lr"] = 0.7 ** (epochs - 1)
-            example_in_memory(pixels_of[0], labels_of[0], network, optimizer)
-        with torch.inference_mode():
-            right = [
-                (torch.cat([net.eval()(part) for part in pixels_of[1].split(1000)]).argmax(1) == labels_of[1])
-                for net, _ in trainings
-            ]
-        reached.append(float(torch.stack(right).float().mean()))
-        print(f"the example after {epochs} epochs: {reached[-1]:.4f}, mean of five seeds", flush=True)
+            optimizer.param_groups[0]["lr"] = 0.7 ** len(reached)
+            example_in_memory(pixels, labels, network, optimizer)
+            with torch.inference_mode():
+                said = torch.cat([network.eval()(part) for part in test_pixels.split(1000)]).argmax(1)
+            shares.append(float((said == test_labels).float().mean()))
+        reached.append(statistics.mean(shares))
+        print(f"the example after {len(reached)} epochs: {reached[-1]:.4f}, mean of {shares}", flush=True)
+    return [{"what": "the example's test accuracy after each epoch, mean of five seeds", "ours": reached,
+             "baseline": None, "ratio": None, "range": None, "unit": "share", "repeats": 5}]  # fmt: skip
 
+
+def example(source, repeats):
+    """`fast` and `balanced` against the settings of pytorch/examples, over as many epochs as those need for 99.0%."""
+    rows = (runs.read_json(RESULTS) or {"rows": []})["rows"]
+    epochs = next((len(row["ours"]) for row in rows if row["part"] == "example_accuracy"), 0)
+    assert epochs, "run the part example_accuracy first"
+    pixels, labels = example_pixels(source)[0]
     network = example_network()
     optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
     split = data.split(source)["train"]
     balanced = recipes.RECIPES["balanced"]
     tasks = {
         "example, stock loader": lambda: stock_epoch(network, optimizer, nll_loss, 64),
-        "example, in memory": lambda: example_in_memory(pixels_of[0], labels_of[0], network, optimizer),
+        "example, in memory": lambda: example_in_memory(pixels, labels, network, optimizer),
         "fast, data and all": lambda: training.train(data.load("mnist"), recipes.RECIPES["fast"]),
         "balanced, an epoch": lambda: our_epoch(network_of(balanced), balanced, split),
     }
     times = in_turns(tasks, repeats)
     stock, memory, fast, ours = times.values()
-    rows = [{"what": "the example's test accuracy after each epoch, mean of five seeds", "ours": reached,
-             "baseline": None, "ratio": None, "range": None, "unit": "share", "repeats": 5}]  # fmt: skip
-    for name, epoch in (("stock loader", stock), ("in memory", memory)):
-        rows.append(versus(f"fast against {epochs} epochs of the example, {name}", fast, [t * epochs for t in epoch]))
-    rows.append(versus("balanced, 10 epochs, against one of the example, stock loader", [t * 10 for t in ours], stock))
-    return rows
+    rows = [
+        versus(f"fast against {epochs} epochs of the example, {name}", fast, [seconds * epochs for seconds in epoch])
+        for name, epoch in (("stock loader", stock), ("in memory", memory))
+    ]
+    ten = [seconds * 10 for seconds in ours]
+    return [*rows, versus("balanced, 10 epochs, against one of the example, stock loader", ten, stock)]
 
 
 def parts_of_a_step(recipe, split):
@@ -315,7 +327,9 @@ def seconds_of_cells(folder):
     return total, imports
 
 
-PARTS = {part.__name__: part for part in (published, example, arithmetic, inference, growth, pipeline)}
+PARTS = {
+    part.__name__: part for part in (published, example_accuracy, example, arithmetic, inference, growth, pipeline)
+}
 
 
 def main():

@@ -13,5 +13,7 @@ Data flows one way, and imports follow it; each module uses only those below it.
     corruptions images made harder to read, to ask how a network holds up
     transforms  batches of images: shuffled and augmented for training
     data        a dataset's name -> checked uint8 images and labels; splits
+    downloads   MNIST and its relatives: four files each, fetched from mirrors, checked
+    folders     a folder of images by class -> arrays framed as MNIST's are
     runs        a run's folder: names, atomic writes, the manifest, the errors
 """

@@ -6,18 +6,14 @@ starts anything, and answers in a tenth of a second.
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import importlib.metadata
 import os
-import re
-import shutil
-import socket
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .runs import PROJECT, BadInput, DatasetUnavailable, absolute, digest, file_digest
+from . import downloads, folders
+from .runs import PROJECT, BadInput, DatasetUnavailable, absolute, digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,17 +21,11 @@ if TYPE_CHECKING:
 NAMES = {
     "auto": "MNIST when it is in the data folder or can be downloaded, otherwise digits",
     "mnist": "70,000 handwritten digits, 28x28 (LeCun, Cortes and Burges)",
+    "fashion-mnist": "70,000 pieces of clothing, 28x28 (Xiao, Rasul and Vollgraf)",
+    "kmnist": "70,000 characters of cursive Japanese, 28x28 (Clanuwat and others)",
     "digits": "1,797 handwritten digits, 8x8 drawn up to 28x28 (carried by scikit-learn)",
 }
-TRAINING_IMAGES = {"mnist": 60_000, "digits": 1_438}  # before any is held back to validate
-TITLES = {"mnist": "MNIST", "digits": "scikit-learn digits"}
-MNIST_FILES = {  # SHA-256 of the unpacked files: torchvision checks the archives, never what it unpacked
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
-PATIENCE = 10  # seconds without an answer after which a download is given up
+OTHERS = "a folder of images sorted by class, here or in the data folder"
 
 
 class Split(NamedTuple):
@@ -74,122 +64,135 @@ def data_folder(data_dir=None):
     return absolute(data_dir or os.environ.get("MNIST_DATA_DIR") or PROJECT / "data")
 
 
+def find_folder(name, data_dir=None):
+    """Return the path of the dataset `name` where that is a folder of images, None where it is a known name.
+
+    BadInput where it is neither.
+    """
+    if name in NAMES:
+        return None
+    folder = data_folder(data_dir) / os.path.expanduser(name)
+    if not name or not os.path.isdir(folder):
+        raise BadInput(f"--dataset {name[:100]!r}: not known; choose one of {', '.join(NAMES)}, or {OTHERS}")
+    return absolute(folder)
+
+
 def choose(name="auto", data_dir=None, download=True):
     """Return (dataset name, note): `auto` becomes `mnist`, or `digits` with a note that says why.
 
     With `download=False` nothing is fetched and torch is not imported. BadInput for an unknown name;
-    DatasetUnavailable where MNIST was asked for by name, or lies in the data folder damaged.
+    DatasetUnavailable where a set that was asked for by name is not to be had, or MNIST lies there damaged.
     """
-    if name not in NAMES:
-        raise BadInput(f"--dataset {name}: not known; choose one of {', '.join(NAMES)}")
-    if name == "digits":
+    if name == "digits" or find_folder(name, data_dir):
         return name, ""
+    published, folder = downloads.SETS["mnist" if name == "auto" else name], data_folder(data_dir)
+    wrong = downloads.problems(published, folder)
+    damaged = [
+        f"{published.folder}/raw/{file} in the data folder is damaged: {problem}"
+        for file, problem in wrong.items()
+        if problem != "missing"
+    ]
+    if damaged and not download:
+        raise DatasetUnavailable(f"{damaged[0]}; a run would set it aside and fetch it anew")
+    if wrong and not download and name == "auto":
+        return "digits", "MNIST is not in the data folder: a run would download it, and use digits if it cannot."
     try:
-        if not find_mnist(data_dir):
-            if not download and name == "auto":
-                return (
-                    "digits",
-                    "MNIST is not in the data folder: a run would download it, and use digits if it cannot.",
-                )
-            if download:
-                download_mnist(data_dir)
-        return "mnist", ""
+        if wrong and download:
+            downloads.fetch(published, folder)
     except DatasetUnavailable as error:
-        if name == "mnist" or getattr(error, "damaged", False):
+        if damaged:
+            raise DatasetUnavailable(f"{damaged[0]}; {error}") from None
+        if name != "auto":
             raise
         stand_in = "The embedded digits of scikit-learn stand in, and no figure here is one of MNIST's."
         return "digits", f"{error}. {stand_in} --data-dir names another folder that holds MNIST/raw."
+    return published.name, ""
 
 
-def find_mnist(data_dir=None):
-    """Return whether MNIST is in the data folder, byte for byte; DatasetUnavailable names a file that is damaged."""
-    folder = data_folder(data_dir) / "MNIST" / "raw"
-    found = {name: file_digest(folder / name) for name in MNIST_FILES}
-    for name, content in found.items():
-        if content not in (None, MNIST_FILES[name]):
-            error = DatasetUnavailable(
-                f"{folder / name}: damaged (its SHA-256 is not MNIST's); delete it and run again"
-            )
-            error.damaged = True
-            raise error
-    return all(found.values())
+class About(NamedTuple):
+    """What is known of a dataset before it is loaded; torch is not needed for it."""
+
+    title: str
+    fingerprint: str  # SHA-256 over the files that it is read from
+    training_images: int  # before any is held back to validate
+    classes: int
+    remarks: tuple[str, ...] = ()  # what a folder held beside whole images
 
 
-def download_mnist(data_dir=None):
-    """Download MNIST through torchvision into the data folder; DatasetUnavailable says why that failed.
-
-    The files arrive in a temporary folder and move to their place once all four are whole.
-    """
-    from torchvision.datasets import MNIST
-
-    target = data_folder(data_dir) / "MNIST" / "raw"
-    patience, mirrors = socket.getdefaulttimeout(), MNIST.mirrors
-    temporary = None
-    try:
-        socket.setdefaulttimeout(PATIENCE)
-        MNIST.mirrors = [mirror for mirror in mirrors if "yann.lecun.com" not in mirror]  # answers no more, for years
-        target.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".download-"))
-        MNIST(temporary, download=True)
-        if not find_mnist(temporary):
-            raise DatasetUnavailable("MNIST was downloaded, but not whole; run again")
-        for name in MNIST_FILES:
-            os.replace(temporary / "MNIST" / "raw" / name, target / name)
-    except (OSError, RuntimeError) as error:
-        reason = (re.findall(r"<urlopen error (.*?)>", str(error)) or [" ".join(str(error).split())])[-1][:160]
-        raise DatasetUnavailable(f"MNIST is not in the data folder and cannot be downloaded ({reason})") from None
-    finally:
-        socket.setdefaulttimeout(patience)
-        MNIST.mirrors = mirrors
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
-        with contextlib.suppress(OSError):  # they stay where anything is in them
-            target.rmdir()
-            target.parent.rmdir()
+@functools.cache
+def about(name):
+    """Return what is known of a dataset that `choose` has named, for one command: its files are looked at once."""
+    if name == "digits":
+        return About("scikit-learn digits", digest({"digits": importlib.metadata.version("scikit-learn")}), 1_438, 10)
+    path = find_folder(name)
+    if path:
+        return about_folder(path, folders.read(path))
+    published = downloads.SETS[name]
+    return About(published.title, digest(downloads.sums(published, data_folder())), 60_000, 10)
 
 
-def fingerprint(name):
-    """Return the SHA-256 that stands for the content of a dataset that `choose` has named, without reading it again."""
-    if name == "mnist":
-        return digest(MNIST_FILES)
-    return digest({"digits": importlib.metadata.version("scikit-learn")})
+def about_folder(path, found):
+    """Return what is known of a folder of images that was read as `found`."""
+    images = int((~found.is_test).sum()) - (0 if found.is_test.any() else fifth(found))
+    remarks = tuple(map(str, found.remarks))
+    return About(folders.show(path.name), str(found.fingerprint), images, len(found.class_names), remarks)
+
+
+def fifth(found):
+    """Return how many images of a folders.Folder test where it does not say so itself: at least one of each class."""
+    return max(len(found.labels) // 5, len(found.class_names))
 
 
 def load(name="auto", data_dir=None):
-    """Return the Dataset `name`; every count, shape and label range is checked.
+    """Return the Dataset `name`: one of NAMES, or a folder of images by class, whose path counts from the data folder.
 
     `auto` is settled by `choose`. Errors: BadInput, DatasetUnavailable.
     """
     name, note = choose(name, data_dir)
-    dataset = load_mnist(data_dir) if name == "mnist" else load_digits(note)
-    images, labels, classes = dataset.images, dataset.labels, len(dataset.class_names)
-    if images.ndim != 3 or len(images) != len(labels) or labels.min() < 0 or labels.max() >= classes:
-        raise DatasetUnavailable(f"{dataset.title}: images {tuple(images.shape)} and labels do not belong together")
-    return dataset
+    if name == "digits":
+        return load_digits(note)
+    path = find_folder(name, data_dir)
+    return load_folder(name, path) if path else load_published(downloads.SETS[name], data_folder(data_dir))
 
 
-def load_mnist(data_dir=None):
-    """Return MNIST: 60,000 training images, then the 10,000 test images that were published with them.
-
-    The files have just been checked byte for byte, so what follows their headers is read as it is: importing
-    torchvision for that would take a second in every notebook.
-    """
+def load_published(published, folder):
+    """Return MNIST or a relative: 60,000 training images, then the 10,000 test images that were published with them."""
     import torch
 
-    raw = data_folder(data_dir) / "MNIST" / "raw"
-    parts = {name: torch.frombuffer(bytearray((raw / name).read_bytes()), dtype=torch.uint8) for name in MNIST_FILES}
-    images = [parts[f"{part}-images-idx3-ubyte"][16:].view(-1, 28, 28) for part in ("train", "t10k")]
-    labels = [parts[f"{part}-labels-idx1-ubyte"][8:].long() for part in ("train", "t10k")]
+    images, labels = downloads.read(published, folder)
     return Dataset(
-        name="mnist",
-        title=TITLES["mnist"],
-        origin="Yann LeCun, Corinna Cortes and Christopher Burges; CC BY-SA 3.0",
-        class_names=tuple("0123456789"),
+        name=published.name,
+        title=published.title,
+        origin=published.origin,
+        class_names=published.class_names,
         images=torch.cat(images),
         labels=torch.cat(labels),
-        is_test=torch.arange(70_000) >= 60_000,
-        validation_size=5_000,
-        fingerprint=fingerprint("mnist"),
+        is_test=torch.arange(sum(map(len, labels))) >= len(labels[0]),
+        validation_size=len(labels[0]) // 12,
+        fingerprint=digest(downloads.sums(published, folder)),
+    )
+
+
+def load_folder(name, path):
+    """Return a folder of images by class; where it does not say which images test, a stratified fifth does."""
+    import torch
+
+    found = folders.read(path)
+    known = about_folder(path, found)
+    labels, is_test = torch.from_numpy(found.labels), torch.from_numpy(found.is_test)
+    if not is_test.any():
+        is_test[stratified(labels, fifth(found), seed=0, both_sides=True)] = True
+    remarks = [f"{remark[0].upper()}{remark[1:]}" for remark in known.remarks]
+    return Dataset(
+        name=name,
+        title=known.title,
+        origin=". ".join(["A folder of images by class, made grey and fitted into 28x28 pixels", *remarks]),
+        class_names=tuple(map(str, found.class_names)),
+        images=torch.from_numpy(found.images),
+        labels=labels,
+        is_test=is_test,
+        validation_size=max(known.training_images // 12, known.classes),
+        fingerprint=known.fingerprint,
     )
 
 
@@ -210,7 +213,7 @@ def load_digits(note=""):
     is_test[stratified(labels, len(labels) // 5, seed=0)] = True
     return Dataset(
         name="digits",
-        title=TITLES["digits"],
+        title=about("digits").title,
         origin="Ethem Alpaydin and Cenk Kaynak, UCI repository; CC BY 4.0. The originals have 8x8 pixels; here they "
         "are enlarged to 20x20 in the middle of 28x28, which makes their edges soft and their margins empty",
         class_names=tuple("0123456789"),
@@ -218,23 +221,28 @@ def load_digits(note=""):
         labels=labels,
         is_test=is_test,
         validation_size=int((~is_test).sum()) // 12,
-        fingerprint=fingerprint("digits"),
+        fingerprint=about("digits").fingerprint,
         note=note,
     )
 
 
-def stratified(labels, size, seed):
+def stratified(labels, size, seed, both_sides=False):
     """Return `size` indices, int64 in ascending order, that hold each class in its share of `labels`.
 
-    The sizes by class are rounded by largest remainder, so that they add up exactly. The draw depends on `seed` alone.
+    The sizes by class are rounded by largest remainder, so that they add up exactly. With `both_sides` at least one
+    image of every class is drawn and at least one left, whatever its share. The draw depends on `seed` alone.
     """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
-    exact = torch.bincount(labels).double() * size / len(labels)
-    counts = exact.floor().long()
-    largest = (exact - counts).argsort(descending=True, stable=True)[: size - int(counts.sum())]
-    counts[largest] += 1
+    images = torch.bincount(labels)
+    exact = images.double() * size / len(labels)
+    low, high = (images.clamp(max=1), images - 1) if both_sides else (0 * images, images)
+    counts = exact.floor().long().clamp(low, high)
+    while missing := size - int(counts.sum()):
+        step = 1 if missing > 0 else -1
+        free = counts < high if step > 0 else counts > low
+        counts[((exact - counts) * step).masked_fill(~free, -torch.inf).argmax()] += step
     order = torch.randperm(len(labels), generator=generator)
     chosen = [order[labels[order] == label][:count] for label, count in enumerate(counts.tolist())]
     return torch.cat(chosen).sort().values
@@ -258,7 +266,7 @@ def split(dataset, seed=0, validation_size=None):
     rest = (~dataset.is_test).nonzero()[:, 0]
     check_validation_size(size, len(rest), len(dataset.class_names))
     in_validation = torch.zeros(len(rest), dtype=torch.bool)
-    in_validation[stratified(dataset.labels[rest], size, seed)] = True
+    in_validation[stratified(dataset.labels[rest], size, seed, both_sides=True)] = True
     parts = {"train": rest[~in_validation], "validation": rest[in_validation], "test": dataset.is_test.nonzero()[:, 0]}
     return {name: Split(dataset.images[index], dataset.labels[index]) for name, index in parts.items()}
 

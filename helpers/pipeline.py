@@ -99,7 +99,7 @@ def ingredients(stage, stages, parameters, note, manifest):
         "notebook": {stage.source.name: runs.digest(cells)},
         "parameter": {name: value for name, value in parameters.items() if name in names},
         "helper": {f"helpers/{name}.py": runs.file_digest(HELPERS / f"{name}.py") for name in sorted(helpers)},
-        "dataset": {dataset: data.fingerprint(dataset), "stands in for MNIST": bool(note)},
+        "dataset": {dataset: data.about(dataset).fingerprint, "stands in for MNIST": bool(note)},
         "input": {name: digest for need in stage.needs for name, digest in left(stages[need], manifest).items()},
     }
 
@@ -191,7 +191,10 @@ def empty(folder, manifest):
 
 def describe_run(parameters, note):
     """Return the head of a manifest: parameters, seed, threads, dataset, commit, versions and machine."""
-    dataset = {"name": parameters["dataset"], "fingerprint": data.fingerprint(parameters["dataset"]), "note": note}
+    known = data.about(parameters["dataset"])
+    dataset = {"name": parameters["dataset"], "title": known.title, "fingerprint": known.fingerprint, "note": note}
+    if data.find_folder(parameters["dataset"]):
+        dataset["data_dir"] = str(data.data_folder())  # where the next command finds it
     head = {"run": parameters["run"], "parameters": parameters, "seed": parameters.get("seed")}
     return head | {"threads": threads(parameters), "dataset": dataset} | runs.describe_machine()
 

@@ -2,10 +2,14 @@
 
 import io
 import itertools
+import math
+import textwrap
+import warnings
 
 import matplotlib as mpl
 import numpy as np
 from IPython.display import Markdown, display
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from . import evaluation, runs
@@ -37,8 +41,12 @@ STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 1.8,
 }
+MORE_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei", "Noto Sans")
 DPI = 160  # twice what the figures are shown at, so that they stay sharp
 mpl.rcParams.update(STYLE)
+installed = set(font_manager.get_font_names())  # for class names in letters that matplotlib's own font does not have
+mpl.rcParams["font.family"] = ["DejaVu Sans", *(name for name in MORE_FONTS if name in installed)]
+warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")  # where none has them, a box stands in
 
 
 def new(rows=1, columns=1, width=8.0, height=3.4, **options):
@@ -68,6 +76,31 @@ def plain_ticks(axis):
     axis.set_minor_formatter("")
 
 
+def name_ticks(axis, names, places=None, inches=7.0):
+    """Write a class's name at each of `places` (0, 1, ...) along `axis` (figure.xaxis or yaxis), `inches` long.
+
+    Names that do not fit side by side stand upright, long ones are shortened; of very many, every second, third, ...
+    is written.
+    """
+    room = 72 * inches / len(names)  # points for each
+    size = min(10, max(0.85 * room, 7))
+    step = math.ceil(0.85 * size / room)
+    shown = [shorten(name, 20) for name in names]
+    upright = axis.axis_name == "x" and max(map(len, shown)) * size * 0.6 > room
+    places = np.arange(len(names)) if places is None else places
+    axis.set_ticks(places[::step], shown[::step], rotation=90 * upright, fontsize=size)
+
+
+def wrap(text, inches, points=10):
+    """Return `text` broken into lines that are `inches` long in letters of `points`; its own line breaks stay."""
+    return "\n".join(textwrap.fill(line, max(4, int(130 * inches / points))) for line in text.splitlines())
+
+
+def shorten(name, length):
+    """Return `name` cut to at most `length` characters, the last of them an ellipsis where something was cut off."""
+    return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
 def heading(figure, title):
     """Put a title over a whole Figure, in the style of an axis's own."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
@@ -77,6 +110,7 @@ def images(pixels, titles=None, columns=10, size=0.8, row_titles=None):
     """Return a grid of images, (n, h, w); `titles` stand above each, `row_titles` before rows."""
     columns = min(columns, len(pixels))
     rows = -(-len(pixels) // columns)
+    titles = titles and [wrap(title, size, 9) for title in titles]
     extra = 0.22 * max((title.count("\n") + 1 for title in titles), default=0) if titles else 0
     figure, axes = new(rows, columns, width=min(columns * size + 0.4, 9), height=rows * (size + extra), squeeze=False)
     for place, axis in enumerate(axes.flat):
@@ -97,22 +131,24 @@ def mosaic(rows, names, title, headings=None, size=0.62):
 
     `names` stand before the rows; `headings` {column: text} above. NaN stays white, and so does the end of a short row.
     """
-    count, (height, width) = max(map(len, rows)), rows[0].shape[1:]
+    count, (height, width), headings = max(map(len, rows)), rows[0].shape[1:], headings or {}
     sheet = np.full((len(rows), height + 2, count, width + 2), np.nan)  # a margin of one pixel around each image
     for place, row in enumerate(rows):
         sheet[place, 1:-1, : len(row), 1:-1] = np.asarray(row).transpose(1, 0, 2)
     size = min(size, 7.8 / count)
-    lines = max((text.count("\n") + 1 for text in (headings or {}).values()), default=0)
+    apart = min(np.diff(sorted(headings)), default=count) * size  # inches from one heading to the next
+    headings = {column: wrap(text, apart) for column, text in headings.items()}
+    lines = max((text.count("\n") + 1 for text in headings.values()), default=0)
     indent = 0.35 + 0.08 * max(map(len, names))  # inches for the names
     tall = len(rows) * size * height / width + 0.45 + 0.2 * lines
     figure, axis = new(width=max(count * size + indent, 6), height=tall)
     axis.imshow(sheet.reshape(len(rows) * (height + 2), -1), vmin=0)
-    axis.set_xticks([(column + 0.5) * (width + 2) - 0.5 for column in headings or {}], (headings or {}).values())
+    axis.set_xticks([(column + 0.5) * (width + 2) - 0.5 for column in headings], headings.values())
     axis.set_yticks((np.arange(len(rows)) + 0.5) * (height + 2) - 0.5, names)
     axis.tick_params(length=0, labelsize=9, top=False, bottom=False, labeltop=True, labelbottom=False)
     axis.spines[:].set_visible(False)
     axis.grid(False)
-    axis.set_title(title)
+    axis.set_title(wrap(title, figure.get_figwidth() - indent, 12))
     return figure
 
 
@@ -120,22 +156,27 @@ def clouds(axis, points, labels, names):
     """Draw points, (n, 2), on `axis` in a colour a class, with the class's name on a white ground in its midst."""
     points, labels = np.asarray(points), np.asarray(labels)
     colours = mpl.colormaps["tab10" if len(names) <= 10 else "tab20"].colors
-    for label, name in enumerate(names):
-        mine, colour = points[labels == label], colours[label % len(colours)]
+    for label in np.unique(labels):
+        mine, colour, name = points[labels == label], colours[label % len(colours)], names[label]
         axis.scatter(*mine.T, s=7, color=colour, alpha=0.7, linewidths=0, label=name)
         ground = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.9}
-        axis.text(*np.median(mine, axis=0), name, ha="center", va="center", fontsize=9, bbox=ground)
+        axis.text(
+            *np.median(mine, axis=0), name, ha="center", va="center", fontsize=9 if len(names) <= 20 else 5, bbox=ground
+        )
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set(visible=True, color="lightgrey")
 
 
 def bars(values, names, title, label):
-    """Return grouped bars: `values` {group: one number a name}, with a legend where there is more than one group."""
+    """Return grouped bars (dots for many names): `values` {group: one number a name}, a legend for several groups."""
     figure, axis = new(height=3.0)
     width, places = 0.8 / len(values), np.arange(len(names))
     for number, (group, heights) in enumerate(values.items()):
+        if len(names) > 30:  # too many for bars
+            axis.plot(places, heights, "o", markersize=3, label=group)
+            continue
         axis.bar(places + (number - (len(values) - 1) / 2) * width, heights, width, label=group)
-    axis.set_xticks(places, names)
+    name_ticks(axis.xaxis, names)
     axis.set(title=title, ylabel=label)
     axis.grid(axis="x", visible=False)
     if len(values) > 1:
@@ -216,20 +257,20 @@ def confusion_matrix(table, names, title):
     import seaborn  # here, because it takes over a second and most notebooks draw none
 
     few, long = len(names) <= 12, max(map(len, names)) > 2
-    figure, axes = new(*((1, 2) if few else (2, 1)), width=9, height=(5.1 if few else 15) + 0.3 * long)
+    figure, axes = new(*((1, 2) if few else (2, 1)), width=9, height=(5.1 if few else 16) + 0.3 * long)
     diagonal, percent = np.eye(len(names), dtype=bool), 100 * table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    style = {"cbar": False, "square": True, "linewidths": 0.7, "vmin": 0}
+    style = {"cbar": False, "square": True, "linewidths": 0.7 if len(names) <= 26 else 0.1, "vmin": 0}
     style |= {"annot": len(names) <= 26, "annot_kws": {"size": 8 if few else 7, "color": "black"}}
     parts = ((axes[0], table, "d", "images"), (axes[1], percent, ".1f", "% of the true class"))
     for axis, values, form, unit in parts:
         top = 1.6 * max(values[~diagonal].max(), 0.1)  # no darker than black numbers can be read on
-        for hidden, colours in ((~diagonal, ["#dcebf7"]), (diagonal, "Oranges")):
+        for hidden, colours in ((~diagonal, ["#dcebf7" if style["annot"] else "#6baed6"]), (diagonal, "Oranges")):
             seaborn.heatmap(values, mask=hidden | (table == 0), cmap=colours, vmax=top, fmt=form, ax=axis, **style)
         axis.set(xlabel="predicted", ylabel="true", facecolor="#f3f3f3")
         axis.grid(False)
         axis.set_title(unit, fontweight="normal", fontsize=10)
-        axis.set_xticks(axis.get_xticks(), names, rotation=90 if long else 0)
-        axis.set_yticks(axis.get_yticks(), names, rotation=0)
+        for side in (axis.xaxis, axis.yaxis):
+            name_ticks(side, names, np.arange(len(names)) + 0.5, 3.6 if few else 6.5)
     heading(figure, title)
     return figure
 

@@ -8,7 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from . import data, runs
+from . import runs
 
 FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| kB| MB)?|nan|")
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
@@ -115,7 +115,7 @@ def render(path, target, manifest, stage):
     headline = accuracy(target.parent.parent, manifest) if stage == "results" and record["state"] == "done" else ""
     about = {
         "title": title(notebook),
-        "dataset": data.TITLES[manifest["dataset"]["name"]],
+        "dataset": manifest["dataset"]["title"],
         "note": manifest["dataset"]["note"],
         "recipe": manifest["parameters"].get("recipe"),
         "headline": f"test accuracy {headline}" if headline else "",
@@ -231,7 +231,8 @@ def summary(folder):
     reports = sorted((folder / "reports").glob("*.html"))
     return {
         "name": folder.name,
-        "dataset": data.TITLES.get(parameters.get("dataset"), "") + (", MNIST was not there" if note else ""),
+        "dataset": manifest.get("dataset", {}).get("title", parameters.get("dataset", ""))
+        + (", MNIST was not there" if note else ""),
         "recipe": recipe.get("name", parameters.get("recipe", "")),
         "epochs": recipe.get("epochs", ""),
         "seed": parameters.get("seed", ""),

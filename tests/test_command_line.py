@@ -13,7 +13,7 @@ BAD = [
     (["--learning-rate", "nan"], "error: --learning-rate nan: must be a number above 0 and at most 10"),
     (["--learning-rate", "inf"], "error: --learning-rate inf: must be a number above 0 and at most 10"),
     (["--recipe", "blanced"], "error: --recipe blanced: not known; choose one of balanced, "),
-    (["--dataset", "nosuch"], "error: --dataset nosuch: not known; choose one of "),
+    (["--dataset", "nosuch"], "error: --dataset 'nosuch': not known; choose one of "),
     (["--only", "trainin"], "error: --only trainin: not known; choose one of training, "),
     (["--epoch", "3"], "error: --epoch: no such flag; did you mean --epochs?"),
     (["--nonsense"], "error: --nonsense: no such flag"),

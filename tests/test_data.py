@@ -3,14 +3,20 @@
 import gzip
 import hashlib
 import http.server
+import json
 import shutil
+import socket
+import subprocess
+import sys
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
-from torchvision.datasets import MNIST
+from conftest import ROOT
+from torchvision import datasets
 
-from helpers import data, runs, transforms
+from helpers import data, downloads, runs, transforms
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +71,14 @@ def test_stratified_sizes_add_up_exactly():
         assert shares.abs().max() < 1
 
 
+def test_both_sides_of_a_split_get_an_image_of_every_class():
+    labels = torch.tensor([0] * 100 + [1] * 2 + [2] * 50)
+    chosen = data.stratified(labels, 10, seed=0, both_sides=True)
+    assert torch.bincount(labels[chosen]).tolist() == [6, 1, 3]
+    assert torch.bincount(labels[data.stratified(labels, 10, seed=0)], minlength=3).tolist() == [7, 0, 3]
+    assert torch.bincount(labels[data.stratified(labels, 149, seed=0, both_sides=True)]).tolist() == [99, 1, 49]
+
+
 def test_pixel_statistics_are_those_of_every_pixel(digits):
     mean, deviation = data.pixel_statistics(digits.images)
     pixels = digits.images.double()
@@ -109,79 +123,211 @@ def test_an_unknown_dataset_is_refused():
         data.choose("nosuch")
 
 
-class Mirror(http.server.BaseHTTPRequestHandler):
-    """Serves files from memory on loopback."""
+def idx(values):
+    """Return uint8 `values` as the bytes of an idx file: magic number, sizes, content."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in values.shape)
+    return bytes([0, 0, 8, values.ndim]) + sizes + values.numpy().tobytes()
 
-    files = None
+
+def make_set():
+    """Return {file: bytes} of a made set in MNIST's form: 60 training and 20 test images."""
+    made = {}
+    for part, count in (("train", 60), ("t10k", 20)):
+        made[f"{part}-images-idx3-ubyte"] = idx(torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8))
+        made[f"{part}-labels-idx1-ubyte"] = idx(torch.arange(count, dtype=torch.uint8) % 10)
+    return made
+
+
+class Mirror(http.server.BaseHTTPRequestHandler):
+    """Serves files from memory on loopback; the first part of the path says what is wrong with the mirror."""
+
+    files, waiting, release = None, threading.Event(), threading.Event()
 
     def do_GET(self):
-        content = self.files.get(self.path.rsplit("/", 1)[-1])
+        _, kind, name = self.path.split("/")
+        content = self.files.get(name)
+        if kind == "hangs":
+            self.release.wait(30)
         self.send_response(404 if content is None else 200)
         self.send_header("Content-Length", str(len(content or b"")))
         self.end_headers()
-        self.wfile.write(content or b"")
+        if content is None:
+            return
+        if kind == "stalls":
+            self.wfile.write(content[:50])
+            self.waiting.set()
+            self.release.wait(30)
+        elif kind == "truncated":
+            self.wfile.write(content[: len(content) // 2])
+        else:
+            self.wfile.write(b"x" * len(content) if kind == "wrong" else content)
 
     def log_message(self, *_):
         pass
 
 
 @pytest.fixture
-def mirror(monkeypatch, tmp_path):
-    """A made MNIST behind a mirror on loopback; yields {file: bytes} that a test may spoil."""
-    made = {}
-    for part, count in (("train", 60), ("t10k", 20)):
-        images = torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8).numpy().tobytes()
-        made[f"{part}-images-idx3-ubyte"] = (
-            bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in (count, 28, 28)) + images
-        )
-        made[f"{part}-labels-idx1-ubyte"] = (
-            bytes([0, 0, 8, 1]) + count.to_bytes(4, "big") + bytes(i % 10 for i in range(count))
-        )
+def mirror(monkeypatch):
+    """A made set behind mirrors on loopback, as MNIST and as Fashion-MNIST: (address, {file: bytes} to spoil)."""
+    made = make_set()
     archives = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in made.items()}
     monkeypatch.setattr(Mirror, "files", dict(archives))
+    Mirror.waiting.clear(), Mirror.release.clear()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
+    server.daemon_threads, server.handle_error = True, lambda *_: None
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{server.server_address[1]}/"])
-    monkeypatch.setattr(
-        MNIST, "resources", [(name, hashlib.md5(content).hexdigest()) for name, content in archives.items()]
-    )
-    monkeypatch.setattr(
-        data, "MNIST_FILES", {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
-    )
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    resources = [(name, hashlib.md5(content).hexdigest()) for name, content in archives.items()]
+    for source in (datasets.MNIST, datasets.FashionMNIST):
+        monkeypatch.setattr(source, "mirrors", [f"{address}/right/"])
+        monkeypatch.setattr(source, "resources", resources)
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
+    monkeypatch.setitem(downloads.SETS, "mnist", replace(downloads.SETS["mnist"], sums=sums))
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
-    yield Mirror.files
+    yield address, Mirror.files
+    Mirror.release.set()
     server.shutdown()
+
+
+def fetching(address, kind, folder):
+    """Start another process that fetches Fashion-MNIST from the mirror `kind` into `folder`."""
+    code = (
+        "import sys, json; from torchvision import datasets; from helpers import data;"
+        "datasets.FashionMNIST.mirrors = [sys.argv[1]]; datasets.FashionMNIST.resources = json.loads(sys.argv[2]);"
+        "print(data.choose('fashion-mnist', sys.argv[3]))"
+    )
+    resources = json.dumps(datasets.FashionMNIST.resources)
+    return subprocess.Popen([sys.executable, "-c", code, f"{address}/{kind}/", resources, str(folder)], cwd=ROOT)
 
 
 def test_mnist_is_downloaded_checked_and_kept(mirror, tmp_path):
     assert data.choose("auto", tmp_path) == ("mnist", "")
-    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(data.MNIST_FILES)
-    assert len(list((tmp_path / "MNIST").iterdir())) == 1
-    mirror.clear()
+    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(downloads.FILES)
+    assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
+    mirror[1].clear()
     assert data.choose("mnist", tmp_path) == ("mnist", "")
+    assert len(data.load("mnist", tmp_path).labels) == 80
 
 
 @pytest.mark.parametrize("spoil", ["missing", "truncated", "changed"])
-def test_a_failed_download_leaves_nothing(mirror, tmp_path, spoil):
-    name = "t10k-images-idx3-ubyte.gz"
-    content = mirror.pop(name)
+def test_a_failed_download_leaves_nothing_broken(mirror, tmp_path, spoil):
+    name, files = "t10k-images-idx3-ubyte.gz", mirror[1]
+    content = files.pop(name)
     if spoil != "missing":
-        mirror[name] = content[:100] if spoil == "truncated" else content[:-1] + b"x"
-    with pytest.raises(runs.DatasetUnavailable, match="cannot be downloaded"):
+        files[name] = content[:100] if spoil == "truncated" else content[:-1] + b"x"
+    with pytest.raises(runs.DatasetUnavailable, match=f"{name} is not in the data folder and cannot be downloaded"):
         data.choose("mnist", tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert downloads.problems(downloads.SETS["mnist"], tmp_path) == {
+        name[:-3]: "missing",
+        "t10k-labels-idx1-ubyte": "missing",
+    }
+    assert len(list((tmp_path / "MNIST" / "raw").iterdir())) == 2
     chosen, note = data.choose("auto", tmp_path)
     assert chosen == "digits" and "stand in" in note and str(tmp_path) not in note
+    files[name] = content
+    assert data.choose("auto", tmp_path) == ("mnist", "")
 
 
-def test_a_damaged_file_is_named_and_never_used(mirror, tmp_path):
+def test_every_mirror_is_tried_in_turn(mirror, tmp_path, monkeypatch, capsys):
+    address, _ = mirror
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    kinds = [f"http://127.0.0.1:{port}/", *(f"{address}/{kind}/" for kind in ("hangs", "truncated", "wrong", "right"))]
+    monkeypatch.setattr(datasets.FashionMNIST, "mirrors", kinds)
+    monkeypatch.setattr(downloads, "PATIENCE", 0.5)
+    assert data.choose("fashion-mnist", tmp_path) == ("fashion-mnist", "")
+    told = capsys.readouterr().out.splitlines()
+    first = [line for line in told if "train-images" in line]
+    assert len(first) == 4 and "refused" in first[0] and "no answer for 0.5 s" in first[1]
+    assert "bytes that are not the file" in first[2] and "wrong MD5" in first[3] and first[2] != first[3]
+    assert len(told) == 4 + 3 * 2  # those that gave no answer were not asked again
+    dataset = data.load("fashion-mnist", tmp_path)
+    assert dataset.class_names[-1] == "Ankle boot" and len(dataset.labels) == 80 and int(dataset.is_test.sum()) == 20
+    sums = (tmp_path / "FashionMNIST" / "raw" / "SHA256SUMS").read_text()
+    assert all(
+        f"{runs.file_digest(tmp_path / 'FashionMNIST' / 'raw' / name)}  {name}\n" in sums for name in downloads.FILES
+    )
+
+
+def test_where_all_mirrors_fail_the_file_and_all_that_was_tried_are_named(mirror, tmp_path, monkeypatch):
+    address, _ = mirror
+    monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [f"{address}/{kind}/" for kind in ("truncated", "wrong")])
+    with pytest.raises(runs.DatasetUnavailable, match=r"Fashion-MNIST: train-images.*bytes that.*127.0.0.1.*wrong MD5"):
+        data.load("fashion-mnist", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_download_that_was_killed_is_completed_by_the_next(mirror, tmp_path):
+    address, _ = mirror
+    process = fetching(address, "stalls", tmp_path)
+    assert Mirror.waiting.wait(60)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "FashionMNIST" / "raw" / "train-images-idx3-ubyte").exists()
+    assert data.choose("fashion-mnist", tmp_path) == ("fashion-mnist", "")
+
+
+def test_two_downloads_at_once_both_succeed(mirror, tmp_path):
+    both = [fetching(mirror[0], "right", tmp_path) for _ in range(2)]
+    assert [process.wait(120) for process in both] == [0, 0]
+    assert not downloads.problems(downloads.SETS["fashion-mnist"], tmp_path)
+
+
+def test_a_damaged_file_is_set_aside_and_fetched_anew_or_named(mirror, tmp_path, capsys):
     data.choose("mnist", tmp_path)
     path = tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte"
-    path.write_bytes(path.read_bytes()[:-1] + b"\x05")
+    whole, damaged = path.read_bytes(), path.read_bytes()[:-1] + b"\x05"
+    path.write_bytes(damaged)
+    with pytest.raises(runs.DatasetUnavailable, match=r"train-labels-idx1-ubyte.* is damaged.*would set it aside"):
+        data.choose("mnist", tmp_path, download=False)
+    files = dict(mirror[1])
+    mirror[1].clear()
     for name in ("mnist", "auto"):
-        with pytest.raises(runs.DatasetUnavailable, match="train-labels-idx1-ubyte: damaged"):
+        with pytest.raises(runs.DatasetUnavailable, match=r"train-labels-idx1-ubyte.* is damaged"):
             data.choose(name, tmp_path)
+    assert path.read_bytes() == damaged
+    mirror[1].update(files)
+    assert data.choose("auto", tmp_path) == ("mnist", "") and path.read_bytes() == whole
+    assert path.with_name(f"{path.name}.damaged").read_bytes() == damaged
+    assert "set aside" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name, spoil, told",
+    [
+        (
+            "train-images-idx3-ubyte",
+            lambda content: content[:-1],
+            "47,055 bytes are too few or too many for 60 entries",
+        ),
+        ("train-images-idx3-ubyte", lambda content: b"\x1f\x8b" + content[2:], "magic number"),
+        ("t10k-images-idx3-ubyte", lambda content: content[:11] + b"\x1b" + content[12:], "not of 28x28 pixels"),
+        ("train-labels-idx1-ubyte", lambda content: content[:-1] + b"\x0b", "a label is 11, above 9"),
+        ("train-labels-idx1-ubyte", lambda _: idx(torch.zeros(50, dtype=torch.uint8)), "50 labels for 60 images"),
+        ("t10k-labels-idx1-ubyte", lambda _: b"", "magic number"),
+    ],
+)
+def test_files_that_came_another_way_are_checked_by_their_form(mirror, tmp_path, name, spoil, told):
+    raw = tmp_path / "FashionMNIST" / "raw"
+    for file, content in make_set().items():
+        runs.write_file(raw / file, spoil(content) if file == name else content)
+    mirror[1].clear()
+    with pytest.raises(runs.DatasetUnavailable, match=f"{name} in the data folder is damaged: .*{told}"):
+        data.load("fashion-mnist", tmp_path)
+    assert not (raw / "SHA256SUMS").exists()
+
+
+def test_a_pixel_that_changes_after_the_first_look_is_noticed(mirror, tmp_path):
+    raw = tmp_path / "FashionMNIST" / "raw"
+    for file, content in make_set().items():
+        runs.write_file(raw / file, content)
+    data.load("fashion-mnist", tmp_path)
+    mirror[1].clear()
+    path = raw / "t10k-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
+    with pytest.raises(runs.DatasetUnavailable, match=r"t10k-images-idx3-ubyte.*SHA-256"):
+        data.load("fashion-mnist", tmp_path)
 
 
 @pytest.mark.real
@@ -208,5 +354,5 @@ def test_one_changed_pixel_of_the_real_mnist_is_noticed(real_data, tmp_path):
         byte = file.read(1)
         file.seek(20_000_000)
         file.write(bytes([byte[0] ^ 1]))
-    with pytest.raises(runs.DatasetUnavailable, match="train-images-idx3-ubyte: damaged"):
+    with pytest.raises(runs.DatasetUnavailable, match=r"train-images-idx3-ubyte.* is damaged"):
         data.load("mnist", tmp_path)

@@ -128,7 +128,7 @@ def lines_of_code(path):
 def test_helpers_stay_thin():
     paths = list((ROOT / "helpers").glob("*.py"))
     assert max(path.read_text().count("\n") for path in paths) <= 330
-    assert sum(map(lines_of_code, paths)) <= 2000
+    assert sum(map(lines_of_code, paths)) <= 2200
 
 
 def test_imports_go_one_way():
@@ -144,7 +144,7 @@ def test_imports_go_one_way():
         "models",
         "recipes",
     ]
-    order += ["corruptions", "transforms", "data", "runs"]
+    order += ["corruptions", "transforms", "data", "folders", "downloads", "runs"]
     for path in (ROOT / "helpers").glob("*.py"):
         used = re.findall(r"^from \. import (.+)$", path.read_text(), re.MULTILINE)
         used = [name for line in used for name in line.split(", ")] + re.findall(

@@ -52,7 +52,7 @@ def rendered(tmp_path):
         record = {"state": state, "started": "2026-01-01T00:00:00", "message": message}
         manifest = {
             "run": "r",
-            "dataset": {"name": "digits", "note": note},
+            "dataset": {"name": "digits", "title": "scikit-learn digits", "note": note},
             "parameters": {},
             "stages": {"eda": record},
         }

@@ -121,8 +121,10 @@
     for (let i = 0; i < 784; i++) picture.data.set([255, 255, 255].map(white => white - (pixels ? pixels[i] : 0)).concat(255), 4 * i);
     seen.putImageData(picture, 0, 0);
     const best = shares ? shares.indexOf(Math.max(...shares)) : -1;
+    const tenth = shares && shares.length > 12 ? [...shares].sort((one, other) => other - one)[9] : 0; // of many, ten show
     rows.forEach((row, place) => {
       row.className = place === best ? "first" : "";
+      row.hidden = shares ? shares[place] < tenth : rows.length > 12 && place >= 10;
       row.cells[1].firstChild.style.width = shares ? 100 * shares[place] + "%" : "0";
       row.cells[2].textContent = shares ? (100 * shares[place]).toFixed(1) + " %" : "";
     });

@@ -1,0 +1,253 @@
+"""Folders of images sorted by class: what is read, how it is framed, what is left out and said."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from conftest import Project
+from PIL import Image
+
+from helpers import data, folders, runs
+
+
+@pytest.fixture(autouse=True)
+def outputs(tmp_path_factory, monkeypatch):
+    """A folder of its own for what is kept of decoded images."""
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path_factory.mktemp("outputs")))
+
+
+def bar(width=40, height=40, ink=230, paper=10):
+    """Return a grey image, (height, width), of an upright bar in its middle."""
+    pixels = np.full((height, width), paper, dtype=np.uint8)
+    pixels[height // 8 : -height // 8, width * 2 // 5 : width * 3 // 5] = ink
+    return Image.fromarray(pixels)
+
+
+def make(path, classes=("a", "b"), count=6):
+    """Write `count` images for each of `classes` under `path`, no two alike; return `path`."""
+    for label, name in enumerate(classes):
+        (path / name).mkdir(parents=True)
+        for number in range(count):
+            bar(ink=250 - (number + 10 * label) % 150).save(path / name / f"{number}.png")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["L", "RGB", "RGBA", "P", "1", "I;16", "F", "LA", "CMYK"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_mode_becomes_light_ink_on_dark_paper(tmp_path, kind, dark):
+    picture = bar(ink=0, paper=255) if dark else bar(ink=255, paper=0)
+    if kind == "I;16":
+        picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 257)
+    elif kind == "F":
+        picture = Image.fromarray(np.asarray(picture).astype(np.float32) / 255)
+    elif kind in ("RGBA", "LA"):  # transparent paper, of which nobody sees the colour
+        alpha = Image.fromarray(np.where(np.asarray(picture) == np.asarray(picture)[0, 0], 0, 255).astype(np.uint8))
+        picture = Image.merge("LA", (Image.new("L", picture.size, 0 if dark else 255), alpha)).convert(kind)
+    else:
+        picture = picture.convert(kind)
+    framed, turned = folders.frame(picture)
+    assert framed.shape == (28, 28) and framed.dtype == np.uint8 and turned == dark
+    assert framed[14, 13:15].min() > 240 and framed[:, :8].max() < 15
+
+
+@pytest.mark.parametrize("size", [(200, 50), (50, 200), (8, 8), (3000, 1), (1, 1), (28, 28)])
+def test_an_image_keeps_its_shape(size):
+    framed, _ = folders.frame(Image.new("L", size, 200))
+    assert framed.shape == (28, 28)
+    wide, high = size
+    pixels = np.zeros((high, wide), dtype=np.uint8)
+    pixels[high // 4 : -(high // 4) or None, wide // 4 : -(wide // 4) or None] = 255
+    framed, _ = folders.frame(Image.fromarray(pixels))
+    if min(size) > 8:
+        rows, columns = (np.flatnonzero(framed.max(axis=axis) > 127) for axis in (1, 0))
+        assert len(columns) / len(rows) == pytest.approx(wide / high, rel=0.25)
+
+
+def test_mnists_own_images_come_back_as_they_were(tmp_path):
+    digits = data.load("digits")
+    for label, pixels in zip(digits.labels[:200].tolist(), digits.images[:200].numpy(), strict=True):
+        (tmp_path / str(label)).mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / str(label) / f"{len(list((tmp_path / str(label)).iterdir()))}.png")
+    found = data.load(str(tmp_path))
+    assert {image.tobytes() for image in found.images.numpy()} == {
+        image.tobytes() for image in digits.images[:200].numpy()
+    }
+    assert found.class_names == tuple("0123456789") and "dark on light" not in found.origin
+
+
+def test_a_folder_becomes_a_dataset(tmp_path):
+    source = data.load(str(make(tmp_path / "my shapes", ("dog 10", "dog 9", "cat"), 10)))
+    assert source.title == "my shapes" and source.class_names == ("cat", "dog 9", "dog 10")
+    assert source.images.shape == (30, 28, 28) and source.images.dtype == torch.uint8
+    assert source.labels.tolist() == [0] * 10 + [1] * 10 + [2] * 10
+    splits = data.split(source)
+    assert {name: torch.bincount(part.labels).tolist() for name, part in splits.items()} == {
+        "train": [7, 7, 7],
+        "validation": [1, 1, 1],
+        "test": [2, 2, 2],
+    }
+    assert data.about(str(tmp_path / "my shapes")).training_images == 24
+
+
+def test_a_class_of_three_images_is_in_every_part(tmp_path):
+    make(tmp_path, ("many",), 60), make(tmp_path, ("few",), 3)
+    splits = data.split(data.load(str(tmp_path)))
+    assert [torch.bincount(part.labels, minlength=2)[0].item() for part in splits.values()] == [1, 1, 1]
+
+
+def test_train_and_test_above_the_classes(tmp_path):
+    make(tmp_path / "train"), make(tmp_path / "test", count=2), make(tmp_path / "val", count=1)
+    source = data.load(str(tmp_path))
+    assert int(source.is_test.sum()) == 4 and int((~source.is_test).sum()) == 12
+    assert "1 folder (val) left out" in source.origin
+    make(tmp_path / "test", ("c",), 1)
+    with pytest.raises(runs.BadInput, match=r"test has 1 class \(c\) that train has not"):
+        data.load(str(tmp_path))
+
+
+def test_what_was_decoded_is_kept_until_a_file_changes(tmp_path, monkeypatch):
+    make(tmp_path)
+    first, decode = data.load(str(tmp_path)), folders.decode
+    monkeypatch.setattr(folders, "decode", lambda *_: pytest.fail("decoded again"))
+    again = data.load(str(tmp_path))
+    assert torch.equal(first.images, again.images) and first.fingerprint == again.fingerprint
+    monkeypatch.setattr(folders, "decode", decode)
+    path = tmp_path / "a" / "0.png"
+    about = path.stat()
+    path.write_bytes((tmp_path / "b" / "0.png").read_bytes())
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert data.load(str(tmp_path)).fingerprint != first.fingerprint
+
+
+def test_a_damaged_cache_is_made_again(tmp_path):
+    make(tmp_path)
+    first = data.load(str(tmp_path))
+    (kept,) = (runs.outputs_folder() / ".images").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-100])
+    assert torch.equal(data.load(str(tmp_path)).images, first.images)
+    content = bytearray(kept.read_bytes())
+    content[1000] ^= 1
+    kept.write_bytes(content)
+    assert torch.equal(data.load(str(tmp_path)).images, first.images)
+
+
+def test_what_is_no_image_is_left_out_and_counted(tmp_path):
+    make(tmp_path)
+    (tmp_path / "a" / "text.png").write_text("hello")
+    bar(400, 400).convert("RGB").save(tmp_path / "a" / "half.jpg")
+    content = (tmp_path / "a" / "half.jpg").read_bytes()
+    (tmp_path / "a" / "half.jpg").write_bytes(content[: len(content) // 2])
+    Image.new("L", (9000, 9000)).save(tmp_path / "a" / "huge.png")
+    (tmp_path / "a" / "notes.txt").write_text("hello")
+    (tmp_path / "a" / "._0.png").write_text("what a Mac leaves")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "b" / "more").mkdir()
+    bar(ink=99).save(tmp_path / "b" / "more" / "deep.WEBP", format="WEBP", lossless=True)
+    found = folders.read(tmp_path)
+    assert len(found.labels) == 13
+    said = ". ".join(map(str, found.remarks))
+    assert "3 files (a/half.jpg: image file is truncated, a/huge.png: more than 50 million " in said
+    assert "a/text.png: no image) left out" in said
+    assert "1 folder (empty) left out, without an image" in said and "1 files are no images, by their names" in said
+
+
+def test_links_that_lead_in_circles_end(tmp_path):
+    make(tmp_path)
+    (tmp_path / "c").symlink_to(tmp_path)
+    (tmp_path / "a" / "again").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "self.png").symlink_to("self.png")
+    assert len(folders.read(tmp_path).labels) == 12
+
+
+def test_names_are_fit_for_prose_and_figures(tmp_path):
+    odd = ("*star* `x` $y$ [a](b)", "<script>alert(1)</script>", "new\nline", "x" * 60, "naïve 数字")
+    make(tmp_path, [name.replace("/", "") for name in odd], 3)
+    os.makedirs(os.fsencode(tmp_path) + b"/bad\xff")
+    for number in range(3):
+        bar(ink=90 + number).save(tmp_path / f"{number}.png")
+        os.rename(tmp_path / f"{number}.png", os.fsencode(tmp_path) + b"/bad\xff/%d.png" % number)
+    names = data.load(str(tmp_path)).class_names
+    assert len(names) == 6 and all(name.isprintable() and len(name) <= 40 for name in names)
+    assert not set("*`$[]\\") & set("".join(names)) and "naïve 数字" in names
+    "".join(names).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "spoil, told",
+    [
+        (lambda path: None, "here 0 have any"),
+        (lambda path: make(path, ("only",)), "here 1 has any"),
+        (lambda path: make(path, [f"c{number}" for number in range(101)], 1), "here 101 have any"),
+        (lambda path: make(path) and make(path, ("c",), 2), "class 'c' has 2 whole images; 3 are the least"),
+        (lambda path: make(path, ("x" * 60, "x" * 61)), "two classes would both be shown as"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_refused_in_one_line(tmp_path, spoil, told):
+    spoil(tmp_path)
+    with pytest.raises(runs.BadInput, match=told) as caught:
+        data.load(str(tmp_path))
+    assert "\n" not in str(caught.value) and str(caught.value).startswith(f"--dataset {tmp_path.name}: ")
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    make(tmp_path)
+    monkeypatch.setattr(folders.os, "scandir", refuse)
+    with pytest.raises(runs.DatasetUnavailable, match="Permission denied"):
+        data.load(str(tmp_path))
+
+
+def test_a_file_that_cannot_be_read_is_left_out(tmp_path, monkeypatch):
+    make(tmp_path)
+    monkeypatch.setattr(
+        folders.Path, "read_bytes", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+    )
+    assert folders.read_image(tmp_path / "a" / "0.png").problem == "Permission denied"
+
+
+def test_the_command_line_takes_a_folder_and_finds_it_again(tmp_path, monkeypatch):
+    monkeypatch.delenv("MNIST_OUTPUTS_DIR")
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    make(tmp_path / "pictures" / "my shapes", count=9)
+    code, out, error = project.run(
+        "--dataset", "../pictures/my shapes", "--recipe", "fast", "--run", "mine", dataset=None
+    )
+    assert code == 0, error
+    manifest = runs.read_json(project.outputs / "mine" / "run.json")
+    assert manifest["parameters"]["dataset"] == "my shapes" and manifest["dataset"]["title"] == "my shapes"
+    code, out, _ = project.run("--run", "mine", dataset=None)
+    assert code == 0 and out.count("up to date") == 5
+    bar(ink=77).save(tmp_path / "pictures" / "my shapes" / "a" / "new.png")
+    code, out, _ = project.run("--run", "mine", "--dry-run", dataset=None)
+    assert code == 0 and out.count("dataset changed: my shapes") == 5
+    code, out, _ = project.run("--dry-run", "--dataset", str(tmp_path / "pictures" / "my shapes"))
+    assert code == 0 and "run my-shapes-" in out
+    code, _, error = project.run("--dataset", "nosuch")
+    assert code == 2 and error.startswith("error: --dataset 'nosuch': not known; choose one of auto, mnist,")
+
+
+def test_the_notebooks_tell_of_a_folders_own_classes(tmp_path):
+    project = Project(tmp_path, real_notebooks=True)
+    for name, size in (("circle & co", (40, 30)), ("<b>square</b>".replace("/", ""), (30, 50)), ("zig", (64, 64))):
+        make(tmp_path / "shapes", (name,), 0)
+        for number in range(12):
+            picture = (
+                bar(*size, ink=20 + number, paper=240 - 3 * number) if number % 2 else bar(*size, ink=250 - number)
+            )
+            picture.rotate(20 * len(name), fillcolor=int(np.asarray(picture)[0, 0])).save(
+                tmp_path / "shapes" / name / (f"{number}.png" if number % 3 else f"{number}.jpg")
+            )
+    code, out, error = project.run("--dataset", "shapes", "--recipe", "fast", "--run", "it", dataset=None)
+    assert code == 0, out + error
+    assert "note: 18 of 36 images were dark on light, and were turned over" in out
+    reports = {path.stem: path.read_text() for path in (project.outputs / "it" / "reports").iterdir()}
+    assert len(reports) == 5
+    for html in reports.values():
+        assert "<strong>shapes</strong>" in html and "<b>square" not in html and str(tmp_path) not in html
+        assert "Warning" not in html
+    for name in ("00_walkthrough", "01_eda", "04_results"):
+        assert "circle &amp; co" in reports[name] and "&lt;b&gt;square&lt;b&gt;" in reports[name]
