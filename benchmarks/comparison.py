@@ -33,7 +33,7 @@ def main():
     manifest = {
         "run": "all recipes",
         "parameters": {},
-        "dataset": {"name": "mnist", "note": ""},
+        "dataset": {"name": "mnist", "title": "MNIST", "note": ""},
         "stages": {STAGE.name: {"state": "done", "started": started}},
     }
     page = runs.outputs_folder() / "comparison.html"
