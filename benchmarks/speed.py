@@ -10,6 +10,7 @@ the preparation of the data where it says so. Readings go to benchmarks/results/
 import argparse
 import csv
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -29,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from helpers import data, evaluation, models, recipes, runs, training, transforms
+from helpers import data, evaluation, models, recipes, reports, runs, training, transforms
 
 RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
 CPU = torch.device("cpu")
@@ -258,7 +259,7 @@ def inference(source, repeats):
 
 
 def growth(source, repeats):
-    """How the time of `balanced` grows with images, epochs and threads."""
+    """How the time of `balanced` grows with images, epochs, width and threads, and what arithmetic alone would take."""
     recipe, splits = recipes.RECIPES["balanced"], data.split(source)
     split, few = splits["train"], data.Split(*(tensor[:2560] for tensor in splits["train"]))
     threads = torch.get_num_threads()
@@ -271,19 +272,50 @@ def growth(source, repeats):
     def epochs(count):
         training.fit(network_of(recipe), replace(recipe, epochs=count), few, data.Split(*(t[:640] for t in few)))
 
+    def wide(width):
+        network = nn.Sequential(models.Normalise(33.3, 78.6), *models.compact(10, width).values())
+        return network.to(memory_format=torch.channels_last)
+
+    def flops(width):
+        network, batch = wide(width), next(transforms.batches(split, recipe.batch_size))
+        optimizer, schedule = training.make_optimizer(network, recipe, 1000, CPU)
+        with FlopCounterMode(display=False) as counter:
+            training.learn(network, recipe, batch, optimizer, schedule)
+        return counter.get_total_flops()
+
+    left, right = torch.randn(2, 2048, 2048, dtype=training.precision(CPU)).unbind()
+    widths = {width: flops(width) for width in (8, 16, 24, 32, 48)}
     tasks = {f"{count * 128:,} images": lambda count=count: steps(count, threads) for count in (50, 100, 200, 400)}
     tasks |= {f"{count} epochs of 2,560 images": lambda count=count: epochs(count) for count in (2, 4, 8, 16)}
-    times = in_turns(tasks | {"1 thread": lambda: steps(100, 1)}, repeats)
-    rows = [single(f"balanced, {name}", values, "s") for name, values in times.items() if name != "1 thread"]
+    tasks |= {
+        f"50 steps at width {width}": lambda width=width: our_epoch(wide(width), recipe, split, 50) for width in widths
+    }
+    product = {"1 thread": lambda: steps(100, 1), "product": lambda: [left @ right for _ in range(20)]}
+    times = in_turns(tasks | product, repeats)
+    rows = [single(f"balanced, {name}", times[name], "s") for name in tasks]
+    for width, needed in widths.items():
+        limit = [50 * needed * seconds / (20 * 2 * 2048**3) for seconds in times["product"]]
+        rows.append(single(f"balanced, 50 steps at width {width}: at the rate of a matrix product", limit, "s"))
     return [*rows, versus(f"{threads} threads against 1", times["12,800 images"], times["1 thread"])]
 
 
 def pipeline(source, repeats):
     """What `python run_all.py` on MNIST takes beyond training: five notebooks and their reports."""
     del source
-    rows = {
-        name: [] for name in ("whole", "training", "beyond training", "up to date", "start", "imports", "other cells")
-    }
+    names = (
+        "whole",
+        "training",
+        "beyond training",
+        "up to date",
+        "start",
+        "imports",
+        "data",
+        "figures",
+        "evaluation",
+        "other cells",
+        "rendering",
+    )
+    rows = {name: [] for name in names}
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as outputs:
             command = [sys.executable, str(runs.PROJECT / "run_all.py"), "--dataset", "mnist", "--run", "it"]
@@ -298,22 +330,31 @@ def pipeline(source, repeats):
                 fitted = sum(float(row["seconds"]) for row in csv.DictReader(file))
             tried = runs.read_json(folder / "prototyping.json")["candidates"]
             fitted += sum(one["training_seconds"] for one in tried)
-            cells, imports = seconds_of_cells(folder / "notebooks")
+            cells, manifest = seconds_of_cells(folder / "notebooks"), runs.read_manifest(folder)
+            started = time.perf_counter()
+            for stage, path in zip(manifest["stages"], sorted((folder / "notebooks").glob("*.ipynb")), strict=True):
+                reports.render(path, folder / "reports" / f"{path.stem}.html", manifest, stage)
+            rows["rendering"].append(time.perf_counter() - started)
         rows["training"].append(fitted)
         rows["beyond training"].append(rows["whole"][-1] - fitted)
-        rows["imports"].append(imports)
-        rows["other cells"].append(cells - imports - fitted)
-        rows["start"].append(rows["whole"][-1] - cells)
+        for kind in ("imports", "data", "figures", "evaluation"):
+            rows[kind].append(cells[kind])
+        rows["other cells"].append(cells["other"] + cells["fitting"] - fitted)
+        rows["start"].append(rows["whole"][-1] - sum(cells.values()) - rows["rendering"][-1])
         print({name: values[-1] for name, values in rows.items()}, flush=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    names = {"start": "starting kernels, rendering reports", "up to date": "everything up to date"}
+    names = {"start": "starting kernels", "up to date": "everything up to date"}
     found = [single(f"run_all.py: {names.get(name, name)}", values, "s") for name, values in rows.items()]
     return [*found, single("run_all.py: largest process", [peak], "GB")]
 
 
+CELLS = {"fitting": r"training\.(fit|train)\(", "imports": "from helpers import", "data": r"data\.load",
+         "figures": r"plots\.show", "evaluation": r"evaluation\."}  # fmt: skip
+
+
 def seconds_of_cells(folder):
-    """Return (seconds of all cells, seconds of those that import) of executed notebooks."""
-    total = imports = 0.0
+    """Return {kind: seconds} of the cells of executed notebooks: of the first kind in CELLS that they match."""
+    spent = dict.fromkeys([*CELLS, "other"], 0.0)
     for path in folder.glob("*.ipynb"):
         for cell in runs.read_json(path)["cells"]:
             when = cell["metadata"].get("execution", {})
@@ -321,10 +362,10 @@ def seconds_of_cells(folder):
                 begun, ended = (
                     datetime.fromisoformat(when[key]) for key in ("iopub.status.busy", "shell.execute_reply")
                 )
-                total += (ended - begun).total_seconds()
-                if "from helpers import" in "".join(cell["source"]):
-                    imports += (ended - begun).total_seconds()
-    return total, imports
+                source = "".join(cell["source"])
+                kind = next((kind for kind, words in CELLS.items() if re.search(words, source)), "other")
+                spent[kind] += (ended - begun).total_seconds()
+    return spent
 
 
 PARTS = {

@@ -164,7 +164,11 @@ def test_what_a_class_is_called_runs_nowhere(visit, tmp_path):
     path.parent.mkdir(parents=True)
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     record = {"state": "failed", "started": "2026-01-01T00:00:00", "message": evil}
-    manifest = {"run": evil, "dataset": {"name": "digits", "title": "scikit-learn digits", "note": evil}, "parameters": {"recipe": evil}}
+    manifest = {
+        "run": evil,
+        "dataset": {"name": "digits", "title": "scikit-learn digits", "note": evil},
+        "parameters": {"recipe": evil},
+    }
     reports.render(path, tmp_path / "01_eda.html", manifest | {"stages": {"eda": record}}, "eda")
     page = visit(tmp_path / "01_eda.html")
     page.evaluate("document.querySelectorAll('main a').forEach(link => link.click())")
