@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 import webbrowser
+from pathlib import Path
 
 from helpers import data, pipeline, recipes, reports, runs
 from helpers.pipeline import Stage
@@ -144,9 +145,9 @@ def settle(options):
     recipe = recipes.choose(wanted.get("recipe", "balanced"))
     changes = {key: wanted[key] for key in recipes.OVERRIDES if wanted.get(key) not in (None, getattr(recipe, key))}
     recipes.choose(recipe.name, **changes)
-    if "validation_size" in changes:
-        known = data.about(name)
-        data.check_validation_size(changes["validation_size"], known.training_images, known.classes)
+    size, known = changes.get("validation_size", recipe.validation_size), data.about(name)
+    if size is not None:
+        data.check_validation_size(size, known.training_images, known.classes)
     if wanted.get("device") in ("cuda", "mps"):
         from helpers.training import choose_device  # torch, which alone knows what is there
 
@@ -158,21 +159,29 @@ def settle(options):
         for key in {**old, **parameters}
         if old.get(key) != parameters.get(key)
     ]
+    if old.get("dataset") == name and before.get("dataset", {}).get("data_dir", where(name)) != where(name):
+        differences.append(f"{name} was the one in {before['dataset']['data_dir']}, is the one in {where(name)}")
     if old and differences and (options.only or not options.force):
         way_out = "leave out --only" if options.force else "choose another name, or --force to start it over"
         raise runs.BadInput(f"--run {options.run}: holds another run ({'; '.join(differences)}); {way_out}")
     run = options.run if options.run is not None else default_name(parameters, recipe)
     if old.get("dataset") == name and "dataset" not in given:
-        note = note or before["dataset"]["note"]
+        note = note or before.get("dataset", {}).get("note", "")
     return {"run": run} | parameters, note
+
+
+def where(dataset):
+    """Return the folder that holds the dataset, where that is a folder of images; None for a known one."""
+    return str(data.data_folder()) if data.find_folder(dataset) else None
 
 
 def default_name(parameters, recipe):
     """Return a run's name that says what it is: dataset, recipe, epochs, seed, then every departure from the recipe."""
     epochs = parameters.get("epochs", recipe.epochs)
     dataset = parameters["dataset"]
-    if not runs.NAME_RULE.fullmatch(dataset) or len(dataset) > 40:
-        dataset = f"{re.sub('[^A-Za-z0-9]+', '-', dataset).strip('-')[:40]}-{runs.digest(dataset)[:6]}".strip("-")
+    if data.find_folder(dataset):  # two folders may have the same name
+        plain = re.sub("[^A-Za-z0-9]+", "-", dataset)[:40]
+        dataset = f"{plain}-{runs.digest([where(dataset), dataset])[:6]}".strip("-")
     name = f"{dataset}-{recipe.name}-{epochs}epochs-seed{parameters['seed']}"
     marks = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
     marks |= {"device": "{}", "threads": "{}threads"}
@@ -203,8 +212,8 @@ def find_dataset(given, before):
     name = before.get("parameters", {}).get("dataset", "auto") if given is None else given
     if name in data.NAMES:
         return name
-    here = given and os.path.isdir(os.path.expanduser(given))
-    folder = runs.absolute(given) if here else data.find_folder(name, before.get("dataset", {}).get("data_dir"))
+    here = given and given.isprintable() and os.path.isdir(given)
+    folder = Path(given).resolve() if here else data.find_folder(name, before.get("dataset", {}).get("data_dir"))
     os.environ["MNIST_DATA_DIR"] = str(folder.parent)
     return f"./{folder.name}" if folder.name in data.NAMES else folder.name
 

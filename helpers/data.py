@@ -71,8 +71,8 @@ def find_folder(name, data_dir=None):
     """
     if name in NAMES:
         return None
-    folder = data_folder(data_dir) / os.path.expanduser(name)
-    if not name or not os.path.isdir(folder):
+    folder = data_folder(data_dir) / (os.path.expanduser(name) if name.startswith("~/") else name)
+    if not name or not name.isprintable() or not os.path.isdir(folder):
         raise BadInput(f"--dataset {name[:100]!r}: not known; choose one of {', '.join(NAMES)}, or {OTHERS}")
     return absolute(folder)
 

@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import hashlib
 import os
+import threading
 import time
 import urllib.request
 import zlib
@@ -20,7 +21,8 @@ from urllib.parse import urlsplit
 
 from .runs import DatasetUnavailable, digest, file_digest, write_file
 
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+COUNTS = {"train": 60_000, "t10k": 10_000}
+FILES = [f"{part}-{kind}-ubyte" for part in COUNTS for kind in ("images-idx3", "labels-idx1")]
 SUMS = "SHA256SUMS"  # beside the files, as `sha256sum --check` reads it
 PATIENCE = 10  # seconds without an answer after which a mirror is given up
 SLOWEST = 10_000  # bytes a second; a mirror that is slower is given up, too
@@ -107,30 +109,26 @@ def problems(published, folder):
         if content is None:
             found[name] = "missing"
         elif name in known and content != known[name]:
-            found[name] = "damaged: its SHA-256 is not the published one"
+            found[name] = "its SHA-256 is not the published one"
         elif name not in known and (problem := wrong_form(raw, name)):
-            found[name] = f"damaged: {problem}"
+            found[name] = problem
     return found
 
 
 def wrong_form(raw, name):
     """Return what is wrong with the form of one unpacked file (magic number, length, labels), or ""."""
     content = (raw / name).read_bytes()
-    is_images, count = "images" in name, int.from_bytes(content[4:8], "big")
+    is_images, count = "images" in name, COUNTS[name.split("-")[0]]
     header = 16 if is_images else 8
     if content[:4] != bytes([0, 0, 8, 3 if is_images else 1]):
         return "it does not begin with the magic number of such a file"
     if is_images and content[8:16] != bytes([0, 0, 0, 28, 0, 0, 0, 28]):
         return "its images are not of 28x28 pixels"
-    if len(content) != header + count * (784 if is_images else 1):
-        return f"{len(content):,} bytes are too few or too many for {count:,} entries"
-    if is_images:
-        return ""
-    with contextlib.suppress(OSError), open(raw / name.replace("labels-idx1", "images-idx3"), "rb") as file:
-        images = int.from_bytes(file.read(8)[4:], "big")
-        if images != count:
-            return f"{count:,} labels for {images:,} images"
-    return f"a label is {max(content[8:])}, above 9" if max(content[8:], default=0) > 9 else ""
+    entries = int.from_bytes(content[4:8], "big")
+    if entries != count or len(content) != header + count * (784 if is_images else 1):
+        return f"{entries:,} entries in {len(content):,} bytes, where {count:,} are expected"
+    highest = 0 if is_images else max(content[8:])
+    return f"a label is {highest}, above 9" if highest > 9 else ""
 
 
 def fetch(published, folder):
@@ -186,22 +184,36 @@ def from_mirrors(published, archive, checksum, mirrors, raw):
 
 
 def download(url, title):
-    """Return the bytes behind `url`, with a progress bar; OSError where nothing comes, or too slowly."""
+    """Return the bytes behind `url`, with a progress bar; OSError where nothing comes, too slowly, or far too much.
+
+    A thread does the waiting: a mirror that sends its headers drop by drop would keep a single one for hours.
+    """
     from tqdm import tqdm
 
-    request, started = urllib.request.Request(url, headers={"User-Agent": "literate-mnist"}), time.monotonic()
-    chunks = []
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-        size = int(answer.headers.get("Content-Length") or 0)
-        with tqdm(total=size or None, desc=title, unit="B", unit_scale=True, leave=False) as bar:
-            while chunk := answer.read1(1 << 16):
-                chunks.append(chunk)
-                bar.update(len(chunk))
-                spent = time.monotonic() - started
-                if spent > PATIENCE and bar.n < spent * SLOWEST:
-                    raise OSError(f"slower than {SLOWEST // 1000} kB a second")
-                if bar.n > LARGEST:
-                    raise OSError("far more bytes than the file has")
+    chunks, failed, started = [], [], time.monotonic()
+
+    def work():
+        try:
+            request = urllib.request.Request(url, headers={"User-Agent": "literate-mnist"})
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                while chunk := answer.read1(1 << 16):
+                    chunks.append(chunk)
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    with tqdm(desc=title, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+        while thread.is_alive():
+            thread.join(0.1)
+            size, spent = sum(map(len, chunks)), time.monotonic() - started
+            bar.update(size - bar.n)
+            if spent > PATIENCE + 1 and size < spent * SLOWEST:
+                raise OSError(f"slower than {SLOWEST // 1000} kB a second" if size else "timed out")
+            if size > LARGEST:
+                raise OSError("far more bytes than the file has")
+    if failed:
+        raise failed[0]
     return b"".join(chunks)
 
 

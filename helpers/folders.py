@@ -8,13 +8,14 @@ Torch is not imported here: run_all.py reads a folder before it starts anything.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import io
 import os
 import re
+import threading
 import warnings
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +29,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 SIDE = 28
 LARGEST = 50_000_000  # pixels of an image, and four times as many bytes of a file; what is larger is left out
 MOST_CLASSES, MOST_STRANGE = 100, 100_000
-LOOK_ALIKES = str.maketrans("*`\\[]$", "∗‵∖⁅⁆¤")  # in Markdown and in formulas these mean something else
+LARGE = threading.Lock()  # large images are taken one at a time, for the memory's sake
+LOOK_ALIKES = str.maketrans("*`\\[]$~", "∗‵∖⁅⁆¤∼")  # in Markdown and in formulas these mean something else
 
 
 class Folder(NamedTuple):
@@ -59,38 +61,46 @@ def read(path):
     BadInput where it is no folder of images by class, DatasetUnavailable where it cannot be read.
     """
     try:
-        files, class_names, remarks = survey(path)
+        files, class_names, split, remarks = survey(path)
     except OSError as error:
-        raise DatasetUnavailable(f"--dataset {path.name}: {error.filename}: {error.strerror}") from None
+        place = os.path.relpath(error.filename, path.parent)
+        raise DatasetUnavailable(f"--dataset {path.name}: {place}: {error.strerror}") from None
     kept = outputs_folder() / ".images" / f"{digest(str(path))[:16]}.npz"
-    listed = digest([code_digest(__file__), files])  # a changed decoder decodes again
+    listed = digest([code_digest(__file__), files, class_names, split, remarks])  # a changed decoder decodes again
     try:
         with np.load(kept) as arrays:
             if arrays["listed"] == listed:
                 return Folder(*(arrays[name] for name in Folder._fields))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # nothing is kept, or it is damaged
-    found, buffer = decode(path, files, class_names, remarks), io.BytesIO()
+    except Exception:  # nothing is kept, or it is damaged, in any way
+        pass
+    found, buffer = decode(path, files, class_names, split, remarks), io.BytesIO()
     np.savez(buffer, listed=listed, **found._asdict())
-    write_file(kept, buffer.getvalue())
+    with contextlib.suppress(OSError):  # then it is decoded anew each time
+        write_file(kept, buffer.getvalue())
     return found
 
 
 def survey(path):
-    """Return ([File], class names, remarks) of a folder, without opening a file; BadInput where it is not by class."""
-    parts, remarks = {False: path}, []
-    if (path / "train").is_dir() and (path / "test").is_dir():
-        parts = {False: path / "train", True: path / "test"}
-        others = [folder.name for folder in class_folders(path) if folder.name not in ("train", "test")]
-        remarks += [f"beside train and test, {count(others, 'folder')} left out"] if others else []
+    """Return ([File], class names, whether it says which images test, remarks) of a folder; no file is opened.
+
+    BadInput where its images are not sorted by class.
+    """
+    parts, remarks, inside = {False: path}, [], {folder.name.lower(): folder for folder in class_folders(path)}
+    if "train" in inside and class_folders(inside["train"]):
+        if "test" not in inside:
+            raise BadInput(
+                f"--dataset {path.name}: train holds folders, but no test is beside it; name {path.name}/train"
+            )
+        parts = {False: inside.pop("train"), True: inside.pop("test")}
+        remarks += [f"beside train and test, {count(sorted(inside), 'folder')} left out"] if inside else []
     names = {is_test: {folder.name for folder in class_folders(part)} for is_test, part in parts.items()}
     unknown = sorted(names.get(True, set()) - names[False])
     if unknown:
         raise BadInput(f"--dataset {path.name}: test has {count(unknown, 'class')} that train has not")
     files, strange, classes = [], 0, []
-    for name in sorted(names[False], key=natural):
+    for name in sorted(names[False], key=lambda name: (natural(name), name)):
         found = []
-        for is_test, part in parts.items():
+        for is_test, part in ((is_test, part) for is_test, part in parts.items() if name in names[is_test]):
             images, others = images_in(part / name)
             strange += others
             found += [File(os.path.relpath(place, path), len(classes), is_test, *about) for place, *about in images]
@@ -109,7 +119,7 @@ def survey(path):
     shown = [show(name) for name in classes]
     if len(set(shown)) < len(shown):
         raise BadInput(f"--dataset {path.name}: two classes would both be shown as {max(shown, key=shown.count)!r}")
-    return files, shown, remarks
+    return files, shown, len(parts) == 2, remarks
 
 
 def class_folders(path):
@@ -150,8 +160,9 @@ def natural(name):
 def show(name):
     """Return a file's name fit for figures and prose: printable, at most 40 characters."""
     name = os.fsencode(name).decode("utf-8", "replace")
-    name = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
-    return (name if len(name) <= 40 else name[:39] + "…").translate(LOOK_ALIKES)
+    name = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name).strip()
+    name = re.sub("^_+|_+$", lambda ends: "ˍ" * len(ends[0]), name.translate(LOOK_ALIKES))  # else they emphasise
+    return name if len(name) <= 40 else f"{name[:39]}…"
 
 
 def count(names, what):
@@ -160,7 +171,7 @@ def count(names, what):
     return f"{len(names):,} {plural} ({', '.join(map(show, names[:3]))}{', ...' if len(names) > 3 else ''})"
 
 
-def decode(path, files, class_names, remarks):
+def decode(path, files, class_names, split, remarks):
     """Return the Folder of listed `files`, read on all cores; a file that is no whole image is left out and counted."""
     from PIL import Image as Pillow
     from tqdm import tqdm
@@ -182,7 +193,7 @@ def decode(path, files, class_names, remarks):
         remarks.append(f"{turned:,} of {len(good):,} images were dark on light, and were turned over")
     labels = np.array([file.label for file, _ in good], dtype=np.int64)
     is_test = np.array([file.is_test for file, _ in good], dtype=bool)
-    parts = (("", ~is_test, 3),) if not is_test.any() else ((" to train", ~is_test, 2), (" to test", is_test, 1))
+    parts = ((" to train", ~is_test, 2), (" to test", is_test, 1)) if split else (("", ~is_test, 3),)
     for what, part, least in parts:
         numbers = np.bincount(labels[part], minlength=len(class_names))
         if numbers.min() < least:
@@ -190,6 +201,10 @@ def decode(path, files, class_names, remarks):
             raise BadInput(f"--dataset {path.name}: {few}; {least} are the least")
     contents = [[file.name, bool(file.is_test), image.content] for file, image in good]
     pixels = np.frombuffer(b"".join(image.pixels for _, image in good), dtype=np.uint8).reshape(-1, SIDE, SIDE).copy()
+    if (pixels == pixels[0]).all():
+        raise BadInput(
+            f"--dataset {path.name}: all {len(pixels):,} images are alike, or blank; there is nothing to learn"
+        )
     texts = np.array(class_names), np.array(digest(contents)), np.array(remarks, dtype=str)
     return Folder(pixels, labels, is_test, *texts)
 
@@ -215,7 +230,8 @@ def read_image(path):
         with warnings.catch_warnings(action="ignore"), Pillow.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > LARGEST:
                 raise Pillow.DecompressionBombError
-            pixels, turned = frame(image)
+            with LARGE if image.width * image.height > LARGEST // 10 else contextlib.nullcontext():
+                pixels, turned = frame(image)
         return Image(hashlib.sha256(content).hexdigest(), pixels.tobytes(), turned)
     except UnidentifiedImageError:
         return Image(problem="no image")
@@ -232,18 +248,20 @@ def frame(image):
 
     It is made grey, shrunk or grown to fit while it keeps its shape, and laid onto its own paper: the median of its
     border. Paper lighter than the middle of its values means ink dark on light; then light and dark change places.
-    What is transparent becomes paper, light under dark ink and dark under light.
+    More than 8 bits a pixel are stretched from the lowest value to the highest. What is transparent becomes paper,
+    light under dark ink and dark under light.
     """
     from PIL import Image as Pillow
     from PIL import ImageOps
 
     image.draft("L", (4 * SIDE, 4 * SIDE))  # a large JPEG is decoded smaller
-    image = ImageOps.exif_transpose(image)
-    top, deep = 255, image.mode[0] in "IF"
-    if deep:  # 16 or 32 bits a pixel
-        highest = image.getextrema()[1]
-        top = next((limit for limit in (1, 255, 4095, 65535) if highest <= limit), highest)
-        image = image.convert("F")
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode[0] in "IF":  # 16 or 32 bits a pixel: from the lowest that there is to the highest
+        values = np.array(image, dtype=np.float32)
+        finite = values[np.isfinite(values)]
+        low, high = (finite.min(), finite.max()) if len(finite) else (0, 0)
+        values = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) * (255 / max(high - low, 1e-30))
+        image = Pillow.fromarray(values.astype(np.uint8))
     else:
         image = image.convert("RGBA").convert("LA") if image.has_transparency_data else image.convert("L")
     scale = SIDE / max(image.size)
@@ -253,7 +271,6 @@ def frame(image):
         values, opaque = values[..., 0], values[..., 1] / 255
         light = (values * opaque).sum() > 127 * opaque.sum()
         values = values * opaque + (0 if light else 255) * (1 - opaque)
-    values = np.nan_to_num(values * (255 / top)).clip(0, 255)
     paper = np.median(np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]))
     middle = (values.min() + values.max()) / 2
     turned = bool(paper > (middle if values.max() > values.min() else 127))

@@ -166,6 +166,7 @@ def run(stages, chosen, parameters, note="", force=False, screen=None):
             empty(folder, manifest)
         try:
             for number, name in enumerate(chosen, 1):
+                data.about.cache_clear()  # a folder of images may have changed while the stage before ran
                 stage, now, reason = next(plan(stages, [name, *chosen], parameters, note, force))
                 manifest = runs.read_manifest(folder)
                 if not reason:

@@ -148,6 +148,11 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         content = self.files.get(name)
         if kind == "hangs":
             self.release.wait(30)
+        if kind == "drips":
+            for letter in b"HTTP/1.0 200 OK and so on, for a very long time" * 9:
+                self.wfile.write(bytes([letter]))
+                if self.release.wait(0.05):
+                    return
         self.send_response(404 if content is None else 200)
         self.send_header("Content-Length", str(len(content or b"")))
         self.end_headers()
@@ -181,6 +186,7 @@ def mirror(monkeypatch):
     for source in (datasets.MNIST, datasets.FashionMNIST):
         monkeypatch.setattr(source, "mirrors", [f"{address}/right/"])
         monkeypatch.setattr(source, "resources", resources)
+    monkeypatch.setattr(downloads, "COUNTS", {"train": 60, "t10k": 20})
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
     monkeypatch.setitem(downloads.SETS, "mnist", replace(downloads.SETS["mnist"], sums=sums))
     for name in ("http_proxy", "https_proxy"):
@@ -193,7 +199,8 @@ def mirror(monkeypatch):
 def fetching(address, kind, folder):
     """Start another process that fetches Fashion-MNIST from the mirror `kind` into `folder`."""
     code = (
-        "import sys, json; from torchvision import datasets; from helpers import data;"
+        "import sys, json; from torchvision import datasets; from helpers import data, downloads;"
+        "downloads.COUNTS = {'train': 60, 't10k': 20};"
         "datasets.FashionMNIST.mirrors = [sys.argv[1]]; datasets.FashionMNIST.resources = json.loads(sys.argv[2]);"
         "print(data.choose('fashion-mnist', sys.argv[3]))"
     )
@@ -233,15 +240,18 @@ def test_every_mirror_is_tried_in_turn(mirror, tmp_path, monkeypatch, capsys):
     address, _ = mirror
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    kinds = [f"http://127.0.0.1:{port}/", *(f"{address}/{kind}/" for kind in ("hangs", "truncated", "wrong", "right"))]
+    kinds = [
+        f"http://127.0.0.1:{port}/",
+        *(f"{address}/{kind}/" for kind in ("hangs", "drips", "truncated", "wrong", "right")),
+    ]
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", kinds)
     monkeypatch.setattr(downloads, "PATIENCE", 0.5)
     assert data.choose("fashion-mnist", tmp_path) == ("fashion-mnist", "")
     told = capsys.readouterr().out.splitlines()
     first = [line for line in told if "train-images" in line]
-    assert len(first) == 4 and "refused" in first[0] and "no answer for 0.5 s" in first[1]
-    assert "bytes that are not the file" in first[2] and "wrong MD5" in first[3] and first[2] != first[3]
-    assert len(told) == 4 + 3 * 2  # those that gave no answer were not asked again
+    assert len(first) == 5 and "refused" in first[0] and all("no answer for 0.5 s" in line for line in first[1:3])
+    assert "bytes that are not the file" in first[3] and "wrong MD5" in first[4] and first[3] != first[4]
+    assert len(told) == 5 + 3 * 2  # those that gave no answer were not asked again
     dataset = data.load("fashion-mnist", tmp_path)
     assert dataset.class_names[-1] == "Ankle boot" and len(dataset.labels) == 80 and int(dataset.is_test.sum()) == 20
     sums = (tmp_path / "FashionMNIST" / "raw" / "SHA256SUMS").read_text()
@@ -299,12 +309,16 @@ def test_a_damaged_file_is_set_aside_and_fetched_anew_or_named(mirror, tmp_path,
         (
             "train-images-idx3-ubyte",
             lambda content: content[:-1],
-            "47,055 bytes are too few or too many for 60 entries",
+            "60 entries in 47,055 bytes, where 60 are expected",
         ),
         ("train-images-idx3-ubyte", lambda content: b"\x1f\x8b" + content[2:], "magic number"),
         ("t10k-images-idx3-ubyte", lambda content: content[:11] + b"\x1b" + content[12:], "not of 28x28 pixels"),
         ("train-labels-idx1-ubyte", lambda content: content[:-1] + b"\x0b", "a label is 11, above 9"),
-        ("train-labels-idx1-ubyte", lambda _: idx(torch.zeros(50, dtype=torch.uint8)), "50 labels for 60 images"),
+        (
+            "train-labels-idx1-ubyte",
+            lambda _: idx(torch.zeros(50, dtype=torch.uint8)),
+            "50 entries in 58 bytes, where 60 are expected",
+        ),
         ("t10k-labels-idx1-ubyte", lambda _: b"", "magic number"),
     ],
 )

@@ -33,6 +33,14 @@ def make(path, classes=("a", "b"), count=6):
     return path
 
 
+def blank(path):
+    """Write two classes of three images under `path`, all of one grey."""
+    for name in ("a", "b"):
+        (path / name).mkdir()
+        for number in range(3):
+            Image.new("L", (9, 9), 77).save(path / name / f"{number}.png")
+
+
 @pytest.mark.parametrize("kind", ["L", "RGB", "RGBA", "P", "1", "I;16", "F", "LA", "CMYK"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_mode_becomes_light_ink_on_dark_paper(tmp_path, kind, dark):
@@ -62,6 +70,15 @@ def test_an_image_keeps_its_shape(size):
     if min(size) > 8:
         rows, columns = (np.flatnonzero(framed.max(axis=axis) > 127) for axis in (1, 0))
         assert len(columns) / len(rows) == pytest.approx(wide / high, rel=0.25)
+
+
+@pytest.mark.parametrize("low, high", [(0, 1.0001), (-5, -1), (32768, 32900), (-1, 1), (0, 70000)])
+def test_many_bits_are_stretched_over_the_whole_range(low, high):
+    values = np.full((40, 40), low, dtype=np.float32)
+    values[5:35, 15:25] = high
+    values[0, 0], values[1, 0], values[39, 39] = np.nan, np.inf, -np.inf
+    framed, turned = folders.frame(Image.fromarray(values))
+    assert not turned and framed[14, 13:15].min() > 240 and np.median(framed) < 15
 
 
 def test_mnists_own_images_come_back_as_they_were(tmp_path):
@@ -152,6 +169,29 @@ def test_what_is_no_image_is_left_out_and_counted(tmp_path):
     assert "1 folder (empty) left out, without an image" in said and "1 files are no images, by their names" in said
 
 
+def test_what_changes_beside_the_images_is_said_although_they_are_kept(tmp_path):
+    make(tmp_path)
+    assert not len(folders.read(tmp_path).remarks)
+    (tmp_path / "a" / "notes.txt").write_text("hello")
+    assert len(folders.read(tmp_path).remarks) == 1
+
+
+def test_names_that_differ_in_case_alone_keep_their_order(tmp_path):
+    make(tmp_path, ("cat", "Cat", "CAT", "01", "1", "001"), 3)
+    assert data.load(str(tmp_path)).class_names == ("001", "01", "1", "CAT", "Cat", "cat")
+
+
+def test_where_the_folder_says_which_images_test_they_must_be_there(tmp_path):
+    make(tmp_path / "train"), (tmp_path / "test" / "a").mkdir(parents=True)
+    with pytest.raises(runs.BadInput, match="class 'a' has 0 whole images to test; 1 are the least"):
+        data.load(str(tmp_path))
+    (tmp_path / "test").rename(tmp_path / "val")
+    with pytest.raises(runs.BadInput, match="train holds folders, but no test is beside it"):
+        data.load(str(tmp_path))
+    make(tmp_path / "Test", count=1)
+    assert int(data.load(str(tmp_path)).is_test.sum()) == 2
+
+
 def test_links_that_lead_in_circles_end(tmp_path):
     make(tmp_path)
     (tmp_path / "c").symlink_to(tmp_path)
@@ -180,6 +220,7 @@ def test_names_are_fit_for_prose_and_figures(tmp_path):
         (lambda path: make(path, ("only",)), "here 1 has any"),
         (lambda path: make(path, [f"c{number}" for number in range(101)], 1), "here 101 have any"),
         (lambda path: make(path) and make(path, ("c",), 2), "class 'c' has 2 whole images; 3 are the least"),
+        (lambda path: blank(path), "all 6 images are alike, or blank"),
         (lambda path: make(path, ("x" * 60, "x" * 61)), "two classes would both be shown as"),
     ],
 )
@@ -226,8 +267,20 @@ def test_the_command_line_takes_a_folder_and_finds_it_again(tmp_path, monkeypatc
     assert code == 0 and out.count("dataset changed: my shapes") == 5
     code, out, _ = project.run("--dry-run", "--dataset", str(tmp_path / "pictures" / "my shapes"))
     assert code == 0 and "run my-shapes-" in out
+    make(tmp_path / "elsewhere" / "my shapes", count=9)
+    code, _, error = project.run("--run", "mine", "--dataset", "../elsewhere/my shapes", "--dry-run")
+    assert code == 2 and "my shapes was the one in " in error
+    code, _, error = project.run("--recipe", "dropout-published", "--dataset", "../elsewhere/my shapes", "--dry-run")
+    assert code == 2 and "--validation-size 10000: must be from 2 to 13" in error
     code, _, error = project.run("--dataset", "nosuch")
     assert code == 2 and error.startswith("error: --dataset 'nosuch': not known; choose one of auto, mnist,")
+
+
+def test_the_smallest_folder_of_all_goes_through_the_notebooks(tmp_path):
+    project = Project(tmp_path, real_notebooks=True)
+    make(tmp_path / "tiny", count=3)
+    code, out, error = project.run("--dataset", "tiny", "--recipe", "fast", "--only", "eda", dataset=None)
+    assert code == 0, out + error
 
 
 def test_the_notebooks_tell_of_a_folders_own_classes(tmp_path):
