@@ -298,7 +298,7 @@ def growth(source, repeats):
     return [*rows, versus(f"{threads} threads against 1", times["12,800 images"], times["1 thread"])]
 
 
-# A small process starts the command and asks for the peak of its children: a child of a large one would inherit its peak.
+# A small process starts the command and asks for the peak of its children: those of a large one inherit its peak.
 PEAK = (
     "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True);"
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
