@@ -109,7 +109,7 @@ def problems(published, folder):
         if content is None:
             found[name] = "missing"
         elif name in known and content != known[name]:
-            found[name] = "its SHA-256 is not the published one"
+            found[name] = "its SHA-256 is not the one that it must have"
         elif name not in known and (problem := wrong_form(raw, name)):
             found[name] = problem
     return found
@@ -134,8 +134,8 @@ def wrong_form(raw, name):
 def fetch(published, folder):
     """Fetch what is missing or damaged, each file from one mirror after the other until its MD5 is right.
 
-    A damaged file is set aside as `NAME.damaged` once a whole one is there. DatasetUnavailable names what could not be
-    had, and what was tried; then nothing is left that was not there before. One process fetches at a time.
+    A damaged file is set aside as `NAME.damaged` once a whole one has come. DatasetUnavailable names what could not be
+    had, and what was tried; files that had come whole before stay. One process fetches at a time.
     """
     from filelock import FileLock
     from torchvision import datasets

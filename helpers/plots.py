@@ -15,16 +15,8 @@ from matplotlib.figure import Figure
 from . import evaluation, runs
 
 # Okabe and Ito's palette (2008), which readers with any colour vision can tell apart.
-BLUE, ORANGE, GREEN, RED, SKY, PURPLE, YELLOW, BLACK = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#56B4E9",
-    "#CC79A7",
-    "#F0E442",
-    "#000000",
-)
+COLOURS = "#0072B2 #E69F00 #009E73 #D55E00 #56B4E9 #CC79A7 #F0E442 #000000"
+BLUE, ORANGE, GREEN, RED, SKY, PURPLE, YELLOW, BLACK = COLOURS.split()
 STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -129,7 +129,7 @@ def note_holder(folder):
 
 
 def is_alive(number, created):
-    """Return whether the process of that number and time of birth still"""
+    """Return whether the process of that number, born at the time `created`, is still at work."""
     try:
         process = psutil.Process(number)
         return process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE
