@@ -271,11 +271,19 @@ def split(dataset, seed=0, validation_size=None):
     return {name: Split(dataset.images[index], dataset.labels[index]) for name, index in parts.items()}
 
 
+def pixel_counts(images):
+    """Return how often each value from 0 to 255 occurs in uint8 images, int64 (256,)."""
+    import torch
+
+    parts = images.split(1000)  # all at once would be eight times as large for a moment
+    return sum(torch.bincount(part.flatten(), minlength=256) for part in parts)
+
+
 def pixel_statistics(images):
     """Return (mean, standard deviation) over all pixels of uint8 images, from 0 to 255."""
     import torch
 
-    counts = torch.bincount(images.flatten(), minlength=256).double()
+    counts = pixel_counts(images).double()
     levels, share = torch.arange(256), counts / counts.sum()
     mean = (levels * share).sum()
     return mean.item(), (((levels - mean) ** 2 * share).sum().sqrt().item())

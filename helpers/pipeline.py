@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import data, reports, runs
+from .kernels import NOTEBOOKS, Kernels
 
 HELPERS = Path(__file__).resolve().parent
-NOTEBOOKS = runs.PROJECT / "notebooks"
+PATIENCE = 600  # seconds that a kernel may take to import on a slow disk
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,17 @@ def imported_helpers(*sources):
     return found
 
 
+def cells_of(stage):
+    """Return [(cell type, source)] of a stage's notebook."""
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in runs.read_json(stage.source)["cells"]]
+
+
+def helper_digests(stage):
+    """Return {file: SHA-256} of the helper modules that a stage's notebook imports."""
+    names = imported_helpers(*(source for kind, source in cells_of(stage) if kind == "code"))
+    return {f"helpers/{name}.py": runs.file_digest(HELPERS / f"{name}.py") for name in sorted(names)}
+
+
 def declared(stage):
     """Return {parameter: type name} of a stage's notebook, as papermill finds them in the cell tagged `parameters`."""
     from papermill import inspect_notebook
@@ -90,15 +102,12 @@ def check_parameters(types, parameters):
 
 def ingredients(stage, stages, parameters, note, manifest):
     """Return all that decides what a stage makes, as {part: {thing: value}}, to be compared with its last success."""
-    names = declared(stage)
-    cells = runs.read_json(stage.source)["cells"]
-    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]  # what it printed last time does not count
-    helpers = imported_helpers(*(source for kind, source in cells if kind == "code"))
-    dataset = parameters["dataset"]
+    names, dataset = declared(stage), parameters["dataset"]
+    cells = cells_of(stage)
     return {
-        "notebook": {stage.source.name: runs.digest(cells)},
+        "notebook": {stage.source.name: runs.digest(cells)},  # what it printed last time does not count
         "parameter": {name: value for name, value in parameters.items() if name in names},
-        "helper": {f"helpers/{name}.py": runs.file_digest(HELPERS / f"{name}.py") for name in sorted(helpers)},
+        "helper": helper_digests(stage),
         "dataset": {dataset: data.about(dataset).fingerprint, "stands in for MNIST": bool(note)},
         "input": {name: digest for need in stage.needs for name, digest in left(stages[need], manifest).items()},
     }
@@ -158,9 +167,9 @@ def run(stages, chosen, parameters, note="", force=False, screen=None):
     """
     types = {name: kind for stage in stages.values() for name, kind in declared(stage).items()}
     check_parameters(types, parameters)
-    list(plan(stages, chosen, parameters, note, force))  # a stage that cannot run is refused here
+    expected = [stage for stage, _, reason in plan(stages, chosen, parameters, note, force) if reason]
     folder = runs.open_run(parameters["run"])
-    with runs.only_writer(folder):
+    with runs.only_writer(folder), Kernels() as kernels:
         manifest = runs.read_manifest(folder)
         if manifest["parameters"] not in (parameters, {}):
             empty(folder, manifest)
@@ -174,7 +183,8 @@ def run(stages, chosen, parameters, note="", force=False, screen=None):
                     continue
                 manifest |= describe_run(parameters, note)
                 screen.start(stage, number, len(chosen), reason)
-                run_stage(stage, now, folder, manifest, force, screen)
+                following = next((other for other in expected if other.name in chosen[number:]), None)
+                run_stage(stage, now, folder, manifest, force, screen, kernels, following)
         finally:
             reports.link(folder, runs.read_manifest(folder))
             reports.collect(folder)
@@ -205,7 +215,7 @@ def threads(parameters):
     return parameters.get("threads") or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
 
 
-def run_stage(stage, now, folder, manifest, force, screen):
+def run_stage(stage, now, folder, manifest, force, screen, kernels, following):
     """Run one notebook, keep it and its report, and record the stage in the manifest, whatever happens to it."""
     if force:
         checkpoints = (folder / "checkpoints").iterdir() if "model.json" in stage.leaves else ()
@@ -220,7 +230,7 @@ def run_stage(stage, now, folder, manifest, force, screen):
     start, clock = time.perf_counter(), time.time()
     failure = None
     try:
-        execute(stage, partial, now["parameter"], screen)
+        execute(stage, partial, now["parameter"], screen, kernels, following)
         lost = [name for name in stage.leaves if not (folder / name).is_file()]
         if lost:
             raise StageFailed(f"{stage.name}: the notebook ended without leaving {', '.join(lost)}")
@@ -248,49 +258,42 @@ def run_stage(stage, now, folder, manifest, force, screen):
         raise failure
 
 
-def execute(stage, path, parameters, screen):
-    """Execute a stage's notebook with `parameters` into the file `path`, in a kernel of this very interpreter.
+def execute(stage, path, parameters, screen, kernels=None, following=None):
+    """Execute a stage's notebook with `parameters` into the file `path`, in one of `kernels`.
 
-    StageFailed names the cell that raised, or in which the kernel died.
+    Meanwhile a kernel for the stage `following`, if any, gets ready. StageFailed names the cell that raised, or in
+    which the kernel died; the notebook is written as far as it came.
     """
+    import nbformat
     import papermill
-    from ipykernel.kernelspec import get_kernel_dict
-    from jupyter_client import AsyncKernelManager
-    from jupyter_client.kernelspec import KernelSpec
 
-    class OwnKernel(AsyncKernelManager):
-        """A kernel of this interpreter, whatever the kernelspecs in the user's folders say."""
-
-        kernel_spec = KernelSpec(**get_kernel_dict())
-        transport_encryption = "auto"
-
-    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(runs.PROJECT)]
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(runs.PROJECT), *others])
-    os.environ["MNIST_OUTPUTS_DIR"] = str(runs.outputs_folder())
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or the kernel's debugger warns on the terminal
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # threads that wait give way: twice as fast on a busy machine
-    count, added = len(runs.read_json(stage.source)["cells"]), [0]
+    count, added, notebooks = len(cells_of(stage)), [0], []
 
     def at_cell(cell, cell_index):
         added[0] += "injected-parameters" in cell.metadata.get("tags", [])  # papermill's own cell is not counted
         if cell_index == 0:
+            if following:
+                kernels.prepare(following.source, helper_digests(following))
             runs.note_holder(path.parent.parent)
         screen.cell(cell_index + 1 - added[0], count)
 
     try:
-        notebook = papermill.execute_notebook(
-            stage.source,
-            path,
-            parameters,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            stdout_file=screen,
-            cwd=NOTEBOOKS,
-            kernel_manager_class=OwnKernel,
-            on_cell_start=at_cell,
-            shutdown_kernel="immediate",  # everything is saved by now, and a polite farewell takes longer
-        )
+        with (kernels or Kernels()).take(stage.source, helper_digests(stage)) as kernel:
+            notebook = papermill.execute_notebook(
+                stage.source,
+                path,
+                parameters,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                stdout_file=screen,
+                cwd=NOTEBOOKS,
+                km=kernel,
+                start_timeout=PATIENCE,
+                on_notebook_start=lambda notebook: notebooks.append(notebook),
+                on_cell_start=at_cell,
+                request_save_on_cell_execute=False,  # or it is written twice a cell, which takes seconds
+            )
     except papermill.PapermillExecutionError as error:
         line = error.source.strip().splitlines()[0] if error.source.strip() else ""
         text = f"{stage.name} failed at cell {screen.number} of {count}, which begins: {short(line)}"
@@ -300,6 +303,9 @@ def execute(stage, path, parameters, screen):
     except Exception as error:  # nbclient, zmq and asyncio each have their own words for a kernel that is gone
         text = f"{stage.name} failed at cell {screen.number} of {count}: the kernel died or did not answer"
         raise StageFailed(f"{text} ({type(error).__name__}); run the same command again") from error
+    finally:
+        if notebooks and not path.is_file():
+            nbformat.write(notebooks[0], path)
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     if any(cell.execution_count is None for cell in code):
         raise StageFailed(f"{stage.name}: a cell ended the notebook before its last cell had run")
