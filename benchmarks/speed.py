@@ -335,8 +335,7 @@ def pipeline(source, repeats):
             folder = Path(outputs) / "it"
             with open(folder / "history.csv") as file:
                 fitted = sum(float(row["seconds"]) for row in csv.DictReader(file))
-            tried = runs.read_json(folder / "prototyping.json")["candidates"]
-            fitted += sum(one["training_seconds"] for one in tried)
+            fitted += runs.read_json(folder / "prototyping.json")["fit_seconds"]
             cells, manifest = seconds_of_cells(folder / "notebooks"), runs.read_manifest(folder)
             started = time.perf_counter()
             for stage, path in zip(manifest["stages"], sorted((folder / "notebooks").glob("*.ipynb")), strict=True):
@@ -349,7 +348,7 @@ def pipeline(source, repeats):
         rows["other cells"].append(cells["other"] + cells["fitting"] - fitted)
         rows["start"].append(rows["whole"][-1] - sum(cells.values()) - rows["rendering"][-1])
         print({name: values[-1] for name, values in rows.items()}, flush=True)
-    names = {"start": "starting kernels", "up to date": "everything up to date"}
+    names = {"start": "starting, saving", "up to date": "everything up to date"}
     found = [single(f"run_all.py: {names.get(name, name)}", values, "s") for name, values in rows.items()]
     return [*found, single("run_all.py: largest process", peaks[::2], "GB")]
 

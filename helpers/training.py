@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+import torch._dynamo  # the first optimiser of a process would import it: a second, then in the midst of training
 from torch.nn.functional import cross_entropy
 
 from . import checkpoints, data, evaluation, models, runs, transforms
