@@ -26,8 +26,9 @@ class Kernels:
             stop(self.ready.popitem()[1][1])
 
     def prepare(self, notebook, code):
-        """Start a kernel that `take` will find ready; the file `notebook` says what it imports."""
-        self.ready[notebook] = code, start(notebook)
+        """Start a kernel that `take` will find ready, unless there is one; the file `notebook` says what it imports."""
+        if notebook not in self.ready:
+            self.ready[notebook] = code, start(notebook)
 
     @contextmanager
     def take(self, notebook, code):

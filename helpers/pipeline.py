@@ -187,7 +187,7 @@ def run(stages, chosen, parameters, note="", force=False, screen=None):
                     continue
                 manifest |= describe_run(parameters, note)
                 screen.start(stage, number, len(chosen), reason)
-                following = next((other for other in expected if other.name in chosen[number:]), None)
+                following = [other for other in expected if other.name in chosen[number:]]
                 run_stage(stage, now, folder, manifest, force, screen, kernels, following)
         finally:
             reports.link(folder, runs.read_manifest(folder))
@@ -262,27 +262,33 @@ def run_stage(stage, now, folder, manifest, force, screen, kernels, following):
         raise failure
 
 
-def execute(stage, path, parameters, screen, kernels=None, following=None):
+def execute(stage, path, parameters, screen, kernels=None, following=()):
     """Execute a stage's notebook with `parameters` into the file `path`, in one of `kernels`.
 
-    Meanwhile a kernel for the stage `following`, if any, gets ready. StageFailed names the cell that raised, or in
-    which the kernel died; the notebook is written as far as it came.
+    Kernels for the next two of the stages `following` get ready meanwhile: one beside this stage's own, the other late,
+    when the long computations of a notebook are done and its figures leave a processor free. StageFailed names the cell
+    that raised, or in which the kernel died; the notebook is written as far as it came.
     """
     import nbformat
     import papermill
 
-    count, added, notebooks = len(cells_of(stage)), [0], []
+    kernels, notebooks, added, count = kernels or Kernels(), [], [0], len(cells_of(stage))
+    late = count * 3 // 4
+
+    def prepare(stages):
+        for coming in stages:
+            kernels.prepare(coming.source, helper_digests(coming))
 
     def at_cell(cell, cell_index):
         added[0] += "injected-parameters" in cell.metadata.get("tags", [])  # papermill's own cell is not counted
-        if cell_index == 0:
-            if following:
-                kernels.prepare(following.source, helper_digests(following))
+        if cell_index in (0, late):
+            prepare(following[1:2] if cell_index == late else ())
             runs.note_holder(path.parent.parent)
         screen.cell(cell_index + 1 - added[0], count)
 
     try:
-        with (kernels or Kernels()).take(stage.source, helper_digests(stage)) as kernel:
+        prepare(following[:1])
+        with kernels.take(stage.source, helper_digests(stage)) as kernel:
             notebook = papermill.execute_notebook(
                 stage.source,
                 path,
