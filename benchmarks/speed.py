@@ -235,6 +235,77 @@ def arithmetic(source, repeats):
     return rows
 
 
+KINDS = {
+    "convolution, forward": "aten::mkldnn_convolution",
+    "convolution, backward": "aten::convolution_backward",
+    "batch normalisation": "batch_norm",
+    "pooling": "max_pool|aten::fill_",  # its slopes are set to 0 before they are filled in
+    "ReLU": "clamp_min|threshold",
+}
+
+
+def operators(source, repeats):
+    """Which operators the time of a step goes to, and how near the convolutions alone come to a matrix product."""
+    from torch.profiler import ProfilerActivity, profile
+
+    split, kind, rows = data.split(source)["train"], training.precision(CPU), []
+    left, right = torch.randn(2, 2048, 2048, dtype=kind).unbind()
+    for name in ("fast", "balanced", "best"):
+        tasks, flops = parts_of_a_step(recipes.RECIPES[name], split)
+        shares, rates = {part: [] for part in [*KINDS, "everything else"]}, []
+        for turn in range(repeats + 1):
+            limit = in_turns({"product": lambda: [left @ right for _ in range(20)]}, 1)["product"][0]
+            with profile(activities=[ProfilerActivity.CPU]) as found:
+                tasks["step"]()
+            spent = dict.fromkeys(shares, 0.0)
+            for event in found.key_averages():
+                part = next((part for part, words in KINDS.items() if re.search(words, event.key)), "everything else")
+                spent[part] += event.self_cpu_time_total / 1e6
+            for part, seconds in spent.items() if turn else ():
+                shares[part].append(seconds / sum(spent.values()))
+            convolving = spent["convolution, forward"] + spent["convolution, backward"]
+            rates += [20 * flops / convolving / (20 * 2 * 2048**3 / limit)] if turn else []
+        rows += [
+            single(f"{name}: {part}, share of a profiled step", values, "share") for part, values in shares.items()
+        ]
+        rows.append(single(f"{name}: share of the product's rate while it convolves", rates, "share"))
+    return rows
+
+
+def choices(source, repeats):
+    """What each choice of the engine is worth: `best` learning with one of them taken back, beside as it is."""
+    recipe, split, ours = recipes.RECIPES["best"], data.split(source)["train"], training.precision(CPU)
+
+    def learner(kind=ours, layout=torch.channels_last, batch_size=128, fused=True, compiled=False):
+        network = network_of(recipe).to(memory_format=layout)
+        called = torch.compile(network) if compiled else network
+        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=fused, foreach=False)
+        images, labels = next(transforms.batches(split, batch_size, recipe.augmentation()))
+
+        def steps():
+            for _ in range(2560 // batch_size):
+                with torch.autocast("cpu", kind, enabled=kind != torch.float32):
+                    scores = called(images.contiguous(memory_format=layout))
+                optimizer.zero_grad()
+                cross_entropy(scores.float(), labels).backward()
+                optimizer.step()
+
+        return steps
+
+    tasks = {
+        "as it is": learner(),
+        "computed in float32": learner(torch.float32),
+        "channels apart in memory (not channels_last)": learner(layout=torch.contiguous_format),
+        "an optimiser that is not fused": learner(fused=False),
+        "batches of 64": learner(batch_size=64),
+        "batches of 256": learner(batch_size=256),
+        "torch.compile, once it has compiled": learner(compiled=True),
+    }
+    times = in_turns(tasks, repeats)
+    known = times.pop("as it is")
+    return [versus(f"best: {name}", known, seconds) for name, seconds in times.items()]
+
+
 def inference(source, repeats):
     """Images a second and milliseconds an image with `balanced`."""
     network = network_of(recipes.RECIPES["balanced"]).eval()
@@ -374,7 +445,8 @@ def seconds_of_cells(folder):
 
 
 PARTS = {
-    part.__name__: part for part in (published, example_accuracy, example, arithmetic, inference, growth, pipeline)
+    part.__name__: part
+    for part in (published, example_accuracy, example, arithmetic, operators, choices, inference, growth, pipeline)
 }
 
 
