@@ -59,7 +59,7 @@ def train(dataset, recipe, seed=0, device="cpu", folder=None, progress=None):
     splits = data.split(dataset, seed, recipe.validation_size)
     mean, deviation = data.pixel_statistics(splits["train"].images)
     network = models.build(recipe.network, len(dataset.class_names), mean, deviation, seed, recipe.dropout)
-    identity = key(recipe, seed, dataset, torch.device(device))
+    identity = key(recipe, seed, dataset, torch.device(device)) if folder else None
     if folder and (trained := checkpoints.load(folder)) and trained[2]["key"] == identity:
         return trained[0], trained[1]
     kept = (Path(folder) / "checkpoints", identity) if folder else None
