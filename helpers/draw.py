@@ -36,7 +36,8 @@ def describe(network):
             bias = np.zeros(len(weights)) if layer.bias is None else layer.bias.detach().numpy()
             about = {"outputs": weights.shape[0], "inputs": weights.shape[1], "weights": weights, "bias": bias}
             if isinstance(layer, nn.Conv2d):
-                layers.append({"kind": "convolution", "size": weights.shape[2], "padding": layer.padding[0]} | about)
+                about |= {"size": weights.shape[2], "stride": layer.stride[0], "padding": layer.padding[0]}
+                layers.append({"kind": "convolution"} | about)
             else:
                 layers.append({"kind": "linear"} | about)
         elif isinstance(layer, nn.MaxPool2d):

@@ -22,12 +22,14 @@ class Normalise(nn.Module):
         return (images - self.mean) / self.deviation
 
 
-def block(inputs, outputs, size=3, pool=False):
-    """Return convolution that keeps the image's size, maximum over 2x2 where `pool`, batch normalisation, ReLU.
+def block(inputs, outputs, size=3, stride=1, margin=True, pool=False):
+    """Return convolution, maximum over 2x2 where `pool`, batch normalisation, ReLU.
 
-    Pooling comes before what it makes four times cheaper.
+    The convolution looks at every `stride`-th place; with a `margin` of zeros around it the image keeps its size, but
+    for the stride. Pooling comes before what it makes four times cheaper.
     """
-    layers = OrderedDict(convolution=nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False))
+    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2 if margin else 0, bias=False)
+    layers = OrderedDict(convolution=convolution)
     if pool:
         layers["pool"] = nn.MaxPool2d(2)
     layers |= OrderedDict(normalisation=nn.BatchNorm2d(outputs), activation=nn.ReLU(inplace=True))
@@ -101,11 +103,14 @@ def narrow(classes):
 
 
 def small(classes):
-    """Three blocks of 16, 32 and 64 channels, each pooled, and one linear layer: what one epoch can train well."""
+    """Three blocks of 16, 32 and 64 channels that soon make the image small, and one linear layer: 29,000 parameters.
+
+    What one epoch can train well, in a second: the first block halves the image, none adds a margin.
+    """
     return OrderedDict(
-        block1=block(1, 16, 5, pool=True),
-        block2=block(16, 32, pool=True),
-        block3=block(32, 64, pool=True),
+        block1=block(1, 16, 5, stride=2, margin=False),
+        block2=block(16, 32, margin=False, pool=True),
+        block3=block(32, 64, margin=False),
         flatten=nn.Flatten(),
         output=nn.Linear(64 * 3 * 3, classes),
     )

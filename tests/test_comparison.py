@@ -69,7 +69,7 @@ def test_a_goal_that_was_missed_is_called_missed(page):
 
 def test_it_loads_nothing_and_shows_no_pictures_of_other_digits(page):
     assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page[1])
-    assert "the images themselves cannot be shown" in page[1] and page[1].count("<img") == 7
+    assert "the images themselves cannot be shown" in page[1] and page[1].count("<img") == 8
 
 
 def test_without_readings_it_ends_with_one_line(tmp_path):

@@ -26,8 +26,8 @@
           }
       return { values: out, channels, side: half };
     },
-    convolution({ values, channels, side }, { size, padding, outputs, weights, bias }) {
-      const wide = side + 2 * padding, end = wide - size + 1, padded = new Float32Array(channels * wide * wide);
+    convolution({ values, channels, side }, { size, stride, padding, outputs, weights, bias }) {
+      const wide = side + 2 * padding, end = Math.floor((wide - size) / stride) + 1, padded = new Float32Array(channels * wide * wide);
       for (let c = 0; c < channels; c++)
         for (let y = 0; y < side; y++)
           padded.set(values.subarray((c * side + y) * side, (c * side + y + 1) * side), (c * wide + y + padding) * wide + padding);
@@ -39,8 +39,8 @@
             for (let kx = 0; kx < size; kx++, w++) {
               const weight = weights[w];
               for (let y = 0, p = 0; y < end; y++) {
-                let i = (c * wide + y + ky) * wide + kx;
-                for (let x = 0; x < end; x++) plane[p++] += weight * padded[i++];
+                let i = (c * wide + y * stride + ky) * wide + kx;
+                for (let x = 0; x < end; x++, i += stride) plane[p++] += weight * padded[i];
               }
             }
       }
