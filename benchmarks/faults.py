@@ -104,12 +104,13 @@ def strike(process, folder, draw, length, aim, number):
     if process.poll() is not None:
         return None, []
     if aim == "kernel" and kernels:
-        kernels[0].kill()
+        draw.choice(kernels).kill()  # at work, or getting ready for the next notebook
         return "kernel", kernels
     process.send_signal(number)
     if aim == "save" and kernels and number == signal.SIGKILL:
-        with contextlib.suppress(psutil.Error):
-            kernels[0].kill()  # whichever of the two was writing
+        for kernel in kernels:
+            with contextlib.suppress(psutil.Error):
+                kernel.kill()  # whichever was writing
         return "save", kernels
     return "runner", kernels
 
@@ -151,7 +152,7 @@ def disturbed(number, hits, aims, seed, expected_codes):
 
 def kills(seed):
     """60 SIGKILLs: of the runner, of its kernel, and inside a save."""
-    return disturbed(signal.SIGKILL, 60, ("runner", "save", "kernel"), seed, (-signal.SIGKILL, 1))
+    return disturbed(signal.SIGKILL, 60, ("runner", "save", "kernel"), seed, (-signal.SIGKILL, 1, 0))
 
 
 def signals(seed):

@@ -1,6 +1,6 @@
 """Kernels of this very interpreter: the next notebook's gets ready while the one before is still at work.
 
-A kernel that has just started takes seconds to import what its notebook needs, and has one processor busy with that.
+A kernel that has just started takes seconds to import what its notebook needs, and keeps one processor busy with that.
 """
 
 import os
@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from . import runs
 
-NOTEBOOKS = runs.PROJECT / "notebooks"
 WARM_UP = "try: exec({!r}, {{}})\nexcept Exception: pass"  # the notebook itself will say what is wrong
 
 
@@ -22,35 +21,35 @@ class Kernels:
         return self
 
     def __exit__(self, *error):
-        while self.ready:
-            stop(self.ready.popitem()[1][1])
+        for _, kernel in self.ready.values():
+            stop(kernel)
 
-    def prepare(self, notebook, code):
-        """Start a kernel that `take` will find ready, unless there is one; the file `notebook` says what it imports."""
-        if notebook not in self.ready:
-            self.ready[notebook] = code, start(notebook)
+    def prepare(self, name, imports, state):
+        """Start a kernel that `take` will find ready, unless there is one; it runs the statements `imports` already.
+
+        `state` is any value that is another when what is imported has changed.
+        """
+        if name not in self.ready:
+            self.ready[name] = (imports, state), start(imports)
 
     @contextmanager
-    def take(self, notebook, code):
-        """Yield the manager of a living kernel for `notebook`, that which was prepared if it has imported this `code`.
-
-        `code` is anything that tells one state of the imported files from another.
-        """
-        before, kernel = self.ready.pop(notebook, (None, None))
-        if kernel and (before != code or not kernel.is_alive()):
+    def take(self, name, imports, state):
+        """Yield the manager of a living kernel: that which was prepared with the same values, else a new one."""
+        before, kernel = self.ready.pop(name, (None, None))
+        if kernel and (before != (imports, state) or not kernel.is_alive()):
             stop(kernel)
             kernel = None
-        kernel = kernel or start(notebook)
+        kernel = kernel or start(imports)
         try:
             yield kernel
         finally:
             stop(kernel)
 
 
-def start(notebook):
-    """Return the manager of a new kernel of this interpreter, which runs the first code cell of `notebook` beforehand.
+def start(imports):
+    """Return the manager of a new kernel of this interpreter that runs the statements `imports` before anything else.
 
-    That cell imports, and what it imports is then at hand; its names are not left in the notebook's namespace.
+    What they import is then at hand; no name is left in the notebook's namespace.
     """
     from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client import KernelManager
@@ -74,10 +73,9 @@ def start(notebook):
     os.environ["MNIST_OUTPUTS_DIR"] = str(runs.outputs_folder())
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or the kernel's debugger warns on the terminal
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # threads that wait give way: twice as fast on a busy machine
-    code = ("".join(cell["source"]) for cell in runs.read_json(notebook)["cells"] if cell["cell_type"] == "code")
     kernel = OwnKernel()
-    warm_up = f"--IPKernelApp.exec_lines={WARM_UP.format(next(code, ''))}"
-    kernel.start_kernel(extra_arguments=[warm_up], cwd=str(NOTEBOOKS))
+    warm_up = f"--IPKernelApp.exec_lines={WARM_UP.format(imports)}"
+    kernel.start_kernel(extra_arguments=[warm_up], cwd=str(runs.PROJECT / "notebooks"))
     return kernel
 
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import data, reports, runs
-from .kernels import NOTEBOOKS, Kernels
+from .kernels import Kernels
 
 HELPERS = Path(__file__).resolve().parent
+NOTEBOOKS = runs.PROJECT / "notebooks"
 PATIENCE = 600  # seconds that a kernel may take to import on a slow disk
 
 # jsonschema can do without this checker of URIs, which nobody needs here and which takes most of a second to import.
@@ -76,6 +77,12 @@ def imported_helpers(*sources):
 def cells_of(stage):
     """Return [(cell type, source)] of a stage's notebook."""
     return [(cell["cell_type"], "".join(cell["source"])) for cell in runs.read_json(stage.source)["cells"]]
+
+
+def imports_of(stage):
+    """Return the import statements of a stage's notebook, as source."""
+    code = "\n".join(source for kind, source in cells_of(stage) if kind == "code")
+    return "\n".join(ast.unparse(node) for node in parse(code).body if isinstance(node, ast.Import | ast.ImportFrom))
 
 
 def helper_digests(stage):
@@ -277,7 +284,7 @@ def execute(stage, path, parameters, screen, kernels=None, following=()):
 
     def prepare(stages):
         for coming in stages:
-            kernels.prepare(coming.source, helper_digests(coming))
+            kernels.prepare(coming.name, imports_of(coming), helper_digests(coming))
 
     def at_cell(cell, cell_index):
         added[0] += "injected-parameters" in cell.metadata.get("tags", [])  # papermill's own cell is not counted
@@ -288,7 +295,7 @@ def execute(stage, path, parameters, screen, kernels=None, following=()):
 
     try:
         prepare(following[:1])
-        with kernels.take(stage.source, helper_digests(stage)) as kernel:
+        with kernels.take(stage.name, imports_of(stage), helper_digests(stage)) as kernel:
             notebook = papermill.execute_notebook(
                 stage.source,
                 path,

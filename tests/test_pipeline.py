@@ -193,6 +193,46 @@ def test_a_kernel_that_outlives_its_runner_keeps_the_run(tmp_path, monkeypatch):
         pass
 
 
+WAIT = HANG.replace("time.sleep(600)", "while not (folder / 'go').exists(): time.sleep(0.05)")
+
+
+def test_the_next_kernel_has_imported_and_holds_no_names(project):
+    ready = "import sys\nready = 'colorsys' in sys.modules and 'colorsys' not in globals()"
+    project.notebook("01_eda", ready, "import colorsys\n(folder / 'dataset.json').write_text(str(ready))")
+    assert project.run("--only", "walkthrough", "eda")[0] == 0
+    assert (project.outputs / NAME / "dataset.json").read_text() == "True"
+
+
+def test_a_kernel_that_imported_helpers_before_they_changed_is_not_taken(project):
+    module, imported = project.folder / "helpers" / "plots.py", project.folder / "imported"
+    told = f"__import__('pathlib').Path({str(imported)!r}).write_text('yes')"
+    module.write_text(f"{module.read_text()}\nMARK = 'old'\n{told}\n")
+    project.notebook("00_walkthrough", WAIT)
+    project.notebook("01_eda", "from helpers import plots\n(folder / 'dataset.json').write_text(plots.MARK)")
+    process = project.start("--only", "walkthrough", "eda")
+    wait_for(imported, process)
+    module.write_text(module.read_text().replace("'old'", "'new'"))
+    (project.outputs / NAME / "go").touch()
+    assert process.communicate(timeout=60)[1] == "" and process.returncode == 0
+    assert (project.outputs / NAME / "dataset.json").read_text() == "new"
+
+
+@pytest.mark.parametrize("dies", ["the kernel", "the runner"])
+def test_a_prepared_kernel_that_dies_is_replaced_and_none_is_left(project, dies):
+    project.notebook("00_walkthrough", WAIT)
+    process, run = project.start("--only", "walkthrough", "eda"), project.outputs / NAME
+    number = int(wait_for(run / "pid", process))
+    kernels = json.loads((run / ".holder.json").read_text())["kernels"]
+    (other,) = [kernel for kernel in kernels if kernel[0] != number]
+    os.kill(other[0] if dies == "the kernel" else process.pid, signal.SIGKILL)
+    (run / "go").touch()
+    code = process.wait(timeout=60)
+    assert code == 0 if dies == "the kernel" else code == -signal.SIGKILL
+    if code:
+        assert project.run("--only", "walkthrough", "eda")[0] == 0
+    assert not any(runs.is_alive(*kernel) for kernel in kernels)
+
+
 def test_a_kernelspec_in_the_users_folder_is_not_taken(project, tmp_path):
     spec = tmp_path / "jupyter" / "kernels" / "python3"
     spec.mkdir(parents=True)

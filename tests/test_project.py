@@ -134,6 +134,7 @@ def test_helpers_stay_thin():
 def test_imports_go_one_way():
     order = [
         "pipeline",
+        "kernels",
         "terminal",
         "reports",
         "draw",
