@@ -354,7 +354,7 @@ def growth(source, repeats):
         return counter.get_total_flops()
 
     left, right = torch.randn(2, 2048, 2048, dtype=training.precision(CPU)).unbind()
-    widths = {width: flops(width) for width in (8, 16, 24, 32, 48)}
+    widths = {width: flops(width) for width in (8, 16, 32, 48, 64)}
     tasks = {f"{count * 128:,} images": lambda count=count: steps(count, threads) for count in (50, 100, 200, 400)}
     tasks |= {f"{count} epochs of 2,560 images": lambda count=count: epochs(count) for count in (2, 4, 8, 16)}
     tasks |= {
