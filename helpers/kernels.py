@@ -4,10 +4,13 @@ A kernel that has just started takes seconds to import what its notebook needs, 
 """
 
 import os
+import sys
 from contextlib import contextmanager
 
 from . import runs
 
+# jsonschema can do without this checker of URIs, which nobody needs here and which takes most of a second to import.
+sys.modules.setdefault("rfc3987_syntax", None)
 WARM_UP = "try: exec({!r}, {{}})\nexcept Exception: pass"  # the notebook itself will say what is wrong
 
 

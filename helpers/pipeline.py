@@ -7,7 +7,6 @@ as if every cell had completed.
 import ast
 import os
 import re
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,6 @@ from .kernels import Kernels
 HELPERS = Path(__file__).resolve().parent
 NOTEBOOKS = runs.PROJECT / "notebooks"
 PATIENCE = 600  # seconds that a kernel may take to import on a slow disk
-
-# jsonschema can do without this checker of URIs, which nobody needs here and which takes most of a second to import.
-sys.modules.setdefault("rfc3987_syntax", None)
 
 
 @dataclass(frozen=True)
