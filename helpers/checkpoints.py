@@ -72,17 +72,20 @@ def save(folder, network, history, about):
     runs.write_json(Path(folder) / "model.json", about)
 
 
-def load(folder):
+def load(folder, identity=None):
     """Return (network, history, about) that `save` left in a run's folder, or None where there is nothing whole.
 
-    The network is on the CPU, in evaluation mode; `about` is the content of model.json. BadInput where the weights have
-    the SHA-256 that they should have, and yet are none.
+    With an `identity`, the key of a training, None as well where the model is of another. The network is on the CPU, in
+    evaluation mode; `about` is the content of model.json. BadInput where the weights have the SHA-256 that they should
+    have, and yet are none.
     """
     paths = [Path(folder) / name for name in ("model.safetensors", "history.csv")]
     try:
         about = runs.read_json(Path(folder) / "model.json")
         weights, table = (path.read_bytes() for path in paths)
         if [about["weights_sha256"], about["history_sha256"]] != [runs.digest(weights), runs.digest(table)]:
+            return None
+        if identity not in (None, about["key"]):
             return None
         network = models.build(about["recipe"]["network"], len(about["class_names"]))
         network.load_state_dict(safetensors.torch.load(weights))

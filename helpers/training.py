@@ -60,8 +60,8 @@ def train(dataset, recipe, seed=0, device="cpu", folder=None, progress=None):
     mean, deviation = data.pixel_statistics(splits["train"].images)
     network = models.build(recipe.network, len(dataset.class_names), mean, deviation, seed, recipe.dropout)
     identity = key(recipe, seed, dataset, torch.device(device)) if folder else None
-    if folder and (trained := checkpoints.load(folder)) and trained[2]["key"] == identity:
-        return trained[0], trained[1]
+    if folder and (trained := checkpoints.load(folder, identity)):
+        return trained[:2]
     kept = (Path(folder) / "checkpoints", identity) if folder else None
     history = fit(network, recipe, splits["train"], splits["validation"], seed, device, kept, progress)
     if folder:

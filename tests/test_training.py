@@ -61,6 +61,18 @@ def test_a_finished_training_is_loaded_and_another_recipe_trained(dataset, tmp_p
     assert calls
 
 
+def test_a_model_of_a_network_that_has_changed_since_is_trained_anew(dataset, tmp_path):
+    _, history = training.train(dataset, TINY, folder=tmp_path)
+    about = runs.read_json(tmp_path / "model.json") | {"key": "of older code"}
+    for name in ("weights_sha256", "history_sha256"):
+        del about[name]
+    checkpoints.save(tmp_path, models.build("narrow", 10), history, about)
+    with pytest.raises(runs.BadInput, match="not the weights of this network"):
+        checkpoints.load(tmp_path)
+    assert training.train(dataset, TINY, folder=tmp_path)[1][0].keys() == history[0].keys()
+    assert checkpoints.load(tmp_path)[2]["key"] != "of older code"
+
+
 class Interrupted(Exception):
     """Raised in the middle of an epoch."""
 
