@@ -134,7 +134,10 @@ def disturbed(number, hits, aims, seed, expected_codes):
                     found["hits"][told] = found["hits"].get(told, 0) + 1
                     code = str(process.returncode)
                     found["codes"][code] = found["codes"].get(code, 0) + 1
-                    if process.returncode not in expected_codes:
+                    spare = (
+                        told == "kernel" and process.returncode == 0
+                    )  # it was for the next notebook: another is started
+                    if process.returncode not in expected_codes and not spare:
                         found["failed"].append(f"{told}: exit {code}")
                 else:
                     break
@@ -152,7 +155,7 @@ def disturbed(number, hits, aims, seed, expected_codes):
 
 def kills(seed):
     """60 SIGKILLs: of the runner, of its kernel, and inside a save."""
-    return disturbed(signal.SIGKILL, 60, ("runner", "save", "kernel"), seed, (-signal.SIGKILL, 1, 0))
+    return disturbed(signal.SIGKILL, 60, ("runner", "save", "kernel"), seed, (-signal.SIGKILL, 1))
 
 
 def signals(seed):
