@@ -16,6 +16,7 @@ from .kernels import Kernels
 
 HELPERS = Path(__file__).resolve().parent
 NOTEBOOKS = runs.PROJECT / "notebooks"
+READS = {"draw": ("template/digit.html", "template/digit.js")}  # a module: the files that it puts into notebooks
 PATIENCE = 600  # seconds that a kernel may take to import on a slow disk
 
 
@@ -54,20 +55,30 @@ def parse(code):
 
 def imported_helpers(*sources):
     """Return the names of the helper modules that pieces of source import, directly or through each other."""
-    found, queue = set(), [*sources]
+    found = set()
+    queue = list(sources)
     while queue:
-        names = set()
-        for node in ast.walk(parse(queue.pop())):
-            if isinstance(node, ast.ImportFrom):
-                module = [part for part in (node.module or "").split(".") if part != "helpers"]
-                if node.level or (node.module or "").split(".")[0] == "helpers":
-                    names |= {module[0]} if module else {alias.name for alias in node.names}
-            elif isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("helpers.")}
+        names = modules_named(queue.pop())
         new = {name for name in names - found if (HELPERS / f"{name}.py").is_file()}
         found |= new
         queue += [(HELPERS / f"{name}.py").read_text(encoding="utf-8") for name in new]
     return found
+
+
+def modules_named(source):
+    """Return the names that may be helper modules in the import statements of one piece of source."""
+    names = set()
+    for node in ast.walk(parse(source)):
+        if isinstance(node, ast.Import):
+            paths = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = "helpers" if node.level else None
+            module = ".".join(part for part in (package, node.module) if part)
+            paths = [f"{module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        names |= {path.split(".")[1] for path in paths if path.startswith("helpers.")}
+    return names
 
 
 def cells_of(stage):
@@ -82,9 +93,12 @@ def imports_of(stage):
 
 
 def helper_digests(stage):
-    """Return {file: SHA-256} of the helper modules that a stage's notebook imports."""
+    """Return {file: SHA-256} of the helpers that a stage's notebook reaches, and of the files that they read."""
     names = imported_helpers(*(source for kind, source in cells_of(stage) if kind == "code"))
-    return {f"helpers/{name}.py": runs.file_digest(HELPERS / f"{name}.py") for name in sorted(names)}
+    files = [f"{name}.py" for name in sorted(names)]
+    for name in sorted(names):
+        files += READS.get(name, ())
+    return {f"helpers/{file}": runs.file_digest(HELPERS / file) for file in files}
 
 
 def declared(stage):

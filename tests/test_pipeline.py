@@ -8,10 +8,12 @@ import time
 import nbformat
 import psutil
 import pytest
+from conftest import LEAVES, METRICS
 
-from helpers import runs
+from helpers import pipeline, runs
 
 NAME = "digits-balanced-10epochs-seed0"
+MADE = {name: [f"(folder / {leaf!r}).write_text({METRICS!r})" for leaf in leaves] for name, leaves in LEAVES.items()}
 
 
 def states(out):
@@ -55,6 +57,24 @@ def test_only_what_changed_runs_again(project):
     assert states(project.run()[1]) == {
         name: "up to date" for name in ("walkthrough", "eda", "prototyping", "training")
     } | {"results": "done"}
+
+
+def test_every_helper_that_a_notebook_reaches_counts():
+    reached = pipeline.imported_helpers("from helpers import training")
+    assert {"training", "models", "transforms", "data", "folders", "downloads", "runs"} <= reached
+    assert "plots" not in reached and "pipeline" not in reached
+    for source in ("import helpers.plots", "from helpers.plots import show", "from helpers import plots as p"):
+        assert {"plots", "evaluation", "runs"} <= pipeline.imported_helpers(source)
+
+
+@pytest.mark.parametrize("module", ["folders.py", "transforms.py", "template/digit.js", "template/digit.html"])
+def test_a_change_deep_below_a_notebook_runs_it_again(project, module):
+    project.notebook("04_results", "from helpers import draw, training", *MADE["04_results"])
+    assert project.run("--only", "training", "results")[0] == 0
+    path = project.folder / "helpers" / module
+    path.write_text(path.read_text() + "\n")
+    _, out, _ = project.run("--only", "training", "results", "--dry-run")
+    assert f"results      would run: helper changed: helpers/{module}" in out
 
 
 def test_results_follow_training_only_when_its_products_change(project):
