@@ -48,7 +48,7 @@ lock:  ## resolve the direct dependencies anew, for all platforms; needs uv
 	mv environment.new environment.yml
 
 lint: $(READY)  ## check modules and notebooks
-	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
 
 clean:  ## delete .venv and caches; runs and data stay
 	rm -rf .venv .pytest_cache .ruff_cache *.egg-info

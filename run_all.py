@@ -18,22 +18,10 @@ import traceback
 import webbrowser
 from pathlib import Path
 
-from helpers import data, pipeline, recipes, reports, runs
-from helpers.pipeline import Stage
-from helpers.terminal import Screen
-
-STAGES = {
-    stage.name: stage
-    for stage in (
-        Stage("walkthrough", "00_walkthrough"),
-        Stage("eda", "01_eda", leaves=("dataset.json",)),
-        Stage("prototyping", "02_prototyping", leaves=("prototyping.json",)),
-        Stage("training", "03_training", leaves=("model.safetensors", "model.json", "history.csv")),
-        Stage(
-            "results", "04_results", leaves=("metrics.json", "predictions.npz", "robustness.json"), needs=("training",)
-        ),
-    )
-}
+from helpers import data, errors, files, recipes, runs
+from pipeline import reports, runner
+from pipeline.screen import Screen
+from pipeline.stages import STAGES
 
 
 def whole(low, high):
@@ -85,7 +73,7 @@ class Parser(argparse.ArgumentParser):
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = difflib.get_close_matches(unknown[1], flags, n=1)
             message = f"{unknown[1]}: no such flag" + (f"; did you mean {near[0]}?" if near else "; see --help")
-        raise runs.BadInput(message)
+        raise errors.BadInput(message)
 
 
 def make_parser():
@@ -141,11 +129,11 @@ def settle(options):
     before = runs.read_manifest(runs.run_folder(options.run)) if options.run is not None else {}
     old = {name: value for name, value in before.get("parameters", {}).items() if name != "run"}
     wanted = old | given
-    name, note = data.choose(find_dataset(options.dataset, before), download=not options.dry_run)
+    name, note = data.resolve(find_dataset(options.dataset, before), download=not options.dry_run)
     recipe = recipes.choose(wanted.get("recipe", "balanced"))
     changes = {key: wanted[key] for key in recipes.OVERRIDES if wanted.get(key) not in (None, getattr(recipe, key))}
     recipes.choose(recipe.name, **changes)
-    size, known = changes.get("validation_size", recipe.validation_size), data.about(name)
+    size, known = changes.get("validation_size", recipe.validation_size), data.summarise(name)
     if size is not None:
         data.check_validation_size(size, known.training_images, known.classes)
     if wanted.get("device") in ("cuda", "mps"):
@@ -163,7 +151,7 @@ def settle(options):
         differences.append(f"{name} was the one in {before['dataset']['data_dir']}, is the one in {where(name)}")
     if old and differences and (options.only or not options.force):
         way_out = "leave out --only" if options.force else "choose another name, or --force to start it over"
-        raise runs.BadInput(f"--run {options.run}: holds another run ({'; '.join(differences)}); {way_out}")
+        raise errors.BadInput(f"--run {options.run}: holds another run ({'; '.join(differences)}); {way_out}")
     run = options.run if options.run is not None else default_name(parameters, recipe)
     if old.get("dataset") == name and "dataset" not in given:
         note = note or before.get("dataset", {}).get("note", "")
@@ -181,7 +169,7 @@ def default_name(parameters, recipe):
     dataset = parameters["dataset"]
     if data.find_folder(dataset):  # two folders may have the same name
         plain = re.sub("[^A-Za-z0-9]+", "-", dataset)[:40]
-        dataset = f"{plain}-{runs.digest([where(dataset), dataset])[:6]}".strip("-")
+        dataset = f"{plain}-{files.digest([where(dataset), dataset])[:6]}".strip("-")
     name = f"{dataset}-{recipe.name}-{epochs}epochs-seed{parameters['seed']}"
     marks = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
     marks |= {"device": "{}", "threads": "{}threads"}
@@ -227,16 +215,16 @@ def main(options):
         os.environ["MNIST_DATA_DIR"] = options.data_dir
     parameters, note = settle(options)
     chosen = [name for name in STAGES if not options.only or name in options.only]
-    remarks = [note] if note else data.about(parameters["dataset"]).remarks
+    remarks = [note] if note else data.summarise(parameters["dataset"]).remarks
     print("\n".join([f"run {parameters['run']}", *(f"note: {remark}" for remark in remarks)]))
     if options.dry_run:
-        for stage, _, reason in pipeline.plan(STAGES, chosen, parameters, note, options.force):
+        for stage, _, reason in runner.plan(STAGES, chosen, parameters, note, options.force):
             print(f"  {stage.name:<12} {'would run: ' + reason if reason else 'up to date'}")
         return None
-    folder = pipeline.run(STAGES, chosen, parameters, note, options.force, Screen())
+    folder = runner.run(STAGES, chosen, parameters, note, options.force, Screen())
     accuracy = reports.accuracy(folder, runs.read_manifest(folder))
     if accuracy:
-        print(f"test accuracy {accuracy} on {data.about(parameters['dataset']).title}")
+        print(f"test accuracy {accuracy} on {data.summarise(parameters['dataset']).title}")
     index = folder.parent / "index.html"
     print(f"{time.perf_counter() - started:.0f} s; reports: {index}")
     if options.open:
@@ -249,6 +237,11 @@ def stop(number, _):
     for other in SIGNALS:
         signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def flag(field):
+    """Return what the command line calls a parameter: learning_rate is --learning-rate."""
+    return f"--{field.replace('_', '-')}"
 
 
 def fail(message, code):
@@ -266,8 +259,8 @@ if __name__ == "__main__":
         signal.signal(number, stop)
     try:
         main(parse(sys.argv[1:]))
-    except runs.ProjectError as error:
-        fail(error, error.exit_code)
+    except errors.ProjectError as error:
+        fail(error.text(flag), error.exit_code)
     except OSError as error:
         fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
     except KeyboardInterrupt as signalled:

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from helpers import checkpoints, data, evaluation, models, recipes, runs, terminal, training
+from helpers import checkpoints, data, errors, evaluation, files, models, progress, recipes, runs, training
+from pipeline import machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.json"
-README = runs.PROJECT / "README.md"
+README = files.PROJECT / "README.md"
 SEEDS = {"fast": range(10)}  # five for every other recipe
 TOGETHER = ("best",)
 BEGIN, END = "<!-- results, written by benchmarks/accuracy.py --readme -->", "<!-- end of results -->"
@@ -30,21 +31,22 @@ def folder_of(recipe, seed):
 
 def read(recipe, seed, source):
     """Return one row of the results file: `recipe` trained on `source` with `seed`, scored at the end."""
-    folder, progress = folder_of(recipe.name, seed), terminal.progress_bar(recipe.epochs)
-    network, history = training.train(source, recipe, seed, "cpu", folder, progress)
+    folder = folder_of(recipe.name, seed)
+    bar = progress.training_bar(recipe.epochs)
+    network, history = training.train(source, recipe, seed, "cpu", folder, bar)
     splits = data.split(source, seed, recipe.validation_size)
-    predictions = {name: evaluation.judge(network, part) for name, part in splits.items()}
+    predictions = {name: evaluation.predict_split(network, part) for name, part in splits.items()}
     scores = {name: evaluation.metrics(part) for name, part in predictions.items()}
     temperature = evaluation.fit_temperature(predictions["validation"])
     row = {
         "recipe": recipe.name,
         "seed": seed,
-        "commit": runs.describe_machine()["commit"],
+        "commit": machine.describe_machine()["commit"],
         "epochs": recipe.epochs,
         "train_images": len(splits["train"].labels),
-        "parameters": models.parameters(network),
+        "parameters": models.count_parameters(network),
         "train_seconds": round(sum(epoch["seconds"] for epoch in history), 2),
-        "key": training.key(recipe, seed, source, torch.device("cpu")),
+        "key": training.fingerprint(recipe, seed, source, torch.device("cpu")),
         "per_class": scores["test"]["per_class"],
         "temperature": temperature,
         "test_ece": scores["test"]["ece"],
@@ -65,10 +67,12 @@ def wrong(predicted, labels):
 def together(recipe, rows, source):
     """Return an entry of "ensembles": the models of `rows`, one a seed, answer with the mean of their probabilities."""
     test = data.split(source)["test"]
-    trained = [checkpoints.load(folder_of(recipe, row["seed"])) for row in rows]
+    trained = [checkpoints.load_model(folder_of(recipe, row["seed"])) for row in rows]
     if any(not found or found[2]["key"] != row["key"] for found, row in zip(trained, rows, strict=True)):
-        raise runs.BadInput(f"outputs/accuracy: the models of {recipe} are not those of the readings; read them again")
-    mean = np.mean([evaluation.judge(network, test).probabilities for network, _, _ in trained], axis=0)
+        raise errors.BadInput(
+            f"outputs/accuracy: the models of {recipe} are not those of the readings; read them again"
+        )
+    mean = np.mean([evaluation.predict_split(network, test).probabilities for network, _, _ in trained], axis=0)
     labels = test.labels.numpy()
     return {
         "recipe": recipe,
@@ -108,7 +112,7 @@ def write_readme(results):
     """Put the result table between its marks in README."""
     text = README.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
-    runs.write_file(README, f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{rest.split(END)[1]}")
+    files.write_file(README, f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{rest.split(END)[1]}")
 
 
 def main():
@@ -118,7 +122,7 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int)
     parser.add_argument("--readme", action="store_true")
     options = parser.parse_args()
-    results = runs.read_json(RESULTS) or {"rows": [], "ensembles": [], "earlier": []}
+    results = files.read_json(RESULTS) or {"rows": [], "ensembles": [], "earlier": []}
     if not options.readme:
         results = measure(options.recipes, options.seeds, results)
     write_readme(results)
@@ -131,7 +135,7 @@ def measure(names, seeds, results):
     for name, seed in wanted:
         recipe = recipes.choose(name)
         known = {(row["recipe"], row["seed"]): row["key"] for row in results["rows"]}
-        if known.get((name, seed)) != training.key(recipe, seed, source, torch.device("cpu")):
+        if known.get((name, seed)) != training.fingerprint(recipe, seed, source, torch.device("cpu")):
             row = read(recipe, seed, source)
             print(f"{name}, seed {seed}: test accuracy {row['test_accuracy']:.2%}, {row['train_seconds']:.0f} s")
             old = [one for one in results["rows"] if (one["recipe"], one["seed"]) == (name, seed)]
@@ -154,11 +158,11 @@ def in_short(row):
 
 def keep(results, **changes):
     """Write the results file with `changes`, in the order of the recipes, and return its content."""
-    results = runs.describe_machine() | {part: results[part] for part in ("rows", "ensembles", "earlier")} | changes
+    results = machine.describe_machine() | {part: results[part] for part in ("rows", "ensembles", "earlier")} | changes
     order = {name: place for place, name in enumerate(recipes.RECIPES)}
     results["rows"] = [row for row in results["rows"] if row["recipe"] in order]
     results["rows"].sort(key=lambda row: (order[row["recipe"]], row["seed"]))
-    runs.write_json(RESULTS, results)
+    files.write_json(RESULTS, results)
     return results
 
 

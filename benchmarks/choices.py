@@ -12,7 +12,8 @@ import json
 from dataclasses import fields, replace
 from pathlib import Path
 
-from helpers import data, recipes, runs, training
+from helpers import data, files, recipes, training
+from pipeline import machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "choices.json"
 
@@ -53,10 +54,10 @@ def main():
     options = parser.parse_args()
     training.choose_device("cpu", options.threads)
     row = trial(options.recipe, dict(options.changes), options.seeds, options.validation_size, data.load("mnist"))
-    row["commit"] = runs.describe_machine()["commit"]
-    results = runs.read_json(RESULTS) or {"rows": []}
-    runs.write_json(
-        RESULTS, results | {"rows": [*results["rows"], row | {"commit": runs.describe_machine()["commit"]}]}
+    row["commit"] = machine.describe_machine()["commit"]
+    results = files.read_json(RESULTS) or {"rows": []}
+    files.write_json(
+        RESULTS, results | {"rows": [*results["rows"], row | {"commit": machine.describe_machine()["commit"]}]}
     )
     print(f"{row['mean_validation_accuracy']:.3%} of the validation images, mean over the seeds")
 

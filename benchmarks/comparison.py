@@ -9,9 +9,12 @@ import argparse
 import sys
 import time
 
-from helpers import data, pipeline, reports, runs, terminal
+from helpers import data, errors, runs
+from pipeline import reports, runner
+from pipeline.screen import Screen
+from pipeline.stages import Stage
 
-STAGE = pipeline.Stage("comparison", "05_comparison")
+STAGE = Stage("comparison", "05_comparison")
 
 
 def main():
@@ -20,13 +23,13 @@ def main():
     parser.add_argument("--readings", default="benchmarks/results/accuracy.json", help="the accuracy file")
     parser.add_argument("--dataset", default="auto", help="for the pictures: auto finds MNIST or leaves them out")
     options = parser.parse_args()
-    name, note = data.choose(options.dataset)
+    name, note = data.resolve(options.dataset)
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    folder, screen = runs.open_run("comparison"), terminal.Screen()
+    folder, screen = runs.open_run("comparison"), Screen()
     partial, executed = (folder / "notebooks" / file for file in (".partial.ipynb", "05_comparison.ipynb"))
     parameters = {"run": "comparison", "readings": options.readings, "dataset": name}
     try:
-        pipeline.execute(STAGE, partial, parameters, screen)
+        runner.execute(STAGE, partial, parameters, screen)
         reports.tidy(partial, executed)
     finally:
         partial.unlink(missing_ok=True)
@@ -45,6 +48,6 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except runs.ProjectError as error:
+    except errors.ProjectError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -23,10 +23,11 @@ from pathlib import Path
 import psutil
 import torch
 
-from helpers import checkpoints, data, downloads, models, pipeline, recipes, runs, training
+from helpers import checkpoints, data, downloads, files, models, recipes, training
+from pipeline import machine, runner
 
-sys.path.insert(0, str(runs.PROJECT))
-from run_all import STAGES
+sys.path.insert(0, str(files.PROJECT))
+from pipeline.stages import STAGES
 
 RESULTS = Path(__file__).resolve().parent / "results" / "faults.json"
 SHORT = ("--dataset", "mnist", "--recipe", "fast", "--epochs", "3", "--run", "it", "--only", "training", "results")
@@ -54,7 +55,7 @@ os.replace, builtins.open = failing_replace, failing_open
 
 def start(outputs, *arguments, **environment):
     """Start run_all.py with its runs under `outputs`."""
-    command = [sys.executable, str(runs.PROJECT / "run_all.py"), *arguments]
+    command = [sys.executable, str(files.PROJECT / "run_all.py"), *arguments]
     known = {"MNIST_OUTPUTS_DIR": str(outputs), "MNIST_DATA_DIR": str(data.data_folder())}
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=os.environ | known | environment, **pipes)
@@ -71,8 +72,8 @@ def outcome(folder):
     """Return the SHA-256 of what must not depend on disturbances: weights, history without times, metrics."""
     rows = list(csv.DictReader(io.StringIO((folder / "history.csv").read_text())))
     untimed = [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
-    files = [runs.file_digest(folder / name) for name in ("model.safetensors", "metrics.json")]
-    return runs.digest([untimed, files])
+    files = [files.file_digest(folder / name) for name in ("model.safetensors", "metrics.json")]
+    return files.digest([untimed, files])
 
 
 def kernels_of(process):
@@ -88,7 +89,7 @@ def half_written(folder):
     with contextlib.suppress(OSError):
         for part in ("checkpoints", ".", "figures", "notebooks", "reports"):
             with os.scandir(folder / part) as entries:
-                if any(entry.name.startswith(".") and runs.PARTIAL in entry.name for entry in entries):
+                if any(entry.name.startswith(".") and files.PARTIAL in entry.name for entry in entries):
                     return True
     return False
 
@@ -147,7 +148,7 @@ def disturbed(number, hits, aims, seed, expected_codes):
             found["identical"] += same
             if not same:
                 found["failed"].append(f"exit {code}: {error.strip()[:200]}")
-            left = [path for path in Path(outputs).rglob(f".*{runs.PARTIAL}*")]
+            left = [path for path in Path(outputs).rglob(f".*{files.PARTIAL}*")]
             found["failed"] += [f"left behind: {path.name}" for path in left]
         print(json.dumps(found), flush=True)
     return found
@@ -179,17 +180,17 @@ def changes(seed):
         raw.mkdir(parents=True)
         for name in downloads.FILES:
             (raw / name).write_bytes((data.data_folder() / "MNIST" / "raw" / name).read_bytes())
-        identity = runs.read_json(run / "model.json")["key"]
+        identity = files.read_json(run / "model.json")["key"]
         kept = sorted(path.name for path in (run / "checkpoints").iterdir())
         parameters = {"run": "it", "dataset": "digits", "recipe": "fast", "seed": 0, "epochs": recipe.epochs}
 
         def checkpoint():
-            state = checkpoints.read(run / "checkpoints", identity)
+            state = checkpoints.load_checkpoint(run / "checkpoints", identity)
             return len(state["history"]) < 3
 
         def product():
             chosen = ["training", "results"]
-            plan = pipeline.plan(STAGES, chosen, parameters)
+            plan = runner.plan(STAGES, chosen, parameters)
             return any(reason for _, _, reason in plan)
 
         def dataset():
@@ -270,7 +271,7 @@ def pairs(seed):
             codes = sorted(p.returncode for p in both)
             found["codes"].append(codes)
             found["slowest"] = max([found["slowest"], *(ends[p.pid] for p in both if p.returncode == 5)])
-            found["right"] += codes == [0, 5] and checkpoints.load(Path(outputs) / "it") is not None
+            found["right"] += codes == [0, 5] and checkpoints.load_model(Path(outputs) / "it") is not None
             for process in both:
                 process.communicate()
     return found
@@ -297,13 +298,13 @@ def cost(seed):
     recipe, found = recipes.RECIPES["balanced"], []
     network = models.build(recipe.network, seed=seed)
     optimizer, schedule = training.make_optimizer(network, recipe, 429, torch.device("cpu"))
-    training.learn(network, recipe, (torch.rand(8, 1, 28, 28), torch.arange(8)), optimizer, schedule)
+    training.train_step(network, recipe, (torch.rand(8, 1, 28, 28), torch.arange(8)), optimizer, schedule)
     state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-    with tempfile.TemporaryDirectory(dir=runs.PROJECT) as folder:
+    with tempfile.TemporaryDirectory(dir=files.PROJECT) as folder:
         for number in range(20):
             history = [dict.fromkeys(training.HISTORY, 0.1)] * (number + 1)
             started = time.perf_counter()
-            checkpoints.write(Path(folder), "key", state, history)
+            checkpoints.save_checkpoint(Path(folder), "key", state, history)
             found.append(time.perf_counter() - started)
     return {"seconds, median": sorted(found)[10], "seconds, longest": max(found)}
 
@@ -320,9 +321,9 @@ def main():
     for name in options.parts:
         started = time.perf_counter()
         found = PARTS[name](options.seed)
-        results = runs.read_json(RESULTS) or {}
+        results = files.read_json(RESULTS) or {}
         about = {"what": PARTS[name].__doc__, "seed": options.seed, "seconds": round(time.perf_counter() - started)}
-        runs.write_json(RESULTS, results | runs.describe_machine() | {name: about | found})
+        files.write_json(RESULTS, results | machine.describe_machine() | {name: about | found})
         print(name, json.dumps(found, indent=1), flush=True)
 
 

@@ -29,7 +29,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from helpers import data, evaluation, models, recipes, reports, runs, training, transforms
+from helpers import data, evaluation, files, models, recipes, runs, training, transforms
+from pipeline import machine, reports
 
 RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
 CPU = torch.device("cpu")
@@ -80,7 +81,7 @@ def our_epoch(network, recipe, split, steps=None):
     for number, batch in enumerate(transforms.batches(split, recipe.batch_size, recipe.augmentation())):
         if number == steps:
             break
-        training.learn(network, recipe, batch, optimizer, schedule)
+        training.train_step(network, recipe, batch, optimizer, schedule)
 
 
 def network_of(recipe):
@@ -161,7 +162,7 @@ def example_accuracy(source, repeats):
 
 def example(source, repeats):
     """`fast` and `balanced` against the settings of pytorch/examples, over as many epochs as those need for 99.0%."""
-    rows = (runs.read_json(RESULTS) or {"rows": []})["rows"]
+    rows = (files.read_json(RESULTS) or {"rows": []})["rows"]
     epochs = next((len(row["ours"]) for row in rows if row["part"] == "example_accuracy"), 0)
     assert epochs, "run the part example_accuracy first"
     pixels, labels = example_pixels(source)[0]
@@ -199,9 +200,9 @@ def parts_of_a_step(recipe, split):
         return cross_entropy(scores.float(), batch[1], label_smoothing=recipe.label_smoothing)
 
     with FlopCounterMode(display=False) as counter:
-        training.learn(network, recipe, batch, optimizer, schedule)
+        training.train_step(network, recipe, batch, optimizer, schedule)
     tasks = {
-        "step": lambda: [training.learn(network, recipe, batch, optimizer, schedule) for _ in range(20)],
+        "step": lambda: [training.train_step(network, recipe, batch, optimizer, schedule) for _ in range(20)],
         "forward": lambda: [forward() for _ in range(20)],
         "forward and backward": lambda: [forward().backward() for _ in range(20)],
         "augmentation": lambda: [transforms.augment(images, **recipe.augmentation()) for _ in range(20)],
@@ -350,7 +351,7 @@ def growth(source, repeats):
         network, batch = wide(width), next(transforms.batches(split, recipe.batch_size))
         optimizer, schedule = training.make_optimizer(network, recipe, 1000, CPU)
         with FlopCounterMode(display=False) as counter:
-            training.learn(network, recipe, batch, optimizer, schedule)
+            training.train_step(network, recipe, batch, optimizer, schedule)
         return counter.get_total_flops()
 
     left, right = torch.randn(2, 2048, 2048, dtype=training.precision(CPU)).unbind()
@@ -395,7 +396,7 @@ def pipeline(source, repeats):
     rows, peaks = {name: [] for name in names}, []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as outputs:
-            command = [sys.executable, "-c", PEAK, sys.executable, str(runs.PROJECT / "run_all.py")]
+            command = [sys.executable, "-c", PEAK, sys.executable, str(files.PROJECT / "run_all.py")]
             command += ["--dataset", "mnist", "--run", "it"]
             for kind in ("whole", "up to date"):
                 started = time.perf_counter()
@@ -406,7 +407,7 @@ def pipeline(source, repeats):
             folder = Path(outputs) / "it"
             with open(folder / "history.csv") as file:
                 fitted = sum(float(row["seconds"]) for row in csv.DictReader(file))
-            fitted += runs.read_json(folder / "prototyping.json")["fit_seconds"]
+            fitted += files.read_json(folder / "prototyping.json")["fit_seconds"]
             cells, manifest = seconds_of_cells(folder / "notebooks"), runs.read_manifest(folder)
             started = time.perf_counter()
             for stage, path in zip(manifest["stages"], sorted((folder / "notebooks").glob("*.ipynb")), strict=True):
@@ -432,7 +433,7 @@ def seconds_of_cells(folder):
     """Return {kind: seconds} of the cells of executed notebooks: of the first kind in CELLS that they match."""
     spent = dict.fromkeys([*CELLS, "other"], 0.0)
     for path in folder.glob("*.ipynb"):
-        for cell in runs.read_json(path)["cells"]:
+        for cell in files.read_json(path)["cells"]:
             when = cell["metadata"].get("execution", {})
             if "iopub.status.busy" in when and "shell.execute_reply" in when:
                 begun, ended = (
@@ -459,9 +460,9 @@ def main():
     source = data.load("mnist")
     for name in options.parts:
         rows = [row | {"part": name} for row in PARTS[name](source, options.repeats)]
-        results = runs.read_json(RESULTS) or {"rows": []}
+        results = files.read_json(RESULTS) or {"rows": []}
         others = [row for row in results["rows"] if row["part"] != name]
-        runs.write_json(RESULTS, runs.describe_machine() | {"rows": [*others, *rows]})
+        files.write_json(RESULTS, machine.describe_machine() | {"rows": [*others, *rows]})
         for row in rows:
             print(row, flush=True)
 

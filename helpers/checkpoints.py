@@ -8,18 +8,18 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from . import models, runs
+from . import errors, files, models
 
 KEPT = 2  # checkpoints a run
 
 
-def write(folder, identity, state, history):
+def save_checkpoint(folder, identity, state, history):
     """Save a training's state as epoch-NNN.pt with its SHA-256 beside it; the newest KEPT stay."""
     buffer = io.BytesIO()
     torch.save(state | {"history": history, "key": identity}, buffer)
     path = folder / f"epoch-{len(history):03d}.pt"
-    runs.write_file(path.with_suffix(".sha256"), f"{runs.digest(buffer.getvalue())}  {path.name}\n")
-    runs.write_file(path, buffer.getvalue())
+    files.write_file(path.with_suffix(".sha256"), f"{files.digest(buffer.getvalue())}  {path.name}\n")
+    files.write_file(path, buffer.getvalue())
     for old in sorted(folder.glob("epoch-*.pt"))[:-KEPT]:
         remove(old)
 
@@ -30,7 +30,7 @@ def remove(path):
     path.with_suffix(".sha256").unlink(missing_ok=True)
 
 
-def read(folder, identity):
+def load_checkpoint(folder, identity):
     """Return the newest checkpoint in `folder` that is whole and of the training `identity`, else None.
 
     Damaged ones are set aside as epoch-NNN.damaged, and a line says so; those of another training are deleted. BadInput
@@ -38,7 +38,7 @@ def read(folder, identity):
     """
     for path in sorted(folder.glob("epoch-*.pt"), reverse=True):
         content, note = path.read_bytes(), path.with_suffix(".sha256")
-        if not note.is_file() or note.read_bytes().split()[:1] != [runs.digest(content).encode()]:
+        if not note.is_file() or note.read_bytes().split()[:1] != [files.digest(content).encode()]:
             aside = path.replace(path.with_suffix(".damaged"))
             note.unlink(missing_ok=True)
             print(
@@ -48,7 +48,7 @@ def read(folder, identity):
         try:
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except pickle.UnpicklingError:
-            raise runs.BadInput(
+            raise errors.BadInput(
                 f"{path}: holds more than tensors and numbers, and was not loaded; delete it, or use --force"
             ) from None
         if state["key"] == identity:
@@ -57,22 +57,22 @@ def read(folder, identity):
     return None
 
 
-def save(folder, network, history, about):
+def save_model(folder, network, history, about):
     """Write history.csv, model.safetensors and, last, model.json: `about` and the SHA-256 of both."""
     table = io.StringIO()
     writer = csv.DictWriter(table, list(history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     weights = safetensors.torch.save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
-    runs.write_file(Path(folder) / "history.csv", table.getvalue())
-    runs.write_file(Path(folder) / "model.safetensors", weights)
-    digests = {"weights_sha256": runs.digest(weights), "history_sha256": runs.digest(table.getvalue().encode())}
+    files.write_file(Path(folder) / "history.csv", table.getvalue())
+    files.write_file(Path(folder) / "model.safetensors", weights)
+    digests = {"weights_sha256": files.digest(weights), "history_sha256": files.digest(table.getvalue().encode())}
     machine = {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    about = {"parameters": models.parameters(network)} | digests | machine | about
-    runs.write_json(Path(folder) / "model.json", about)
+    about = {"parameters": models.count_parameters(network)} | digests | machine | about
+    files.write_json(Path(folder) / "model.json", about)
 
 
-def load(folder, identity=None):
+def load_model(folder, identity=None):
     """Return (network, history, about) that `save` left in a run's folder, or None where there is nothing whole.
 
     With an `identity`, the key of a training, None as well where the model is of another. The network is on the CPU, in
@@ -81,9 +81,9 @@ def load(folder, identity=None):
     """
     paths = [Path(folder) / name for name in ("model.safetensors", "history.csv")]
     try:
-        about = runs.read_json(Path(folder) / "model.json")
+        about = files.read_json(Path(folder) / "model.json")
         weights, table = (path.read_bytes() for path in paths)
-        if [about["weights_sha256"], about["history_sha256"]] != [runs.digest(weights), runs.digest(table)]:
+        if [about["weights_sha256"], about["history_sha256"]] != [files.digest(weights), files.digest(table)]:
             return None
         if identity not in (None, about["key"]):
             return None
@@ -96,7 +96,7 @@ def load(folder, identity=None):
         return None
     except (safetensors.SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:100]
-        raise runs.BadInput(
+        raise errors.BadInput(
             f"{paths[0]}: not the weights of this network ({reason}); delete it, or use --force"
         ) from None
     return network.eval(), [row | {"epoch": int(row["epoch"])} for row in history], about

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import downloads, folders
-from .runs import PROJECT, BadInput, DatasetUnavailable, absolute, digest
+from .errors import BadInput, DatasetUnavailable
+from .files import PROJECT, absolute, digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,7 +78,7 @@ def find_folder(name, data_dir=None):
     return absolute(folder)
 
 
-def choose(name="auto", data_dir=None, download=True):
+def resolve(name="auto", data_dir=None, download=True):
     """Return (dataset name, note): `auto` becomes `mnist`, or `digits` with a note that says why.
 
     With `download=False` nothing is fetched and torch is not imported. BadInput for an unknown name;
@@ -120,8 +121,8 @@ class About(NamedTuple):
 
 
 @functools.cache
-def about(name):
-    """Return what is known of a dataset that `choose` has named, for one command: its files are looked at once."""
+def summarise(name):
+    """Return what is known of a dataset that `resolve` has named, for one command: its files are looked at once."""
     if name == "digits":
         return About("scikit-learn digits", digest({"digits": importlib.metadata.version("scikit-learn")}), 1_438, 10)
     path = find_folder(name)
@@ -146,9 +147,9 @@ def fifth(found):
 def load(name="auto", data_dir=None):
     """Return the Dataset `name`: one of NAMES, or a folder of images by class, whose path counts from the data folder.
 
-    `auto` is settled by `choose`. Errors: BadInput, DatasetUnavailable.
+    `auto` is settled by `resolve`. Errors: BadInput, DatasetUnavailable.
     """
-    name, note = choose(name, data_dir)
+    name, note = resolve(name, data_dir)
     if name == "digits":
         return load_digits(note)
     path = find_folder(name, data_dir)
@@ -213,7 +214,7 @@ def load_digits(note=""):
     is_test[stratified(labels, len(labels) // 5, seed=0)] = True
     return Dataset(
         name="digits",
-        title=about("digits").title,
+        title=summarise("digits").title,
         origin="Ethem Alpaydin and Cenk Kaynak, UCI repository; CC BY 4.0. The originals have 8x8 pixels; here they "
         "are enlarged to 20x20 in the middle of 28x28, which makes their edges soft and their margins empty",
         class_names=tuple("0123456789"),
@@ -221,7 +222,7 @@ def load_digits(note=""):
         labels=labels,
         is_test=is_test,
         validation_size=int((~is_test).sum()) // 12,
-        fingerprint=about("digits").fingerprint,
+        fingerprint=summarise("digits").fingerprint,
         note=note,
     )
 

@@ -19,7 +19,8 @@ from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from .runs import DatasetUnavailable, digest, file_digest, write_file
+from .errors import DatasetUnavailable
+from .files import digest, file_digest, write_file
 
 COUNTS = {"train": 60_000, "t10k": 10_000}
 FILES = [f"{part}-{kind}-ubyte" for part in COUNTS for kind in ("images-idx3", "labels-idx1")]

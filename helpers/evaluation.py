@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, ndtri, stdtrit
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn import metrics as sklearn_metrics
+from sklearn.metrics import precision_recall_fscore_support
 
 BATCH = 250  # fits the caches of a CPU: a third faster than 1,000
 RESAMPLES = 2000
@@ -79,15 +80,15 @@ class Predictions(NamedTuple):
         return Predictions(self.scores / np.float32(temperature), self.labels)
 
 
-def judge(network, split, device="cpu"):
+def predict_split(network, split, device="cpu"):
     """Return the Predictions of `network` on a data.Split."""
     return Predictions(predict(network, split.images, device).numpy(), split.labels.numpy())
 
 
-def score(network, split, device="cpu"):
+def evaluate_split(network, split, device="cpu"):
     """Return {"loss", "accuracy", "f1"} of `network` on a data.Split: the three figures that training follows."""
-    predictions = judge(network, split, device)
-    table = count(predictions)
+    predictions = predict_split(network, split, device)
+    table = confusion_matrix(predictions)
     return {
         "loss": float(predictions.losses.mean()),
         "accuracy": float(predictions.correct.mean()),
@@ -95,9 +96,11 @@ def score(network, split, device="cpu"):
     }
 
 
-def count(predictions):
+def confusion_matrix(predictions):
     """Return the confusion matrix, int64 (classes, classes): row = true class, column = predicted class."""
-    return confusion_matrix(predictions.labels, predictions.predicted, labels=np.arange(predictions.scores.shape[1]))
+    return sklearn_metrics.confusion_matrix(
+        predictions.labels, predictions.predicted, labels=np.arange(predictions.scores.shape[1])
+    )
 
 
 def macro_f1(table):
@@ -131,7 +134,7 @@ def metrics(predictions):
     Intervals at 95%: accuracy by Wilson; macro F1 by a bootstrap over images (Efron 1979) with a fixed
     seed (of no width where there is no mistake); loss by the normal approximation, cut off at 0.
     """
-    table, images = count(predictions), len(predictions.labels)
+    table, images = confusion_matrix(predictions), len(predictions.labels)
     generator = np.random.default_rng(0)
     tables = generator.multinomial(images, table.ravel() / images, size=RESAMPLES).reshape(-1, *table.shape)
     spread = predictions.losses.std(ddof=1) / np.sqrt(images) * ndtri(0.975)

@@ -22,7 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .runs import BadInput, DatasetUnavailable, code_digest, digest, outputs_folder, write_file
+from .errors import BadInput, DatasetUnavailable
+from .files import code_digest, digest, write_file
+from .runs import outputs_folder
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")

@@ -166,7 +166,7 @@ def build(name, classes=10, mean=0.0, deviation=255.0, seed=0, dropout=0.0):
     return network
 
 
-def parameters(network):
+def count_parameters(network):
     """Return the number of trainable numbers in a network."""
     return sum(tensor.numel() for tensor in network.parameters() if tensor.requires_grad)
 
@@ -181,7 +181,7 @@ def activations(network, images):
     return outputs
 
 
-def describe(network, size=28):
+def layer_table(network, size=28):
     """Return a table of layers: [{"layer", "kind", "output", "parameters"}], for one image of `size` x `size`."""
     was_training = network.training
     outputs = activations(network.eval(), torch.zeros(1, 1, size, size))
@@ -190,5 +190,5 @@ def describe(network, size=28):
     for name, layer in network.named_children():
         kind = ", ".join(type(part).__name__ for part in layer.children()) or type(layer).__name__
         shape = " x ".join(str(length) for length in outputs[name].shape[1:])
-        rows.append({"layer": name, "kind": kind, "output": shape, "parameters": parameters(layer)})
+        rows.append({"layer": name, "kind": kind, "output": shape, "parameters": count_parameters(layer)})
     return rows

@@ -12,7 +12,7 @@ from IPython.display import Markdown, display
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from . import evaluation, runs
+from . import evaluation, files
 
 # Okabe and Ito's palette (2008), which readers with any colour vision can tell apart.
 COLOURS = "#0072B2 #E69F00 #009E73 #D55E00 #56B4E9 #CC79A7 #F0E442 #000000"
@@ -54,7 +54,7 @@ def show(figure, name, caption, description, folder):
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
-    runs.write_file(folder / "figures" / f"{name}.png", buffer.getvalue())
+    files.write_file(folder / "figures" / f"{name}.png", buffer.getvalue())
     about = {"alt": description, "width": round(figure.get_figwidth() * DPI / 2)}
     data = {"image/png": buffer.getvalue(), "text/plain": description}
     display(data, raw=True, metadata={"image/png": about})

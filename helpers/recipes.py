@@ -7,7 +7,7 @@ import difflib
 import math
 from dataclasses import dataclass, fields, replace
 
-from .runs import BadInput
+from .errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,6 @@ def check(recipe):
         raise BadInput(f"--learning-rate {recipe.learning_rate}: must be a number above 0 and at most 10")
 
 
-def describe(recipe):
+def table(recipe):
     """Return the recipe as rows (field, value) in its own order, without its name and summary."""
     return [(field.name, getattr(recipe, field.name)) for field in fields(recipe)[2:]]

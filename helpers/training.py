@@ -9,7 +9,7 @@ import torch
 import torch._dynamo  # the first optimiser of a process would import it: a second, then in the midst of training
 from torch.nn.functional import cross_entropy
 
-from . import checkpoints, data, evaluation, models, runs, transforms
+from . import checkpoints, data, errors, evaluation, files, models, transforms
 
 HISTORY = (
     "epoch",
@@ -32,7 +32,7 @@ def choose_device(name="auto", threads=None):
         name = next(kind for kind, available in there.items() if available)
     if not there.get(name):
         usable = ", ".join(kind for kind, available in there.items() if available)
-        raise runs.BadInput(f"--device {name}: not on this machine; use auto or one of {usable}")
+        raise errors.BadInput(f"--device {name}: not on this machine; use auto or one of {usable}")
     torch.backends.cudnn.deterministic = True  # the same command gives the same weights
     return torch.device(name)
 
@@ -59,28 +59,30 @@ def train(dataset, recipe, seed=0, device="cpu", folder=None, progress=None):
     splits = data.split(dataset, seed, recipe.validation_size)
     mean, deviation = data.pixel_statistics(splits["train"].images)
     network = models.build(recipe.network, len(dataset.class_names), mean, deviation, seed, recipe.dropout)
-    identity = key(recipe, seed, dataset, torch.device(device)) if folder else None
-    if folder and (trained := checkpoints.load(folder, identity)):
+    identity = fingerprint(recipe, seed, dataset, torch.device(device)) if folder else None
+    if folder and (trained := checkpoints.load_model(folder, identity)):
         return trained[:2]
     kept = (Path(folder) / "checkpoints", identity) if folder else None
     history = fit(network, recipe, splits["train"], splits["validation"], seed, device, kept, progress)
     if folder:
         about = {"dataset": dataset.name, "fingerprint": dataset.fingerprint, "class_names": dataset.class_names}
-        checkpoints.save(folder, network, history, about | {"recipe": asdict(recipe), "seed": seed, "key": identity})
+        checkpoints.save_model(
+            folder, network, history, about | {"recipe": asdict(recipe), "seed": seed, "key": identity}
+        )
     return network, history
 
 
-def key(recipe, seed, dataset, device):
+def fingerprint(recipe, seed, dataset, device):
     """Return a SHA-256 of all that decides the weights: recipe, seed, images, the loop's code, the machine's ways.
 
     Two trainings with the same key give the same bits on the same machine.
     """
-    code = [runs.code_digest(Path(__file__).with_name(part)) for part in ("models.py", "training.py", "transforms.py")]
+    code = [files.code_digest(Path(__file__).with_name(part)) for part in ("models.py", "training.py", "transforms.py")]
     splits = data.split(dataset, seed, recipe.validation_size)
-    images = [runs.digest(tensor.numpy().tobytes()) for name in ("train", "validation") for tensor in splits[name]]
+    images = [files.digest(tensor.numpy().tobytes()) for name in ("train", "validation") for tensor in splits[name]]
     values = {name: value for name, value in asdict(recipe).items() if name not in ("name", "summary")}
     ways = [str(device), str(precision(device)), torch.get_num_threads(), torch.__version__]
-    return runs.digest([values, seed, images, code, ways])
+    return files.digest([values, seed, images, code, ways])
 
 
 def fit(network, recipe, train, validation, seed=0, device="cpu", kept=None, progress=None):
@@ -92,7 +94,7 @@ def fit(network, recipe, train, validation, seed=0, device="cpu", kept=None, pro
 
     `kept` is (folder, key): every epoch leaves a checkpoint there, and the newest of that key is gone on from.
     `progress(history, step, steps)` is called after every batch and, with step 0, after every epoch. Raises
-    runs.TrainingDiverged, whose `history` and `losses` hold the epochs before it and the batches of its own.
+    errors.TrainingDiverged, whose `history` and `losses` hold the epochs before it and the batches of its own.
     """
     device = torch.device(device)
     network.to(device, memory_format=torch.channels_last)
@@ -101,7 +103,7 @@ def fit(network, recipe, train, validation, seed=0, device="cpu", kept=None, pro
     optimizer, schedule = make_optimizer(network, recipe, steps, device)
     way_out = f"try --learning-rate {recipe.learning_rate / 10:.2g}"
     parts, history = {"network": network, "optimizer": optimizer, "schedule": schedule}, []
-    if kept and (state := checkpoints.read(*kept)):
+    if kept and (state := checkpoints.load_checkpoint(*kept)):
         history = state["history"]
         for name, part in parts.items():
             part.load_state_dict(state[name])
@@ -112,22 +114,25 @@ def fit(network, recipe, train, validation, seed=0, device="cpu", kept=None, pro
         row = {"epoch": epoch, "learning_rate": optimizer.param_groups[0]["lr"]}
         losses, correct = torch.zeros(steps), torch.zeros(steps)
         for step, batch in enumerate(transforms.batches(images, batch_size, recipe.augmentation(), device)):
-            losses[step], correct[step] = learn(network, recipe, batch, optimizer, schedule)
+            losses[step], correct[step] = train_step(network, recipe, batch, optimizer, schedule)
             if not math.isfinite(losses[step]):
                 rate = optimizer.param_groups[0]["lr"]
                 where = f"the loss is {losses[step]:.3g} at step {step + 1} of epoch {epoch}, learning rate {rate:.3g}"
-                raise runs.TrainingDiverged(f"{where}; {way_out}", history, losses[: step + 1].tolist())
+                raise errors.TrainingDiverged(f"{where}; {way_out}", history, losses[: step + 1].tolist())
             if progress:
                 progress(history, step + 1, steps)
         row |= {"train_loss": losses.mean().item(), "train_accuracy": correct.mean().item()}
-        row |= {f"validation_{name}": value for name, value in evaluation.score(network, validation, device).items()}
+        row |= {
+            f"validation_{name}": value
+            for name, value in evaluation.evaluate_split(network, validation, device).items()
+        }
         if not math.isfinite(row["validation_loss"]):
             where = f"the validation loss is {row['validation_loss']} after epoch {epoch}"
-            raise runs.TrainingDiverged(f"{where}; {way_out}", history, losses.tolist())
+            raise errors.TrainingDiverged(f"{where}; {way_out}", history, losses.tolist())
         row["seconds"] = round(time.perf_counter() - started, 3)
         history = [*history, {name: row[name] for name in HISTORY}]
         if kept:
-            checkpoints.write(*kept, {name: part.state_dict() for name, part in parts.items()}, history)
+            checkpoints.save_checkpoint(*kept, {name: part.state_dict() for name, part in parts.items()}, history)
         if progress:
             progress(history, 0, steps)
     network.to("cpu").eval()
@@ -140,7 +145,7 @@ def cut(recipe, images):
     return batch_size, images // batch_size
 
 
-def learn(network, recipe, batch, optimizer, schedule):
+def train_step(network, recipe, batch, optimizer, schedule):
     """Take one step on a batch (images float32 (b, 1, h, w), labels int64 (b,)); return (loss, accuracy) before it.
 
     The loss that is returned is the cross-entropy without label smoothing, to be compared with validation's.

@@ -45,7 +45,8 @@ class Project:
     def __init__(self, folder, real_notebooks=False):
         self.folder, self.outputs = folder, folder / "outputs"
         shutil.copy(ROOT / "run_all.py", folder)
-        shutil.copytree(ROOT / "helpers", folder / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
+        for package in ("helpers", "pipeline"):
+            shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
         if real_notebooks:
             shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".*"))
         else:
@@ -56,7 +57,7 @@ class Project:
         """Write the notebook `name`: a title, the parameters, the imports, then the cells `code`."""
         cell = nbformat.v4.new_code_cell(parameters)
         cell.metadata["tags"] = ["parameters"]
-        first = "from helpers import runs\nfolder = runs.open_run(run)"
+        first = "from helpers import errors, files, runs\nfolder = runs.open_run(run)"
         cells = [nbformat.v4.new_markdown_cell(f"# {name}\n\n## One part"), cell]
         cells += [nbformat.v4.new_code_cell(source) for source in (first, *code)]
         notebook = nbformat.v4.new_notebook(cells=cells)

@@ -54,8 +54,8 @@ def test_readings_resume_and_five_models_answer_together(small_world, monkeypatc
     assert [row["seed"] for row in results["rows"]] == [0, 1, 2, 3, 4]
     (ensemble,) = results["ensembles"]
     test = data.split(data.load("mnist"))["test"]
-    networks = [checkpoints.load(accuracy.folder_of("best", seed))[0] for seed in range(5)]
-    votes = sum(evaluation.judge(network, test).probabilities for network in networks).argmax(axis=1)
+    networks = [checkpoints.load_model(accuracy.folder_of("best", seed))[0] for seed in range(5)]
+    votes = sum(evaluation.predict_split(network, test).probabilities for network in networks).argmax(axis=1)
     assert ensemble["test_accuracy"] == (votes == test.labels.numpy()).mean()
     assert [index for index, _ in ensemble["wrong"]] == np.flatnonzero(votes != test.labels.numpy()).tolist()
     monkeypatch.setattr(training, "train", None)  # a second time nothing is trained

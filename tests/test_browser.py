@@ -9,7 +9,8 @@ import axe_core_python
 import nbformat
 import pytest
 
-from helpers import reports, runs
+from helpers import files, runs
+from pipeline import reports
 
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 REPORTS = ("00_walkthrough", "01_eda", "02_prototyping", "03_training", "04_results")
@@ -144,7 +145,7 @@ def test_linking_leaves_the_run_up_to_date(finished):
     _, folder, _ = finished
     manifest = runs.read_manifest(folder)
     for record in manifest["stages"].values():
-        assert all(runs.file_digest(folder / name) == made for name, made in record["products"].items())
+        assert all(files.file_digest(folder / name) == made for name, made in record["products"].items())
     before = {path: path.read_bytes() for path in (folder / "reports").iterdir()}
     reports.link(folder, manifest)
     assert before == {path: path.read_bytes() for path in before}
@@ -194,17 +195,17 @@ def many(tmp_path):
             "started": f"2026-02-{1 + number % 28:02d}T10:00:00",
         }
         manifest = {"parameters": {"dataset": "mnist", "recipe": "balanced", "seed": number}, "stages": stages}
-        runs.write_json(folder / "run.json", manifest)
+        files.write_json(folder / "run.json", manifest)
         rows = [f"{e},{1 / e},0.9,{(number + 1) / e},{1 - 0.1 / e},{number + 1}" for e in range(1, 11)]
         header = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds"
-        runs.write_file(folder / "history.csv", "\n".join([header, *rows]) + "\n")
+        files.write_file(folder / "history.csv", "\n".join([header, *rows]) + "\n")
         if state == "done":
             low = number / 1000
-            runs.write_json(
+            files.write_json(
                 folder / "metrics.json", {"test": {"accuracy": low + 0.01, "accuracy_ci95": [low, low + 0.02]}}
             )
-            runs.write_file(folder / "reports" / "04_results.html", "<!DOCTYPE html><title>it</title>")
-            runs.write_file(
+            files.write_file(folder / "reports" / "04_results.html", "<!DOCTYPE html><title>it</title>")
+            files.write_file(
                 folder / "figures" / "confusion_matrix.png", (Path(__file__).parent / "pixel.png").read_bytes()
             )
     reports.write_index(tmp_path)

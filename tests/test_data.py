@@ -16,7 +16,7 @@ import torch
 from conftest import ROOT
 from torchvision import datasets
 
-from helpers import data, downloads, runs, transforms
+from helpers import data, downloads, errors, files, transforms
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_the_seed_moves_validation_and_leaves_test_alone(digits):
 
 @pytest.mark.parametrize("size", [0, 9, 1430, 5000])
 def test_a_validation_size_that_leaves_a_class_out_is_refused(digits, size):
-    with pytest.raises(runs.BadInput, match=f"--validation-size {size}: must be from 10 to 1428"):
+    with pytest.raises(errors.BadInput, match=f"--validation-size {size}: must be from 10 to 1428"):
         data.split(digits, validation_size=size)
 
 
@@ -115,8 +115,8 @@ def test_augmentation_stays_within_its_limits():
 
 
 def test_an_unknown_dataset_is_refused():
-    with pytest.raises(runs.BadInput, match="mnist"):
-        data.choose("nosuch")
+    with pytest.raises(errors.BadInput, match="mnist"):
+        data.resolve("nosuch")
 
 
 def idx(values):
@@ -198,18 +198,18 @@ def fetching(address, kind, folder):
         "import sys, json; from torchvision import datasets; from helpers import data, downloads;"
         "downloads.COUNTS = {'train': 60, 't10k': 20};"
         "datasets.FashionMNIST.mirrors = [sys.argv[1]]; datasets.FashionMNIST.resources = json.loads(sys.argv[2]);"
-        "print(data.choose('fashion-mnist', sys.argv[3]))"
+        "print(data.resolve('fashion-mnist', sys.argv[3]))"
     )
     resources = json.dumps(datasets.FashionMNIST.resources)
     return subprocess.Popen([sys.executable, "-c", code, f"{address}/{kind}/", resources, str(folder)], cwd=ROOT)
 
 
 def test_mnist_is_downloaded_checked_and_kept(mirror, tmp_path):
-    assert data.choose("auto", tmp_path) == ("mnist", "")
+    assert data.resolve("auto", tmp_path) == ("mnist", "")
     assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(downloads.FILES)
     assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
     mirror[1].clear()
-    assert data.choose("mnist", tmp_path) == ("mnist", "")
+    assert data.resolve("mnist", tmp_path) == ("mnist", "")
     assert len(data.load("mnist", tmp_path).labels) == 80
 
 
@@ -219,17 +219,17 @@ def test_a_failed_download_leaves_nothing_broken(mirror, tmp_path, spoil):
     content = files.pop(name)
     if spoil != "missing":
         files[name] = content[:100] if spoil == "truncated" else content[:-1] + b"x"
-    with pytest.raises(runs.DatasetUnavailable, match=f"{name} is not in the data folder and cannot be downloaded"):
-        data.choose("mnist", tmp_path)
+    with pytest.raises(errors.DatasetUnavailable, match=f"{name} is not in the data folder and cannot be downloaded"):
+        data.resolve("mnist", tmp_path)
     assert downloads.problems(downloads.SETS["mnist"], tmp_path) == {
         name[:-3]: "missing",
         "t10k-labels-idx1-ubyte": "missing",
     }
     assert len(list((tmp_path / "MNIST" / "raw").iterdir())) == 2
-    chosen, note = data.choose("auto", tmp_path)
+    chosen, note = data.resolve("auto", tmp_path)
     assert chosen == "digits" and "stand in" in note and str(tmp_path) not in note
     files[name] = content
-    assert data.choose("auto", tmp_path) == ("mnist", "")
+    assert data.resolve("auto", tmp_path) == ("mnist", "")
 
 
 def test_every_mirror_is_tried_in_turn(mirror, tmp_path, monkeypatch, capsys):
@@ -242,7 +242,7 @@ def test_every_mirror_is_tried_in_turn(mirror, tmp_path, monkeypatch, capsys):
     ]
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", kinds)
     monkeypatch.setattr(downloads, "PATIENCE", 0.5)
-    assert data.choose("fashion-mnist", tmp_path) == ("fashion-mnist", "")
+    assert data.resolve("fashion-mnist", tmp_path) == ("fashion-mnist", "")
     told = capsys.readouterr().out.splitlines()
     first = [line for line in told if "train-images" in line]
     assert len(first) == 5 and "refused" in first[0] and all("no answer for 0.5 s" in line for line in first[1:3])
@@ -252,14 +252,16 @@ def test_every_mirror_is_tried_in_turn(mirror, tmp_path, monkeypatch, capsys):
     assert dataset.class_names[-1] == "Ankle boot" and len(dataset.labels) == 80 and int(dataset.is_test.sum()) == 20
     sums = (tmp_path / "FashionMNIST" / "raw" / "SHA256SUMS").read_text()
     assert all(
-        f"{runs.file_digest(tmp_path / 'FashionMNIST' / 'raw' / name)}  {name}\n" in sums for name in downloads.FILES
+        f"{files.file_digest(tmp_path / 'FashionMNIST' / 'raw' / name)}  {name}\n" in sums for name in downloads.FILES
     )
 
 
 def test_where_all_mirrors_fail_the_file_and_all_that_was_tried_are_named(mirror, tmp_path, monkeypatch):
     address, _ = mirror
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [f"{address}/{kind}/" for kind in ("truncated", "wrong")])
-    with pytest.raises(runs.DatasetUnavailable, match=r"Fashion-MNIST: train-images.*bytes that.*127.0.0.1.*wrong MD5"):
+    with pytest.raises(
+        errors.DatasetUnavailable, match=r"Fashion-MNIST: train-images.*bytes that.*127.0.0.1.*wrong MD5"
+    ):
         data.load("fashion-mnist", tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -271,7 +273,7 @@ def test_a_download_that_was_killed_is_completed_by_the_next(mirror, tmp_path):
     process.kill()
     process.wait()
     assert not (tmp_path / "FashionMNIST" / "raw" / "train-images-idx3-ubyte").exists()
-    assert data.choose("fashion-mnist", tmp_path) == ("fashion-mnist", "")
+    assert data.resolve("fashion-mnist", tmp_path) == ("fashion-mnist", "")
 
 
 def test_two_downloads_at_once_both_succeed(mirror, tmp_path):
@@ -281,20 +283,20 @@ def test_two_downloads_at_once_both_succeed(mirror, tmp_path):
 
 
 def test_a_damaged_file_is_set_aside_and_fetched_anew_or_named(mirror, tmp_path, capsys):
-    data.choose("mnist", tmp_path)
+    data.resolve("mnist", tmp_path)
     path = tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte"
     whole, damaged = path.read_bytes(), path.read_bytes()[:-1] + b"\x05"
     path.write_bytes(damaged)
-    with pytest.raises(runs.DatasetUnavailable, match=r"train-labels-idx1-ubyte.* is damaged.*would set it aside"):
-        data.choose("mnist", tmp_path, download=False)
+    with pytest.raises(errors.DatasetUnavailable, match=r"train-labels-idx1-ubyte.* is damaged.*would set it aside"):
+        data.resolve("mnist", tmp_path, download=False)
     files = dict(mirror[1])
     mirror[1].clear()
     for name in ("mnist", "auto"):
-        with pytest.raises(runs.DatasetUnavailable, match=r"train-labels-idx1-ubyte.* is damaged"):
-            data.choose(name, tmp_path)
+        with pytest.raises(errors.DatasetUnavailable, match=r"train-labels-idx1-ubyte.* is damaged"):
+            data.resolve(name, tmp_path)
     assert path.read_bytes() == damaged
     mirror[1].update(files)
-    assert data.choose("auto", tmp_path) == ("mnist", "") and path.read_bytes() == whole
+    assert data.resolve("auto", tmp_path) == ("mnist", "") and path.read_bytes() == whole
     assert path.with_name(f"{path.name}.damaged").read_bytes() == damaged
     assert "set aside" in capsys.readouterr().out
 
@@ -321,9 +323,9 @@ def test_a_damaged_file_is_set_aside_and_fetched_anew_or_named(mirror, tmp_path,
 def test_files_that_came_another_way_are_checked_by_their_form(mirror, tmp_path, name, spoil, told):
     raw = tmp_path / "FashionMNIST" / "raw"
     for file, content in make_set().items():
-        runs.write_file(raw / file, spoil(content) if file == name else content)
+        files.write_file(raw / file, spoil(content) if file == name else content)
     mirror[1].clear()
-    with pytest.raises(runs.DatasetUnavailable, match=f"{name} in the data folder is damaged: .*{told}"):
+    with pytest.raises(errors.DatasetUnavailable, match=f"{name} in the data folder is damaged: .*{told}"):
         data.load("fashion-mnist", tmp_path)
     assert not (raw / "SHA256SUMS").exists()
 
@@ -331,12 +333,12 @@ def test_files_that_came_another_way_are_checked_by_their_form(mirror, tmp_path,
 def test_a_pixel_that_changes_after_the_first_look_is_noticed(mirror, tmp_path):
     raw = tmp_path / "FashionMNIST" / "raw"
     for file, content in make_set().items():
-        runs.write_file(raw / file, content)
+        files.write_file(raw / file, content)
     data.load("fashion-mnist", tmp_path)
     mirror[1].clear()
     path = raw / "t10k-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
-    with pytest.raises(runs.DatasetUnavailable, match=r"t10k-images-idx3-ubyte.*SHA-256"):
+    with pytest.raises(errors.DatasetUnavailable, match=r"t10k-images-idx3-ubyte.*SHA-256"):
         data.load("fashion-mnist", tmp_path)
 
 
@@ -364,5 +366,5 @@ def test_one_changed_pixel_of_the_real_mnist_is_noticed(real_data, tmp_path):
         byte = file.read(1)
         file.seek(20_000_000)
         file.write(bytes([byte[0] ^ 1]))
-    with pytest.raises(runs.DatasetUnavailable, match=r"train-images-idx3-ubyte.* is damaged"):
+    with pytest.raises(errors.DatasetUnavailable, match=r"train-images-idx3-ubyte.* is damaged"):
         data.load("mnist", tmp_path)

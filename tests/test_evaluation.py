@@ -52,7 +52,10 @@ def test_calibration_error_of_known_confidences():
 
 def test_a_perfect_classifier_has_no_mistakes():
     predictions = made([0, 1, 2], [0, 1, 2])
-    assert len(evaluation.mistakes(predictions)) == 0 and evaluation.confused_pairs(evaluation.count(predictions)) == []
+    assert (
+        len(evaluation.mistakes(predictions)) == 0
+        and evaluation.confused_pairs(evaluation.confusion_matrix(predictions)) == []
+    )
     assert evaluation.metrics(predictions)["accuracy_ci95"][1] == 1.0
 
 

@@ -8,7 +8,7 @@ import torch
 from conftest import Project
 from PIL import Image
 
-from helpers import data, folders, runs
+from helpers import data, errors, files, folders, runs
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,7 @@ def test_a_folder_becomes_a_dataset(tmp_path):
         "validation": [1, 1, 1],
         "test": [2, 2, 2],
     }
-    assert data.about(str(tmp_path / "my shapes")).training_images == 24
+    assert data.summarise(str(tmp_path / "my shapes")).training_images == 24
 
 
 def test_a_class_of_three_images_is_in_every_part(tmp_path):
@@ -119,7 +119,7 @@ def test_train_and_test_above_the_classes(tmp_path):
     assert int(source.is_test.sum()) == 4 and int((~source.is_test).sum()) == 12
     assert "1 folder (val) left out" in source.origin
     make(tmp_path / "test", ("c",), 1)
-    with pytest.raises(runs.BadInput, match=r"test has 1 class \(c\) that train has not"):
+    with pytest.raises(errors.BadInput, match=r"test has 1 class \(c\) that train has not"):
         data.load(str(tmp_path))
 
 
@@ -183,10 +183,10 @@ def test_names_that_differ_in_case_alone_keep_their_order(tmp_path):
 
 def test_where_the_folder_says_which_images_test_they_must_be_there(tmp_path):
     make(tmp_path / "train"), (tmp_path / "test" / "a").mkdir(parents=True)
-    with pytest.raises(runs.BadInput, match="class 'a' has 0 whole images to test; 1 are the least"):
+    with pytest.raises(errors.BadInput, match="class 'a' has 0 whole images to test; 1 are the least"):
         data.load(str(tmp_path))
     (tmp_path / "test").rename(tmp_path / "val")
-    with pytest.raises(runs.BadInput, match="train holds folders, but no test is beside it"):
+    with pytest.raises(errors.BadInput, match="train holds folders, but no test is beside it"):
         data.load(str(tmp_path))
     make(tmp_path / "Test", count=1)
     assert int(data.load(str(tmp_path)).is_test.sum()) == 2
@@ -226,7 +226,7 @@ def test_names_are_fit_for_prose_and_figures(tmp_path):
 )
 def test_a_folder_that_cannot_be_used_is_refused_in_one_line(tmp_path, spoil, told):
     spoil(tmp_path)
-    with pytest.raises(runs.BadInput, match=told) as caught:
+    with pytest.raises(errors.BadInput, match=told) as caught:
         data.load(str(tmp_path))
     assert "\n" not in str(caught.value) and str(caught.value).startswith(f"--dataset {tmp_path.name}: ")
 
@@ -237,7 +237,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
 
     make(tmp_path)
     monkeypatch.setattr(folders.os, "scandir", refuse)
-    with pytest.raises(runs.DatasetUnavailable, match="Permission denied"):
+    with pytest.raises(errors.DatasetUnavailable, match="Permission denied"):
         data.load(str(tmp_path))
 
 
@@ -258,7 +258,7 @@ def test_the_command_line_takes_a_folder_and_finds_it_again(tmp_path, monkeypatc
         "--dataset", "../pictures/my shapes", "--recipe", "fast", "--run", "mine", dataset=None
     )
     assert code == 0, error
-    manifest = runs.read_json(project.outputs / "mine" / "run.json")
+    manifest = files.read_json(project.outputs / "mine" / "run.json")
     assert manifest["parameters"]["dataset"] == "my shapes" and manifest["dataset"]["title"] == "my shapes"
     code, out, _ = project.run("--run", "mine", dataset=None)
     assert code == 0 and out.count("up to date") == 5

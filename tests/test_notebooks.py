@@ -180,9 +180,9 @@ def test_predictions_are_those_of_the_saved_model(finished):
     from helpers import data
 
     source = data.load("digits")
-    network, _, about = checkpoints.load(folder)
+    network, _, about = checkpoints.load_model(folder)
     test = data.split(source, about["seed"])["test"]
-    again = evaluation.judge(network, test)
+    again = evaluation.predict_split(network, test)
     saved = np.load(folder / "predictions.npz")
     assert np.allclose(saved["scores"], again.scores, atol=1e-4) and (saved["labels"] == test.labels.numpy()).all()
 

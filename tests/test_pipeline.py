@@ -10,7 +10,8 @@ import psutil
 import pytest
 from conftest import LEAVES, METRICS
 
-from helpers import pipeline, runs
+from helpers import errors, runs
+from pipeline import runner
 
 NAME = "digits-balanced-10epochs-seed0"
 MADE = {name: [f"(folder / {leaf!r}).write_text({METRICS!r})" for leaf in leaves] for name, leaves in LEAVES.items()}
@@ -60,16 +61,16 @@ def test_only_what_changed_runs_again(project):
 
 
 def test_every_helper_that_a_notebook_reaches_counts():
-    reached = pipeline.imported_helpers("from helpers import training")
+    reached = runner.imported_helpers("from helpers import training")
     assert {"training", "models", "transforms", "data", "folders", "downloads", "runs"} <= reached
-    assert "plots" not in reached and "pipeline" not in reached
+    assert "plots" not in reached
     for source in ("import helpers.plots", "from helpers.plots import show", "from helpers import plots as p"):
-        assert {"plots", "evaluation", "runs"} <= pipeline.imported_helpers(source)
+        assert {"plots", "evaluation", "runs"} <= runner.imported_helpers(source)
 
 
-@pytest.mark.parametrize("module", ["folders.py", "transforms.py", "template/digit.js", "template/digit.html"])
+@pytest.mark.parametrize("module", ["folders.py", "transforms.py", "drawing/digit.js", "drawing/digit.html"])
 def test_a_change_deep_below_a_notebook_runs_it_again(project, module):
-    project.notebook("04_results", "from helpers import draw, training", *MADE["04_results"])
+    project.notebook("04_results", "from helpers import drawing, training", *MADE["04_results"])
     assert project.run("--only", "training", "results")[0] == 0
     path = project.folder / "helpers" / module
     path.write_text(path.read_text() + "\n")
@@ -207,7 +208,7 @@ def test_a_kernel_that_outlives_its_runner_keeps_the_run(tmp_path, monkeypatch):
     holder = {"runner": "process 1", "kernels": [[os.getpid(), psutil.Process().create_time()]]}
     (tmp_path / ".holder.json").write_text(json.dumps(holder))
     with (
-        pytest.raises(runs.RunInUse, match=f"process {os.getpid()}, left by a dead runner"),
+        pytest.raises(errors.RunInUse, match=f"process {os.getpid()}, left by a dead runner"),
         runs.only_writer(tmp_path),
     ):
         pass
@@ -302,7 +303,7 @@ def test_two_seeds_stand_beside_each_other_on_the_index(project):
 
 def test_paths_of_the_machine_stay_out_of_reports(project):
     project.notebook(
-        "01_eda", "import os\nprint(runs.PROJECT, os.path.expanduser('~/secret'))\nraise OSError(str(runs.PROJECT))"
+        "01_eda", "import os\nprint(files.PROJECT, os.path.expanduser('~/secret'))\nraise OSError(str(files.PROJECT))"
     )
     project.run("--only", "eda", HOME="/home/somebody-private")
     run = project.outputs / NAME

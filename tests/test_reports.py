@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from helpers import reports, runs
+from helpers import files
+from pipeline import reports
 
 
 def test_a_progress_bar_leaves_its_last_line():
@@ -36,8 +37,8 @@ def test_tables_have_one_header_row_and_right_aligned_figures():
 
 
 def test_paths_are_hidden_where_they_end_and_nowhere_else():
-    text = f"{runs.PROJECT}/helpers/data.py {runs.PROJECT}work"
-    assert reports.without_paths(text) == f"./helpers/data.py {runs.PROJECT}work"
+    text = f"{files.PROJECT}/helpers/data.py {files.PROJECT}work"
+    assert reports.without_paths(text) == f"./helpers/data.py {files.PROJECT}work"
 
 
 @pytest.fixture
@@ -128,9 +129,9 @@ def test_the_zip_holds_the_reports_and_is_the_same_each_time(finished):
 
 def test_the_index_survives_odd_runs(tmp_path):
     (tmp_path / "empty").mkdir()
-    runs.write_json(tmp_path / "half" / "run.json", {"stages": {"eda": {"state": "running", "started": "2026"}}})
-    runs.write_file(tmp_path / "broken" / "run.json", "{")
-    runs.write_json(tmp_path / "list" / "run.json", [])
+    files.write_json(tmp_path / "half" / "run.json", {"stages": {"eda": {"state": "running", "started": "2026"}}})
+    files.write_file(tmp_path / "broken" / "run.json", "{")
+    files.write_json(tmp_path / "list" / "run.json", [])
     reports.write_index(tmp_path)
     html = (tmp_path / "index.html").read_text()
     assert "running in eda" in html and html.count(">not begun<") == 2

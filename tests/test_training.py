@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from helpers import checkpoints, data, evaluation, models, recipes, runs, training
+from helpers import checkpoints, data, errors, evaluation, files, models, recipes, training
 
 TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, steps_an_epoch=4)
 
@@ -63,14 +63,14 @@ def test_a_finished_training_is_loaded_and_another_recipe_trained(dataset, tmp_p
 
 def test_a_model_of_a_network_that_has_changed_since_is_trained_anew(dataset, tmp_path):
     _, history = training.train(dataset, TINY, folder=tmp_path)
-    about = runs.read_json(tmp_path / "model.json") | {"key": "of older code"}
+    about = files.read_json(tmp_path / "model.json") | {"key": "of older code"}
     for name in ("weights_sha256", "history_sha256"):
         del about[name]
-    checkpoints.save(tmp_path, models.build("narrow", 10), history, about)
-    with pytest.raises(runs.BadInput, match="not the weights of this network"):
-        checkpoints.load(tmp_path)
+    checkpoints.save_model(tmp_path, models.build("narrow", 10), history, about)
+    with pytest.raises(errors.BadInput, match="not the weights of this network"):
+        checkpoints.load_model(tmp_path)
     assert training.train(dataset, TINY, folder=tmp_path)[1][0].keys() == history[0].keys()
-    assert checkpoints.load(tmp_path)[2]["key"] != "of older code"
+    assert checkpoints.load_model(tmp_path)[2]["key"] != "of older code"
 
 
 class Interrupted(Exception):
@@ -129,8 +129,8 @@ def test_a_checkpoint_that_holds_code_runs_none_of_it(dataset, tmp_path):
     path, trace = tmp_path / "checkpoints" / "epoch-001.pt", tmp_path / "trace"
     for write in (lambda: torch.save(Payload(trace), path), lambda: path.write_bytes(pickle.dumps(Payload(trace), 2))):
         write()
-        path.with_suffix(".sha256").write_text(runs.file_digest(path))
-        with pytest.raises(runs.BadInput, match=r"epoch-001\.pt: holds more than tensors and numbers"):
+        path.with_suffix(".sha256").write_text(files.file_digest(path))
+        with pytest.raises(errors.BadInput, match=r"epoch-001\.pt: holds more than tensors and numbers"):
             training.train(dataset, TINY, folder=tmp_path)
         assert not trace.exists()
     pickle.loads(path.read_bytes())  # the trap would have worked
@@ -141,11 +141,11 @@ def test_a_model_that_holds_code_runs_none_of_it(dataset, tmp_path):
     training.train(dataset, TINY, folder=tmp_path)
     path, trace = tmp_path / "model.safetensors", tmp_path / "trace"
     path.write_bytes(pickle.dumps(Payload(trace)))
-    assert checkpoints.load(tmp_path) is None  # its SHA-256 is not the model's
-    about = runs.read_json(tmp_path / "model.json")
-    runs.write_json(tmp_path / "model.json", about | {"weights_sha256": runs.file_digest(path)})
-    with pytest.raises(runs.BadInput, match=r"model\.safetensors: not the weights of this network"):
-        checkpoints.load(tmp_path)
+    assert checkpoints.load_model(tmp_path) is None  # its SHA-256 is not the model's
+    about = files.read_json(tmp_path / "model.json")
+    files.write_json(tmp_path / "model.json", about | {"weights_sha256": files.file_digest(path)})
+    with pytest.raises(errors.BadInput, match=r"model\.safetensors: not the weights of this network"):
+        checkpoints.load_model(tmp_path)
     assert not trace.exists()
 
 
@@ -171,7 +171,7 @@ def test_a_changed_model_is_not_loaded(dataset, tmp_path, name):
     content = bytearray(path.read_bytes())
     content[-5] ^= 64
     path.write_bytes(content)
-    assert checkpoints.load(tmp_path) is None
+    assert checkpoints.load_model(tmp_path) is None
 
 
 def test_divergence_stops_with_the_step_and_a_way_out(dataset):
@@ -179,7 +179,7 @@ def test_divergence_stops_with_the_step_and_a_way_out(dataset):
     network = models.build("small", 10)
     splits = data.split(dataset)
     with pytest.raises(
-        runs.TrainingDiverged, match=r"loss is (nan|inf) at step \d+ of epoch \d.*try --learning-rate 1e\+29"
+        errors.TrainingDiverged, match=r"loss is (nan|inf) at step \d+ of epoch \d.*try --learning-rate 1e\+29"
     ) as caught:
         training.fit(network, recipe, splits["train"], splits["validation"])
     losses = caught.value.losses
@@ -215,7 +215,7 @@ def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
 
 def test_a_device_that_is_not_there_is_refused():
     if not torch.cuda.is_available():
-        with pytest.raises(runs.BadInput, match="--device cuda: not on this machine"):
+        with pytest.raises(errors.BadInput, match="--device cuda: not on this machine"):
             training.choose_device("cuda")
     assert training.choose_device("cpu").type == "cpu"
 
@@ -223,8 +223,8 @@ def test_a_device_that_is_not_there_is_refused():
 @pytest.mark.parametrize("name", models.NETWORKS)
 def test_networks_give_one_score_a_class(name):
     network = models.build(name, classes=7, mean=30, deviation=80, seed=1)
-    rows = models.describe(network)
-    assert sum(row["parameters"] for row in rows) == models.parameters(network) and rows[-1]["output"] == "7"
+    rows = models.layer_table(network)
+    assert sum(row["parameters"] for row in rows) == models.count_parameters(network) and rows[-1]["output"] == "7"
     again = models.build(name, classes=7, mean=30, deviation=80, seed=1)
     assert again(torch.zeros(2, 1, 28, 28)).shape == (2, 7)
     again = models.build(name, classes=7, mean=30, deviation=80, seed=1)
@@ -242,7 +242,7 @@ def test_the_first_layer_normalises():
 
 def test_scores_in_training_are_those_of_evaluation(dataset):
     network, history = training.train(dataset, TINY)
-    measured = evaluation.metrics(evaluation.judge(network, data.split(dataset)["validation"]))
+    measured = evaluation.metrics(evaluation.predict_split(network, data.split(dataset)["validation"]))
     last = history[-1]
     assert math.isclose(last["validation_loss"], measured["loss"], rel_tol=1e-6)
     assert last["validation_accuracy"] == measured["accuracy"] and last["validation_f1"] == pytest.approx(
@@ -259,14 +259,14 @@ def test_scores_in_training_are_those_of_evaluation(dataset):
     ],
 )
 def test_recipes_refuse_what_cannot_be_trained(changes, word):
-    with pytest.raises(runs.BadInput, match=word):
+    with pytest.raises(errors.BadInput, match=word):
         recipes.choose("balanced", **changes)
 
 
 def test_a_network_that_was_judged_can_still_be_trained(dataset):
     network = models.build("small", 10)
     splits = data.split(dataset)
-    evaluation.judge(network, splits["validation"])
+    evaluation.predict_split(network, splits["validation"])
     assert network.training
     training.fit(network, replace(TINY, epochs=1), splits["train"], splits["validation"])
 
@@ -284,15 +284,15 @@ def test_training_never_touches_the_test_images(dataset, monkeypatch):
         return whole(*options) | {"test": Untouchable()}
 
     with pytest.raises(AssertionError, match="touched"):
-        evaluation.judge(models.build("small"), Untouchable())
+        evaluation.predict_split(models.build("small"), Untouchable())
     monkeypatch.setattr(data, "split", split)
     assert len(training.train(dataset, TINY)[1]) == TINY.epochs
 
 
 def test_published_networks_are_those_that_were_published():
     sizes = {"linear-head": 9_098, "lenet": 61_706, "dropout": 21_840, "narrow": 30_840}
-    assert {name: models.parameters(models.build(name)) for name in sizes} == sizes
-    shapes = [row["output"] for row in models.describe(models.build("narrow")) if "olution" in row["layer"]]
+    assert {name: models.count_parameters(models.build(name)) for name in sizes} == sizes
+    shapes = [row["output"] for row in models.layer_table(models.build("narrow")) if "olution" in row["layer"]]
     assert shapes == ["10 x 26 x 26", "20 x 11 x 11"]
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import contextmanager
 
-from . import runs
+from helpers import files, runs
 
 # jsonschema can do without this checker of URIs, which nobody needs here and which takes most of a second to import.
 sys.modules.setdefault("rfc3987_syntax", None)
@@ -71,14 +71,16 @@ def start(imports):
             self.clients = (*self.clients, super().client(**options))
             return self.clients[-1]
 
-    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(runs.PROJECT)]
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(runs.PROJECT), *others])
+    others = [
+        path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(files.PROJECT)
+    ]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(files.PROJECT), *others])
     os.environ["MNIST_OUTPUTS_DIR"] = str(runs.outputs_folder())
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or the kernel's debugger warns on the terminal
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # threads that wait give way: twice as fast on a busy machine
     kernel = OwnKernel()
     warm_up = f"--IPKernelApp.exec_lines={WARM_UP.format(imports)}"
-    kernel.start_kernel(extra_arguments=[warm_up], cwd=str(runs.PROJECT / "notebooks"))
+    kernel.start_kernel(extra_arguments=[warm_up], cwd=str(files.PROJECT / "notebooks"))
     return kernel
 
 

@@ -8,39 +8,23 @@ import ast
 import os
 import re
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
-from . import data, reports, runs
+from helpers import data, errors, files, runs
+
+from . import machine, reports
 from .kernels import Kernels
+from .stages import NOTEBOOKS
 
-HELPERS = Path(__file__).resolve().parent
-NOTEBOOKS = runs.PROJECT / "notebooks"
-READS = {"draw": ("template/digit.html", "template/digit.js")}  # a module: the files that it puts into notebooks
+HELPERS = files.PROJECT / "helpers"
 PATIENCE = 600  # seconds that a kernel may take to import on a slow disk
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A notebook in the pipeline: the stages it `needs`, and the files it `leaves` in the run's folder."""
-
-    name: str
-    notebook: str  # the file's name without .ipynb
-    leaves: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-
-    @property
-    def source(self):
-        """The path of the notebook."""
-        return NOTEBOOKS / f"{self.notebook}.ipynb"
-
-
-class StageFailed(runs.ProjectError):
+class StageFailed(errors.ProjectError):
     """A cell raised, or the kernel died: the text names stage, cell and error in a few lines."""
 
     def __init__(self, text, error_name=""):
         super().__init__(text)
-        kinds = (runs.BadInput, runs.DatasetUnavailable, runs.TrainingDiverged)
+        kinds = (errors.BadInput, errors.DatasetUnavailable, errors.TrainingDiverged)
         self.exit_code = {kind.__name__: kind.exit_code for kind in kinds}.get(error_name, 1)
 
 
@@ -54,14 +38,15 @@ def parse(code):
 
 
 def imported_helpers(*sources):
-    """Return the names of the helper modules that pieces of source import, directly or through each other."""
+    """Return the names of the helpers that pieces of source import, directly or through each other."""
     found = set()
     queue = list(sources)
     while queue:
         names = modules_named(queue.pop())
-        new = {name for name in names - found if (HELPERS / f"{name}.py").is_file()}
+        new = {name for name in names - found if files_of(name)}
         found |= new
-        queue += [(HELPERS / f"{name}.py").read_text(encoding="utf-8") for name in new]
+        for name in new:
+            queue += [path.read_text(encoding="utf-8") for path in files_of(name) if path.suffix == ".py"]
     return found
 
 
@@ -83,7 +68,7 @@ def modules_named(source):
 
 def cells_of(stage):
     """Return [(cell type, source)] of a stage's notebook."""
-    return [(cell["cell_type"], "".join(cell["source"])) for cell in runs.read_json(stage.source)["cells"]]
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in files.read_json(stage.source)["cells"]]
 
 
 def imports_of(stage):
@@ -95,19 +80,32 @@ def imports_of(stage):
 def helper_digests(stage):
     """Return {file: SHA-256} of the helpers that a stage's notebook reaches, and of the files that they read."""
     names = imported_helpers(*(source for kind, source in cells_of(stage) if kind == "code"))
-    files = [f"{name}.py" for name in sorted(names)]
+    paths = []
     for name in sorted(names):
-        files += READS.get(name, ())
-    return {f"helpers/{file}": runs.file_digest(HELPERS / file) for file in files}
+        paths += files_of(name)
+    return {f"helpers/{path.relative_to(HELPERS)}": files.file_digest(path) for path in paths}
+
+
+def files_of(name):
+    """Return the files that a helper consists of: its module, or all of its package, scripts and templates included."""
+    module = HELPERS / f"{name}.py"
+    if module.is_file():
+        return [module]
+    package = HELPERS / name
+    if (package / "__init__.py").is_file():
+        return sorted(path for path in package.iterdir() if path.is_file())
+    return []
 
 
 def declared(stage):
     """Return {parameter: type name} of a stage's notebook, as papermill finds them in the cell tagged `parameters`."""
     from papermill import inspect_notebook
 
-    content = runs.read_json(stage.source)
+    content = files.read_json(stage.source)
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-        raise runs.BadInput(f"notebooks/{stage.source.name}: missing, or not a notebook; `git checkout` brings it back")
+        raise errors.BadInput(
+            f"notebooks/{stage.source.name}: missing, or not a notebook; `git checkout` brings it back"
+        )
     return {name: about["inferred_type_name"] for name, about in inspect_notebook(stage.source).items()}
 
 
@@ -115,10 +113,10 @@ def check_parameters(types, parameters):
     """Raise BadInput for a parameter that is not in `types` ({name: type name}), or whose value is of another type."""
     for name, value in parameters.items():
         if name not in types:
-            raise runs.BadInput(f"parameter {name}: no notebook declares it; there are {', '.join(sorted(types))}")
+            raise errors.BadInput(f"parameter {name}: no notebook declares it; there are {', '.join(sorted(types))}")
         allowed = {"int": int, "float": (int, float), "str": str, "bool": bool}.get(types[name], object)
         if value is not None and (not isinstance(value, allowed) or (isinstance(value, bool) and allowed is not bool)):
-            raise runs.BadInput(f"parameter {name}: {value!r} is not of type {types[name]}")
+            raise errors.BadInput(f"parameter {name}: {value!r} is not of type {types[name]}")
 
 
 def ingredients(stage, stages, parameters, note, manifest):
@@ -126,10 +124,10 @@ def ingredients(stage, stages, parameters, note, manifest):
     names, dataset = declared(stage), parameters["dataset"]
     cells = cells_of(stage)
     return {
-        "notebook": {stage.source.name: runs.digest(cells)},  # what it printed last time does not count
+        "notebook": {stage.source.name: files.digest(cells)},  # what it printed last time does not count
         "parameter": {name: value for name, value in parameters.items() if name in names},
         "helper": helper_digests(stage),
-        "dataset": {dataset: data.about(dataset).fingerprint, "stands in for MNIST": bool(note)},
+        "dataset": {dataset: data.summarise(dataset).fingerprint, "stands in for MNIST": bool(note)},
         "input": {name: digest for need in stage.needs for name, digest in left(stages[need], manifest).items()},
     }
 
@@ -152,7 +150,7 @@ def reason_to_run(stage, now, folder, manifest):
         changed = sorted(name for name in {*things, *before} if things.get(name) != before.get(name))
         if changed:
             return f"{part} changed: {', '.join(changed)}"
-    lost = [name for name, content in record["products"].items() if runs.file_digest(folder / name) != content]
+    lost = [name for name, content in record["products"].items() if files.file_digest(folder / name) != content]
     return f"changed or lost since: {', '.join(lost)}" if lost else ""
 
 
@@ -166,9 +164,9 @@ def plan(stages, chosen, parameters, note="", force=False):
         stage, manifest = stages[name], runs.read_manifest(folder)
         now = ingredients(stage, stages, parameters, note, manifest)
         for need in set(stage.needs) - set(chosen):
-            whole = all(made == runs.file_digest(folder / file) for file, made in left(stages[need], manifest).items())
+            whole = all(made == files.file_digest(folder / file) for file, made in left(stages[need], manifest).items())
             if manifest["stages"].get(need, {}).get("state") != "done" or not whole:
-                raise runs.BadInput(
+                raise errors.BadInput(
                     f"--only {name}: needs {need}, which is not done or not whole in {folder.name}; add it"
                 )
         first = expected & set(stage.needs)
@@ -196,7 +194,7 @@ def run(stages, chosen, parameters, note="", force=False, screen=None):
             empty(folder, manifest)
         try:
             for number, name in enumerate(chosen, 1):
-                data.about.cache_clear()  # a folder of images may have changed while the stage before ran
+                data.summarise.cache_clear()  # a folder of images may have changed while the stage before ran
                 stage, now, reason = next(plan(stages, [name, *chosen], parameters, note, force))
                 manifest = runs.read_manifest(folder)
                 if not reason:
@@ -223,12 +221,12 @@ def empty(folder, manifest):
 
 def describe_run(parameters, note):
     """Return the head of a manifest: parameters, seed, threads, dataset, commit, versions and machine."""
-    known = data.about(parameters["dataset"])
+    known = data.summarise(parameters["dataset"])
     dataset = {"name": parameters["dataset"], "title": known.title, "fingerprint": known.fingerprint, "note": note}
     if data.find_folder(parameters["dataset"]):
         dataset["data_dir"] = str(data.data_folder())  # where the next command finds it
     head = {"run": parameters["run"], "parameters": parameters, "seed": parameters.get("seed")}
-    return head | {"threads": threads(parameters), "dataset": dataset} | runs.describe_machine()
+    return head | {"threads": threads(parameters), "dataset": dataset} | machine.describe_machine()
 
 
 def threads(parameters):
@@ -245,7 +243,7 @@ def run_stage(stage, now, folder, manifest, force, screen, kernels, following):
     record = {"state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "commit": manifest["commit"]}
     manifest["stages"] |= {stage.name: record}
     runs.write_manifest(folder, manifest)
-    partial = folder / "notebooks" / f".{stage.notebook}{runs.PARTIAL}.ipynb"
+    partial = folder / "notebooks" / f".{stage.notebook}{files.PARTIAL}.ipynb"
     executed = folder / "notebooks" / f"{stage.notebook}.ipynb"
     report = folder / "reports" / f"{stage.notebook}.html"
     start, clock = time.perf_counter(), time.time()
@@ -272,7 +270,10 @@ def run_stage(stage, now, folder, manifest, force, screen, kernels, following):
         partial.unlink(missing_ok=True)
     figures = [path for path in (folder / "figures").glob("*.png") if path.stat().st_mtime >= clock - 1]
     made = [path for path in (*(folder / name for name in stage.leaves), *figures, executed, report) if path.is_file()]
-    record |= {"ingredients": now, "products": {str(path.relative_to(folder)): runs.file_digest(path) for path in made}}
+    record |= {
+        "ingredients": now,
+        "products": {str(path.relative_to(folder)): files.file_digest(path) for path in made},
+    }
     runs.write_manifest(folder, manifest)
     screen.finish(stage, record, report.relative_to(folder) if report.is_file() else None)
     if failure:
@@ -339,6 +340,6 @@ def execute(stage, path, parameters, screen, kernels=None, following=()):
 
 
 def short(text):
-    """Return at most three lines of a text, without the characters that would steer a terminal."""
+    """Return at most three lines of a text, without the characters that would steer a progress."""
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n\t\x20-\x7e\xa0-\U0010ffff]", "", text).splitlines()
     return "\n".join(line[:200] for line in lines[:3]) + (" ..." if len(lines) > 3 else "")

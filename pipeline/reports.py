@@ -8,7 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from . import runs
+from helpers import files, runs
 
 FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| kB| MB)?|nan|")
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
@@ -37,14 +37,14 @@ def tidy(path, target):
             shown = output.get("data", {})
             shown |= {kind: without_paths(text) for kind, text in shown.items() if kind.startswith("text/")}
             output |= {part: without_paths(output[part]) for part in ("text", "evalue", "traceback") if part in output}
-    runs.write_file(target, nbformat.writes(notebook) + "\n")
+    files.write_file(target, nbformat.writes(notebook) + "\n")
 
 
 def without_paths(text):
     """Return a text, or a list of texts, with the project's, Python's and the user's folder as `.`, `<python>`, `~`."""
     if isinstance(text, list):
         return [without_paths(line) for line in text]
-    names = {runs.PROJECT: ".", Path(sys.prefix): "<python>", Path(sys.base_prefix): "<python>", Path.home(): "~"}
+    names = {files.PROJECT: ".", Path(sys.prefix): "<python>", Path(sys.base_prefix): "<python>", Path.home(): "~"}
     for folder, name in names.items():
         if len(folder.parts) > 2 or folder == Path.home() != Path("/"):
             text = re.sub(re.escape(str(folder)) + r"(?![\w-])", name, text)
@@ -131,7 +131,7 @@ def render(path, target, manifest, stage):
     exporter.register_filter("tidy_table", tidy_table)
     exporter.register_filter("prose", prose)
     html, _ = exporter.from_notebook_node(notebook, resources={"about": about})
-    runs.write_file(target, with_contents(html))
+    files.write_file(target, with_contents(html))
 
 
 def prose(markdown):
@@ -187,9 +187,9 @@ def link(folder, manifest):
             lambda _, links=links: f"<!--reports-->{links}<!--/reports-->", before.decode(), count=1
         ).encode()
         for record in manifest["stages"].values():
-            if after != before and record.get("products", {}).get(name) == runs.digest(before):
-                record["products"][name] = runs.digest(after)
-                runs.write_file(path, after)
+            if after != before and record.get("products", {}).get(name) == files.digest(before):
+                record["products"][name] = files.digest(after)
+                files.write_file(path, after)
                 runs.write_manifest(folder, manifest)
 
 
@@ -198,7 +198,7 @@ def accuracy(folder, manifest):
     results, training = (manifest["stages"].get(name, {}) for name in ("results", "training"))
     judged = results.get("ingredients", {}).get("input", {})
     current = training.get("products", {})
-    metrics = runs.read_json(folder / "metrics.json")
+    metrics = files.read_json(folder / "metrics.json")
     if results.get("state") != "done" or not metrics or any(current.get(file) != made for file, made in judged.items()):
         return ""
     low, high = metrics["test"]["accuracy_ci95"]
@@ -211,12 +211,12 @@ def collect(folder):
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for report in sorted((folder / "reports").glob("*.html")):
             archive.writestr(zipfile.ZipInfo(f"{folder.name}/{report.name}"), report.read_bytes(), zipfile.ZIP_DEFLATED)
-    runs.write_file(folder / "reports.zip", buffer.getvalue())
+    files.write_file(folder / "reports.zip", buffer.getvalue())
 
 
 def summary(folder):
     """Return one run's line in the index as a dictionary of texts."""
-    manifest, model = runs.read_manifest(folder), runs.read_json(folder / "model.json")
+    manifest, model = runs.read_manifest(folder), files.read_json(folder / "model.json")
     parameters, recipe = manifest["parameters"], (model or {}).get("recipe", {})
     states = {name: stage["state"] for name, stage in manifest["stages"].items()}
     tested, note = accuracy(folder, manifest), manifest.get("dataset", {}).get("note", "")
@@ -273,4 +273,4 @@ def write_index(outputs):
     page = environment.get_template("runs.html.j2")
     parts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js", "runs.js")}
     others = ["comparison.html"] if (outputs / "comparison.html").is_file() else []
-    runs.write_file(outputs / "index.html", page.render(runs=rows, parts=parts, others=others))
+    files.write_file(outputs / "index.html", page.render(runs=rows, parts=parts, others=others))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import data, draw, evaluation, models, training
+from helpers import data, drawing, evaluation, models, training
 
 NAMES = tuple("0123456789")
 
@@ -28,7 +28,7 @@ def opened(browser, tmp_path):
     pages = []
 
     def open_page(network, names=NAMES, examples=(), **options):
-        html = draw.widget(network, names, examples, np.zeros((28, 28), np.uint8))
+        html = drawing.widget(network, names, examples, np.zeros((28, 28), np.uint8))
         (tmp_path / "page.html").write_text(f"<!DOCTYPE html><meta charset=utf-8><title>t</title>{html}")
         context = browser.new_context(offline=True, **options)
         page = context.new_page()
@@ -121,7 +121,7 @@ def test_without_javascript_there_is_a_picture_and_a_sentence(opened):
 
 def test_an_unknown_layer_is_named():
     with pytest.raises(TypeError, match="GELU"):
-        draw.describe(nn.Sequential(nn.GELU()))
+        drawing.describe(nn.Sequential(nn.GELU()))
 
 
 def thinned(image):

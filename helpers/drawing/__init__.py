@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.image import imsave
 from torch import nn
 
-SCRIPT = Path(__file__).resolve().parent / "template" / "digit.js"
-PAGE = Path(__file__).resolve().parent / "template" / "digit.html"
+SCRIPT = Path(__file__).resolve().with_name("digit.js")
+PAGE = Path(__file__).resolve().with_name("digit.html")
 
 
 def describe(network):
@@ -45,7 +45,7 @@ def describe(network):
         elif isinstance(layer, nn.ReLU):
             layers.append({"kind": "relu"})
         elif not isinstance(layer, nn.Flatten | nn.Dropout | nn.Dropout2d):
-            raise TypeError(f"{type(layer).__name__}: helpers/template/digit.js has no such layer")
+            raise TypeError(f"{type(layer).__name__}: helpers/drawing/digit.js has no such layer")
     return layers
 
 

@@ -1,0 +1,73 @@
+"""Files written whole or not at all, and digests of what is in them."""
+
+import ast
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+PARTIAL = ".partial"  # ends the names of files that are being written
+
+
+def absolute(path):
+    """Return `path` without `~`, links and `..`."""
+    return Path(os.path.expanduser(path)).resolve()
+
+
+def write_file(path, content):
+    """Write bytes or text to `path` whole or not at all: a temporary file beside it, flushed, then renamed."""
+    path = Path(path)
+    content = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_json(path, value):
+    """Write `value` to `path` as JSON, whole or not at all; NaN and infinity are refused."""
+    return write_file(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path):
+    """Return what the JSON file `path` holds, or None where there is no such file or it cannot be read as JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def digest(value):
+    """Return the SHA-256, in hexadecimal, of bytes, or of any other value written as JSON with sorted keys."""
+    if not isinstance(value, bytes):
+        value = json.dumps(value, sort_keys=True).encode()
+    return hashlib.sha256(value).hexdigest()
+
+
+def file_digest(path):
+    """Return the SHA-256 of the file `path` in hexadecimal, or None where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def code_digest(path):
+    """Return the SHA-256 of what a Python file does: comments, docstrings and layout do not count."""
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return digest(ast.dump(tree))
