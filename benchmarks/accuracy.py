@@ -41,7 +41,7 @@ def read(recipe, seed, source):
     row = {
         "recipe": recipe.name,
         "seed": seed,
-        "commit": machine.describe_machine()["commit"],
+        "commit": machine.provenance()["commit"],
         "epochs": recipe.epochs,
         "train_images": len(splits["train"].labels),
         "parameters": models.count_parameters(network),
@@ -158,7 +158,7 @@ def in_short(row):
 
 def keep(results, **changes):
     """Write the results file with `changes`, in the order of the recipes, and return its content."""
-    results = machine.describe_machine() | {part: results[part] for part in ("rows", "ensembles", "earlier")} | changes
+    results = machine.provenance() | {part: results[part] for part in ("rows", "ensembles", "earlier")} | changes
     order = {name: place for place, name in enumerate(recipes.RECIPES)}
     results["rows"] = [row for row in results["rows"] if row["recipe"] in order]
     results["rows"].sort(key=lambda row: (order[row["recipe"]], row["seed"]))

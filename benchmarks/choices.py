@@ -54,10 +54,10 @@ def main():
     options = parser.parse_args()
     training.choose_device("cpu", options.threads)
     row = trial(options.recipe, dict(options.changes), options.seeds, options.validation_size, data.load("mnist"))
-    row["commit"] = machine.describe_machine()["commit"]
+    row["commit"] = machine.provenance()["commit"]
     results = files.read_json(RESULTS) or {"rows": []}
     files.write_json(
-        RESULTS, results | {"rows": [*results["rows"], row | {"commit": machine.describe_machine()["commit"]}]}
+        RESULTS, results | {"rows": [*results["rows"], row | {"commit": machine.provenance()["commit"]}]}
     )
     print(f"{row['mean_validation_accuracy']:.3%} of the validation images, mean over the seeds")
 

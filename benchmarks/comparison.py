@@ -6,43 +6,43 @@ No stage of a run: it speaks of all recipes at once. The executed notebook and t
 """
 
 import argparse
+import os
 import sys
-import time
 
 from helpers import data, errors, runs
-from pipeline import reports, runner
+from pipeline import index, reports
+from pipeline.kernels import Kernels
+from pipeline.reports import Header
+from pipeline.request import kernel_environment
+from pipeline.runner import run_notebook
 from pipeline.screen import Screen
 from pipeline.stages import Stage
 
 STAGE = Stage("comparison", "05_comparison")
 
 
-def main():
-    """Execute, tidy and render; where the notebook fails, the page before stays and the error is raised."""
+def main() -> None:
+    """Execute and render; where the notebook fails, the page before stays and the error is raised."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--readings", default="benchmarks/results/accuracy.json", help="the accuracy file")
     parser.add_argument("--dataset", default="auto", help="for the pictures: auto finds MNIST or leaves them out")
     options = parser.parse_args()
-    name, note = data.resolve(options.dataset)
-    started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    folder, screen = runs.open_run("comparison"), Screen()
-    partial, executed = (folder / "notebooks" / file for file in (".partial.ipynb", "05_comparison.ipynb"))
-    parameters = {"run": "comparison", "readings": options.readings, "dataset": name}
-    try:
-        runner.execute(STAGE, partial, parameters, screen)
-        reports.tidy(partial, executed)
-    finally:
-        partial.unlink(missing_ok=True)
-    manifest = {
-        "run": "all recipes",
-        "parameters": {},
-        "dataset": {"name": "mnist", "title": "MNIST", "note": ""},
-        "stages": {STAGE.name: {"state": "done", "started": started}},
-    }
-    page = runs.outputs_folder() / "comparison.html"
-    reports.render(executed, page, manifest, STAGE.name)
-    reports.write_index(runs.outputs_folder())
-    screen.say(f"{page}" + (f"\nwithout pictures: {note}" if note else ""))
+    dataset, note = data.resolve(options.dataset)
+    outputs = runs.outputs_folder()
+    folder = runs.open_run("comparison", outputs)
+    parameters = {"run": "comparison", "readings": options.readings, "dataset": dataset}
+    screen = Screen()
+    with runs.lock(folder), Kernels(kernel_environment(os.environ, data.data_folder(), outputs)) as kernels:
+        record, failure = run_notebook(STAGE, parameters, folder, kernels, screen)
+    if failure is not None:
+        raise failure
+    page = outputs / "comparison.html"
+    header = Header(dataset="MNIST", run="all recipes", started=record.started[:16].replace("T", " "))
+    reports.render(reports.executed_notebook(folder, STAGE.notebook), page, header)
+    index.write_index(outputs)
+    screen.say(str(page))
+    if note:
+        screen.say(f"without pictures: {note}")
 
 
 if __name__ == "__main__":

@@ -323,7 +323,7 @@ def main():
         found = PARTS[name](options.seed)
         results = files.read_json(RESULTS) or {}
         about = {"what": PARTS[name].__doc__, "seed": options.seed, "seconds": round(time.perf_counter() - started)}
-        files.write_json(RESULTS, results | machine.describe_machine() | {name: about | found})
+        files.write_json(RESULTS, results | machine.provenance() | {name: about | found})
         print(name, json.dumps(found, indent=1), flush=True)
 
 

@@ -462,7 +462,7 @@ def main():
         rows = [row | {"part": name} for row in PARTS[name](source, options.repeats)]
         results = files.read_json(RESULTS) or {"rows": []}
         others = [row for row in results["rows"] if row["part"] != name]
-        files.write_json(RESULTS, machine.describe_machine() | {"rows": [*others, *rows]})
+        files.write_json(RESULTS, machine.provenance() | {"rows": [*others, *rows]})
         for row in rows:
             print(row, flush=True)
 

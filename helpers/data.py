@@ -120,16 +120,19 @@ class About(NamedTuple):
     remarks: tuple[str, ...] = ()  # what a folder held beside whole images
 
 
+DatasetSummary = About
+
+
 @functools.cache
-def summarise(name):
+def summarise(name, data_dir=None):
     """Return what is known of a dataset that `resolve` has named, for one command: its files are looked at once."""
     if name == "digits":
         return About("scikit-learn digits", digest({"digits": importlib.metadata.version("scikit-learn")}), 1_438, 10)
-    path = find_folder(name)
+    path = find_folder(name, data_dir)
     if path:
         return about_folder(path, folders.read(path))
     published = downloads.SETS[name]
-    return About(published.title, digest(downloads.sums(published, data_folder())), 60_000, 10)
+    return About(published.title, digest(downloads.sums(published, data_folder(data_dir))), 60_000, 10)
 
 
 def about_folder(path, found):

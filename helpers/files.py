@@ -6,20 +6,25 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 PARTIAL = ".partial"  # ends the names of files that are being written
 
 
-def absolute(path):
+def absolute(path: str | Path) -> Path:
     """Return `path` without `~`, links and `..`."""
     return Path(os.path.expanduser(path)).resolve()
 
 
-def write_file(path, content):
-    """Write bytes or text to `path` whole or not at all: a temporary file beside it, flushed, then renamed."""
+def write_file(path: str | Path, content: bytes | str) -> Path:
+    """Write bytes, or text as UTF-8, to `path` whole or not at all; return the path.
+
+    A temporary file beside it is flushed, then renamed. Missing folders are created. OSError where that fails.
+    """
     path = Path(path)
-    content = content.encode() if isinstance(content, str) else content
+    if isinstance(content, str):
+        content = content.encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     try:
@@ -35,12 +40,12 @@ def write_file(path, content):
     return path
 
 
-def write_json(path, value):
-    """Write `value` to `path` as JSON, whole or not at all; NaN and infinity are refused."""
+def write_json(path: str | Path, value: Any) -> Path:
+    """Write `value` to `path` as JSON, whole or not at all; return the path. ValueError for NaN and infinity."""
     return write_file(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path):
+def read_json(path: str | Path) -> Any:
     """Return what the JSON file `path` holds, or None where there is no such file or it cannot be read as JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -48,14 +53,14 @@ def read_json(path):
         return None
 
 
-def digest(value):
+def digest(value: Any) -> str:
     """Return the SHA-256, in hexadecimal, of bytes, or of any other value written as JSON with sorted keys."""
     if not isinstance(value, bytes):
         value = json.dumps(value, sort_keys=True).encode()
     return hashlib.sha256(value).hexdigest()
 
 
-def file_digest(path):
+def file_digest(path: str | Path) -> str | None:
     """Return the SHA-256 of the file `path` in hexadecimal, or None where it cannot be read."""
     try:
         with open(path, "rb") as file:
@@ -64,7 +69,7 @@ def file_digest(path):
         return None
 
 
-def code_digest(path):
+def code_digest(path: str | Path) -> str:
     """Return the SHA-256 of what a Python file does: comments, docstrings and layout do not count."""
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
     for node in ast.walk(tree):

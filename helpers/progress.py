@@ -1,39 +1,143 @@
-"""The bar of a training."""
+"""How far a long computation has come, and what went wrong on the way, told to whoever runs the notebook.
 
+What is told is a display message: plain text, which JupyterLab and a report show, and fields in its metadata under the
+name MESSAGE, which the pipeline reads. Outside a notebook a bar is drawn on standard output.
+"""
+
+from __future__ import annotations
+
+import logging
 import sys
 import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tqdm import tqdm
+
+MESSAGE = "literate_mnist"
+PERCENT_FORMAT = "{desc} [{bar:20}] {n:3.0f}%{postfix}"
 
 
-def training_bar(epochs, file=None):
-    """Return a `progress` for fit: one bar on `file`: the epochs done, the last one's figures, the time left."""
-    from tqdm import tqdm
+class NotebookBar(tqdm):
+    """tqdm's bar, shown as one display message that is updated, instead of a line that is drawn again and again."""
 
-    bar = tqdm(
-        total=100,
-        file=file or sys.stdout,
-        ascii=" =",
-        bar_format="{desc} [{bar:20}] {n:3.0f}%{postfix}",
-        mininterval=0.25,
-    )
-    bar.set_description_str(f"epoch 0/{epochs}")
-    state = {"from": None, "since": time.perf_counter()}
+    handle: Any = None  # of the display message, once there is one
+    milestone = 0  # how many epochs are done: each is worth a line of its own in a log
 
-    def progress(history, step, steps):
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Show the bar as it stands; called by tqdm."""
+        from IPython.display import display
+
+        data = {"text/plain": str(self)}
+        metadata = {MESSAGE: self.fields()}
+        if self.handle is None:
+            self.handle = display(data, raw=True, metadata=metadata, display_id=True)
+        else:
+            self.handle.update(data, raw=True, metadata=metadata)
+        return True
+
+    def fields(self) -> dict[str, Any]:
+        """Return what a reader of messages needs: {"kind", "label", "share" from 0 to 1, "detail", "milestone"}."""
+        share = self.n / self.total if self.total else 0.0
+        label = self.desc.removesuffix(": ")
+        detail = (self.postfix or "").strip(", ")
+        return {"kind": "progress", "label": label, "share": share, "detail": detail, "milestone": self.milestone}
+
+    def clear(self, nolock: bool = False) -> None:
+        """Do nothing: there is no line to clear."""
+
+    def moveto(self, n: int) -> None:
+        """Do nothing: there are no lines to move between."""
+
+
+def in_notebook() -> bool:
+    """Return whether this code runs in the kernel of a notebook."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def bar(iterable: Iterable | None = None, label: str = "", total: int | None = None, **options: Any) -> tqdm:
+    """Return a bar over `iterable`, or one of `total` steps that is moved by hand; see tqdm for what it can do."""
+    if in_notebook():
+        return NotebookBar(iterable, label, total, ascii=" =", mininterval=0.25, file=Nowhere(), **options)
+    return tqdm(iterable, label, total, ascii=" =", mininterval=0.25, file=sys.stdout, **options)
+
+
+class Nowhere:
+    """A stream that keeps nothing: a bar in a notebook writes no lines."""
+
+    def write(self, text: str) -> None:
+        """Take a text and forget it."""
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+
+def training_bar(epochs: int) -> Callable[[list[dict], int, int], None]:
+    """Return a `progress` for training.train: the epochs done, the figures of the last one, the time that is left."""
+    percent = bar(total=100, bar_format=PERCENT_FORMAT)
+    percent.set_description_str(f"epoch 0/{epochs}")
+    clock = RemainingTime()
+
+    def progress(history: list[dict], step: int, steps: int) -> None:
         share = (len(history) + step / steps) / epochs
-        if state["from"] is None:
-            state["from"] = share
-        elif share > state["from"]:
-            left = round((time.perf_counter() - state["since"]) * (1 - share) / (share - state["from"]))
-            bar.set_postfix_str(f"{left // 60}:{left % 60:02} left", refresh=False)
-        bar.update(100 * share - bar.n)
-        if step == 0:
-            last = history[-1]
-            bar.set_description_str(
-                f"epoch {len(history)}/{epochs}  train loss {last['train_loss']:.4f}  "
-                f"validation {last['validation_accuracy']:.2%}  {last['seconds']:.1f} s"
-            )
-            bar.refresh()
-            if len(history) == epochs:
-                bar.close()
+        remaining = clock.remaining(share)
+        if remaining is not None:
+            percent.set_postfix_str(f"{remaining // 60}:{remaining % 60:02} left", refresh=False)
+        percent.update(100 * share - percent.n)
+        if step > 0:
+            return
+        percent.milestone = len(history)
+        percent.set_description_str(describe_epoch(history[-1], epochs))
+        percent.refresh()
+        if len(history) == epochs:
+            percent.close()
 
     return progress
+
+
+def describe_epoch(row: dict, epochs: int) -> str:
+    """Return the figures of an epoch, a row of a training's history, in a few words."""
+    return (
+        f"epoch {row['epoch']}/{epochs}  train loss {row['train_loss']:.4f}  "
+        f"validation {row['validation_accuracy']:.2%}  {row['seconds']:.1f} s"
+    )
+
+
+class RemainingTime:
+    """Tells from the share that is done how long the rest will take; what was done before it began does not count."""
+
+    def __init__(self) -> None:
+        self.first_share: float | None = None
+        self.started = time.perf_counter()
+
+    def remaining(self, share: float) -> int | None:
+        """Return the seconds that are left at `share` (0 to 1), or None while nothing is known."""
+        if self.first_share is None:
+            self.first_share = share
+        if share <= self.first_share:
+            return None
+        spent = time.perf_counter() - self.started
+        return round(spent * (1 - share) / (share - self.first_share))
+
+
+class DisplayHandler(logging.Handler):
+    """Shows what the helpers log as display messages."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one record; called by logging."""
+        from IPython.display import display
+
+        text = f"{record.levelname.lower()}: {record.getMessage()}"
+        fields = {"kind": "log", "level": record.levelname, "text": text}
+        display({"text/plain": text}, raw=True, metadata={MESSAGE: fields})
+
+
+def show_log() -> None:
+    """Let the helpers' warnings appear in the notebook as display messages; the pipeline's kernels call it."""
+    logger = logging.getLogger("helpers")
+    if not any(isinstance(handler, DisplayHandler) for handler in logger.handlers):
+        logger.addHandler(DisplayHandler(logging.WARNING))
+        logger.propagate = False

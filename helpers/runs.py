@@ -1,114 +1,235 @@
-"""A run's folder: its name, its one writer, its manifest.
+"""A run's folder: its name, its one writer, and its manifest, the only word on what is done and what is true of it.
 
-Torch is not imported here: run_all.py reads this module before it decides whether anything has to run.
+The pipeline writes the manifest; notebooks take the lock and read it. Torch is not imported here: run_all.py reads this
+module before it decides whether anything has to run.
 """
+
+from __future__ import annotations
 
 import os
 import re
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 import psutil
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import BadInput, RunInUse
 from .files import PARTIAL, PROJECT, absolute, read_json, write_json
 
+SUBFOLDERS = ("notebooks", "reports", "figures", "checkpoints")
 PATIENCE = 10  # seconds that the kernel of a dead runner may take to notice
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+VERSION = 2  # of the manifest
 
 
-def outputs_folder():
+def outputs_folder() -> Path:
     """Return the folder that holds all runs: `$MNIST_OUTPUTS_DIR`, else outputs/ beside helpers/."""
     return absolute(os.environ.get("MNIST_OUTPUTS_DIR") or PROJECT / "outputs")
 
 
-def run_folder(name):
-    """Return the path of the run `name` without creating it; BadInput for a name that is none, or leads elsewhere."""
+def run_folder(name: str, outputs: Path | None = None) -> Path:
+    """Return the path of the run `name` in the folder of all runs `outputs`, without creating it.
+
+    BadInput for a name that is none, or leads elsewhere.
+    """
     if not NAME_RULE.fullmatch(name):
-        raise BadInput(f"--run {name!r}: use 1 to 120 letters, digits, '.', '_' and '-', the first a letter or digit")
+        rule = "use 1 to 120 letters, digits, '.', '_' and '-', the first a letter or digit"
+        raise BadInput(rule, field="run", value=repr(name))
     if name.lower().endswith((".html", ".md")):
-        raise BadInput(f"--run {name}: the name of a file, not of a folder; choose another")
-    folder = outputs_folder() / name
+        rule = "the name of a file, not of a folder"
+        raise BadInput(rule, field="run", value=name, way_out="choose another")
+    folder = (outputs or outputs_folder()) / name
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise BadInput(f"--run {name}: {folder} is not a folder; move it away or choose another name")
+        rule = f"{folder} is not a folder"
+        raise BadInput(rule, field="run", value=name, way_out="move it away or choose another name")
     return folder
 
 
-def open_run(name):
-    """Return the folder of the run `name`, created with its subfolders where they are missing."""
-    folder = run_folder(name)
-    for part in ("notebooks", "reports", "figures", "checkpoints"):
+def open_run(name: str, outputs: Path | None = None) -> Path:
+    """Return the folder of the run `name`, created with its subfolders where they are missing. BadInput as above."""
+    folder = run_folder(name, outputs)
+    for subfolder in SUBFOLDERS:
         try:
-            (folder / part).mkdir(parents=True, exist_ok=True)
+            (folder / subfolder).mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
-            raise BadInput(f"{error.filename}: a file where a folder has to be; move it away") from None
+            rule = "a file where a folder has to be"
+            raise BadInput(f"{error.filename}: {rule}", way_out="move it away") from None
     return folder
 
 
 @contextmanager
-def only_writer(folder):
+def lock(folder: Path) -> Iterator[None]:
     """Hold the run's lock while the block runs; RunInUse names the process that holds it.
 
     A runner that was killed leaves a kernel that works on for seconds: its end is waited for. What both left
     half-written is deleted.
     """
-    lock, holder = FileLock(folder / ".lock"), folder / ".holder.json"
+    file_lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
+        file_lock.acquire(timeout=0)
     except Timeout:
-        who = (read_json(holder) or {}).get("runner", "another process")
-        raise RunInUse(f"--run {folder.name}: in use by {who}; wait for it, or choose another name") from None
-    with lock:
-        kernels, patience = (read_json(holder) or {}).get("kernels", []), time.monotonic() + PATIENCE
-        while any(is_alive(*kernel) for kernel in kernels):
-            if time.monotonic() > patience:
-                number = kernels[0][0]
-                raise RunInUse(f"--run {folder.name}: process {number}, left by a dead runner, works on; end it")
-            time.sleep(0.1)
+        holder = read_holder(folder).get("runner", "another process")
+        way_out = "wait for it, or choose another name"
+        raise RunInUse(f"in use by {holder}", field="run", value=folder.name, way_out=way_out) from None
+    with file_lock:
+        wait_for_kernels(folder)
         for path in folder.rglob(f".*{PARTIAL}*"):
             path.unlink()
         note_holder(folder)
         try:
             yield
         finally:
-            holder.unlink(missing_ok=True)
+            holder_file(folder).unlink(missing_ok=True)
 
 
-def note_holder(folder):
+def holder_file(folder: Path) -> Path:
+    """Return the file that says which processes work on a run."""
+    return folder / ".holder.json"
+
+
+def read_holder(folder: Path) -> dict[str, Any]:
+    """Return what the last runner wrote of itself: {"runner": text, "kernels": [[process, time of its start]]}."""
+    content = read_json(holder_file(folder))
+    return content if isinstance(content, dict) else {}
+
+
+def note_holder(folder: Path) -> None:
     """Write down which processes work on a run: this one, and the kernels that it has started."""
     kernels = [[process.pid, process.create_time()] for process in psutil.Process().children()]
-    write_json(folder / ".holder.json", {"runner": f"process {os.getpid()}", "kernels": kernels})
+    write_json(holder_file(folder), {"runner": f"process {os.getpid()}", "kernels": kernels})
 
 
-def is_alive(number, created):
-    """Return whether the process of that number, born at the time `created`, is still at work."""
+def wait_for_kernels(folder: Path) -> None:
+    """Wait until the kernels of a dead runner have ended; RunInUse names one that outlives PATIENCE seconds."""
+    kernels = read_holder(folder).get("kernels", [])
+    deadline = time.monotonic() + PATIENCE
+    while any(is_alive(*kernel) for kernel in kernels):
+        if time.monotonic() > deadline:
+            rule = f"process {kernels[0][0]}, left by a dead runner, works on"
+            raise RunInUse(rule, field="run", value=folder.name, way_out="end it")
+        time.sleep(0.1)
+
+
+def is_alive(number: int, started: float) -> bool:
+    """Return whether the process of that number, started at the time `started`, is still at work."""
     try:
         process = psutil.Process(number)
-        return process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE
+        return process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
-def read_manifest(folder):
-    """Return the manifest of a run, with "parameters" and "stages" in any case, and only whole stage records in it."""
-    manifest = read_json(Path(folder) / "run.json")
-    manifest = manifest if isinstance(manifest, dict) else {}
-    parts = {
-        part: manifest.get(part) if isinstance(manifest.get(part), dict) else {} for part in ("parameters", "stages")
-    }
-    wanted = {"state": str, "started": str, "ingredients": dict, "products": dict}
-    parts["stages"] = {
-        name: record
-        for name, record in parts["stages"].items()
-        if isinstance(record, dict)
-        and all(isinstance(record.get(key, kind()), kind) for key, kind in wanted.items())
-        and ("products" in record or record.get("state") != "done")
-    }
-    return manifest | parts
+class Record(BaseModel):
+    """A part of run.json: what is not known is refused, numbers and texts are not taken for each other."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def write_manifest(folder, manifest):
-    """Write the manifest of a run: the only word on which stages are done."""
-    write_json(Path(folder) / "run.json", manifest)
+class Accuracy(Record):
+    """A share of images that were classified correctly, with its 95% interval; all from 0 to 1."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2%} (95% interval {self.low:.2%} to {self.high:.2%})"
+
+
+class StageRecord(Record):
+    """One stage as it last ran. Digests are SHA-256 in hexadecimal; paths are relative to the run's folder."""
+
+    state: Literal["running", "done", "failed", "stopped"]
+    started: str  # local time with its offset from UTC, as in 2026-01-31T12:00:00+0100
+    commit: str | None = None  # of the project when the stage ran
+    seconds: float | None = None
+    cell: int | None = None  # the last that was begun, from 1, where the stage did not end well
+    message: str = ""  # why it did not
+    inputs: dict[str, dict[str, Any]] = {}  # {part: {thing: value}}: all that decides what the stage makes
+    outputs: dict[str, str] = {}  # {path: digest} of what it left
+    accuracy: Accuracy | None = None  # on test images, from the stage that measures it
+
+
+class DatasetRecord(Record):
+    """The images that a run is about."""
+
+    name: str
+    title: str
+    fingerprint: str
+    note: str = ""  # why they stand in for others
+    data_dir: str | None = None  # where a folder of images lies
+
+
+class Manifest(Record):
+    """run.json: what a run is, and every stage as it last ran."""
+
+    version: Literal[2] = VERSION
+    run: str
+    parameters: dict[str, Any]  # of the notebooks
+    seed: int | None = None
+    threads: int | None = None
+    dataset: DatasetRecord
+    commit: str | None = None
+    versions: dict[str, str] = {}
+    machine: dict[str, Any] = {}
+    stages: dict[str, StageRecord] = {}
+
+    def is_done(self, stage: str) -> bool:
+        """Return whether a stage ended well the last time that it ran."""
+        return stage in self.stages and self.stages[stage].state == "done"
+
+    @property
+    def test_accuracy(self) -> Accuracy | None:
+        """The accuracy on test images, unless `results` did not judge the model that `training` left last."""
+        if not self.is_done("results") or "training" not in self.stages:
+            return None
+        judged = self.stages["results"].inputs.get("input", {})
+        model = self.stages["training"].outputs
+        if any(model.get(path) != digest for path, digest in judged.items()):
+            return None
+        return self.stages["results"].accuracy
+
+
+def load_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of a run, or None where there is none, or one that cannot be read: then nothing is known.
+
+    BadInput for a manifest of a later version than this code knows.
+    """
+    content = read_json(Path(folder) / "run.json")
+    if not isinstance(content, dict):
+        return None
+    version = content.get("version", 1)
+    if isinstance(version, int) and version > VERSION:
+        rule = f"its run.json is of version {version}, and this code knows {VERSION}"
+        way_out = "use newer code, or another name"
+        raise BadInput(rule, field="run", value=Path(folder).name, way_out=way_out)
+    try:
+        return Manifest.model_validate(upgrade(content) if version == 1 else content)
+    except (ValidationError, AttributeError, TypeError, KeyError):
+        return None
+
+
+def upgrade(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest of version 1 as one of version 2.
+
+    Its pages are rendered anew, so they are not among the outputs; its accuracy stood in metrics.json alone.
+    """
+    stages = {}
+    for name, old in content["stages"].items():
+        record = {new: value for new, value in old.items() if new not in ("ingredients", "products")}
+        record["inputs"] = old.get("ingredients", {})
+        record["outputs"] = {
+            path: digest for path, digest in old.get("products", {}).items() if not path.startswith("reports/")
+        }
+        stages[name] = record
+    return content | {"version": VERSION, "stages": stages}
+
+
+def save_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a run, whole or not at all."""
+    write_json(Path(folder) / "run.json", manifest.model_dump(mode="json"))

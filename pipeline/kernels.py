@@ -3,57 +3,88 @@
 A kernel that has just started takes seconds to import what its notebook needs, and keeps one processor busy with that.
 """
 
-import os
+from __future__ import annotations
+
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from helpers import files, runs
+from . import plan
+from .stages import NOTEBOOKS, Stage
 
-# jsonschema can do without this checker of URIs, which nobody needs here and which takes most of a second to import.
-sys.modules.setdefault("rfc3987_syntax", None)
-WARM_UP = "try: exec({!r}, {{}})\nexcept Exception: pass"  # the notebook itself will say what is wrong
+if TYPE_CHECKING:
+    from jupyter_client import KernelManager
+
+# What a kernel runs before its first cell; what is wrong with the imports the notebook itself will say.
+WARM_UP = """
+try:
+    from helpers import progress
+    progress.show_log()
+    exec({imports!r}, {{}})
+except Exception:
+    pass
+finally:
+    globals().pop("progress", None)
+"""
+
+
+@dataclass(frozen=True)
+class Imports:
+    """What a stage's kernel imports ahead: the statements, and the digests of the helpers that they reach."""
+
+    statements: str
+    digests: Mapping[str, str | None]
+
+    @classmethod
+    def of(cls, stage: Stage) -> Imports:
+        """Return those of a stage's notebook as it is now."""
+        return cls(plan.imports_of(stage), plan.helper_digests(stage))
 
 
 class Kernels:
-    """The kernels of one command, none of which outlives it."""
+    """The kernels of one command, started with one environment; none outlives the block that opens them."""
 
-    def __init__(self):
-        self.ready = {}
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = dict(environment)
+        self.prepared: dict[str, tuple[Imports, KernelManager]] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> Kernels:
         return self
 
-    def __exit__(self, *error):
-        for _, kernel in self.ready.values():
+    def __exit__(self, *error: object) -> None:
+        for _, kernel in self.prepared.values():
             stop(kernel)
 
-    def prepare(self, name, imports, state):
-        """Start a kernel that `take` will find ready, unless there is one; it runs the statements `imports` already.
-
-        `state` is any value that is another when what is imported has changed.
-        """
-        if name not in self.ready:
-            self.ready[name] = (imports, state), start(imports)
+    def prepare(self, stage: Stage) -> None:
+        """Start a kernel that `take` will find ready, unless there is one; it imports at once."""
+        if stage.name not in self.prepared:
+            imports = Imports.of(stage)
+            self.prepared[stage.name] = imports, start(imports.statements, self.environment)
 
     @contextmanager
-    def take(self, name, imports, state):
-        """Yield the manager of a living kernel: that which was prepared with the same values, else a new one."""
-        before, kernel = self.ready.pop(name, (None, None))
-        if kernel and (before != (imports, state) or not kernel.is_alive()):
+    def take(self, stage: Stage) -> Iterator[KernelManager]:
+        """Yield a living kernel: the one that was prepared, if its imports are those of today, else a new one."""
+        imports = Imports.of(stage)
+        prepared_imports, kernel = self.prepared.pop(stage.name, (None, None))
+        if kernel is not None and (prepared_imports != imports or not kernel.is_alive()):
             stop(kernel)
             kernel = None
-        kernel = kernel or start(imports)
+        if kernel is None:
+            kernel = start(imports.statements, self.environment)
         try:
             yield kernel
         finally:
             stop(kernel)
 
 
-def start(imports):
-    """Return the manager of a new kernel of this interpreter that runs the statements `imports` before anything else.
+def start(imports: str, environment: Mapping[str, str]) -> KernelManager:
+    """Return a new kernel of this interpreter, which runs the statements `imports` before anything else.
 
     What they import is then at hand; no name is left in the notebook's namespace.
     """
+    skip_uri_checker()
     from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client import KernelManager
     from jupyter_client.asynchronous import AsyncKernelClient
@@ -65,27 +96,26 @@ def start(imports):
         kernel_spec = KernelSpec(**get_kernel_dict())
         client_factory = AsyncKernelClient
         transport_encryption = "auto"
-        clients = ()
+        clients: tuple[Any, ...] = ()
 
-        def client(self, **options):
-            self.clients = (*self.clients, super().client(**options))
-            return self.clients[-1]
+        def client(self, **options: Any) -> Any:
+            client = super().client(**options)
+            self.clients = (*self.clients, client)
+            return client
 
-    others = [
-        path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(files.PROJECT)
-    ]
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(files.PROJECT), *others])
-    os.environ["MNIST_OUTPUTS_DIR"] = str(runs.outputs_folder())
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or the kernel's debugger warns on the terminal
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # threads that wait give way: twice as fast on a busy machine
     kernel = OwnKernel()
-    warm_up = f"--IPKernelApp.exec_lines={WARM_UP.format(imports)}"
-    kernel.start_kernel(extra_arguments=[warm_up], cwd=str(files.PROJECT / "notebooks"))
+    warm_up = f"--IPKernelApp.exec_lines={WARM_UP.format(imports=imports)}"
+    kernel.start_kernel(extra_arguments=[warm_up], cwd=str(NOTEBOOKS), env=dict(environment))
     return kernel
 
 
-def stop(kernel):
+def stop(kernel: KernelManager) -> None:
     """End a kernel at once, dead or alive: everything is saved by now, and a polite farewell takes longer."""
     for client in kernel.clients:
         client.stop_channels()
     kernel.shutdown_kernel(now=True)
+
+
+def skip_uri_checker() -> None:
+    """Let jsonschema do without its checker of URIs, which nobody needs here and which takes 0.8 s to import."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

@@ -1,36 +1,48 @@
-"""What a figure depends on beside its parameters: versions, commit, processor."""
+"""What a figure depends on beside its parameters: versions, commit, processor. No name of a person or host."""
 
 import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from helpers.files import PROJECT
 
 PACKAGES = ("torch", "torchvision", "papermill", "nbconvert", "matplotlib", "seaborn", "scikit-learn", "numpy")
 
 
-def describe_machine():
-    """Return {"commit", "versions", "machine"}: what a figure depends on; no name of a person or host."""
-    versions = {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+def provenance() -> dict[str, Any]:
+    """Return {"commit": text or None, "versions": {package: version}, "machine": {"system", "processor", "cores"}}."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        versions[package] = importlib.metadata.version(package)
     machine = {"system": platform.system(), "processor": processor(), "cores": os.cpu_count()}
     return {"commit": commit(), "versions": versions, "machine": machine}
 
 
-def commit():
+def commit() -> str | None:
     """Return the project's git commit, with `-dirty` behind it where files differ from it, or None without git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
     try:
-        command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
         return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout.strip() or None
     except OSError:
         return None
 
 
-def processor():
+def processor() -> str:
     """Return the processor's own name where the system tells it, else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def threads(wanted: int | None, environment: Mapping[str, str]) -> int:
+    """Return how many threads a kernel uses: those `wanted`, else what OMP_NUM_THREADS says, else one a core."""
+    return wanted or int(environment.get("OMP_NUM_THREADS") or os.cpu_count() or 1)

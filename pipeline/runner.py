@@ -1,345 +1,242 @@
-"""Stages through papermill: which are up to date, run the others in order, record what went in and what came out.
+"""The loop over stages: decide, run, record, render.
 
-The record is the run's manifest. The executed notebook's own status is not trusted: after a kernel has died it reads
-as if every cell had completed.
+The record is the run's manifest. A stage that fails or is stopped is recorded and rendered, too.
 """
 
-import ast
+from __future__ import annotations
+
 import os
-import re
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from helpers import data, errors, files, runs
+from helpers import data, files, runs
+from helpers.runs import Accuracy, DatasetRecord, Manifest, StageRecord
 
-from . import machine, reports
+from . import index, machine, reports
+from .execute import CellCounter, Listener, StageFailed, execute, without_paths
 from .kernels import Kernels
-from .stages import NOTEBOOKS
-
-HELPERS = files.PROJECT / "helpers"
-PATIENCE = 600  # seconds that a kernel may take to import on a slow disk
-
-
-class StageFailed(errors.ProjectError):
-    """A cell raised, or the kernel died: the text names stage, cell and error in a few lines."""
-
-    def __init__(self, text, error_name=""):
-        super().__init__(text)
-        kinds = (errors.BadInput, errors.DatasetUnavailable, errors.TrainingDiverged)
-        self.exit_code = {kind.__name__: kind.exit_code for kind in kinds}.get(error_name, 1)
+from .plan import Decision, decide, plan
+from .request import Request
+from .screen import Screen
+from .stages import Stage
 
 
-def parse(code):
-    """Return the syntax tree of Python source; an empty one where it is none, which the kernel will say."""
-    code = re.sub(r"^[ \t]*[%!].*$", "", code, flags=re.MULTILINE)  # IPython's magics, which import no helper
-    try:
-        return ast.parse(code)
-    except SyntaxError:
-        return ast.Module([], [])
+def run(request: Request, screen: Screen | None = None) -> Path:
+    """Run the stages of a Request that are not up to date, in order; return the run's folder.
 
-
-def imported_helpers(*sources):
-    """Return the names of the helpers that pieces of source import, directly or through each other."""
-    found = set()
-    queue = list(sources)
-    while queue:
-        names = modules_named(queue.pop())
-        new = {name for name in names - found if files_of(name)}
-        found |= new
-        for name in new:
-            queue += [path.read_text(encoding="utf-8") for path in files_of(name) if path.suffix == ".py"]
-    return found
-
-
-def modules_named(source):
-    """Return the names that may be helper modules in the import statements of one piece of source."""
-    names = set()
-    for node in ast.walk(parse(source)):
-        if isinstance(node, ast.Import):
-            paths = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            package = "helpers" if node.level else None
-            module = ".".join(part for part in (package, node.module) if part)
-            paths = [f"{module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        names |= {path.split(".")[1] for path in paths if path.startswith("helpers.")}
-    return names
-
-
-def cells_of(stage):
-    """Return [(cell type, source)] of a stage's notebook."""
-    return [(cell["cell_type"], "".join(cell["source"])) for cell in files.read_json(stage.source)["cells"]]
-
-
-def imports_of(stage):
-    """Return the import statements of a stage's notebook, as source."""
-    code = "\n".join(source for kind, source in cells_of(stage) if kind == "code")
-    return "\n".join(ast.unparse(node) for node in parse(code).body if isinstance(node, ast.Import | ast.ImportFrom))
-
-
-def helper_digests(stage):
-    """Return {file: SHA-256} of the helpers that a stage's notebook reaches, and of the files that they read."""
-    names = imported_helpers(*(source for kind, source in cells_of(stage) if kind == "code"))
-    paths = []
-    for name in sorted(names):
-        paths += files_of(name)
-    return {f"helpers/{path.relative_to(HELPERS)}": files.file_digest(path) for path in paths}
-
-
-def files_of(name):
-    """Return the files that a helper consists of: its module, or all of its package, scripts and templates included."""
-    module = HELPERS / f"{name}.py"
-    if module.is_file():
-        return [module]
-    package = HELPERS / name
-    if (package / "__init__.py").is_file():
-        return sorted(path for path in package.iterdir() if path.is_file())
-    return []
-
-
-def declared(stage):
-    """Return {parameter: type name} of a stage's notebook, as papermill finds them in the cell tagged `parameters`."""
-    from papermill import inspect_notebook
-
-    content = files.read_json(stage.source)
-    if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-        raise errors.BadInput(
-            f"notebooks/{stage.source.name}: missing, or not a notebook; `git checkout` brings it back"
-        )
-    return {name: about["inferred_type_name"] for name, about in inspect_notebook(stage.source).items()}
-
-
-def check_parameters(types, parameters):
-    """Raise BadInput for a parameter that is not in `types` ({name: type name}), or whose value is of another type."""
-    for name, value in parameters.items():
-        if name not in types:
-            raise errors.BadInput(f"parameter {name}: no notebook declares it; there are {', '.join(sorted(types))}")
-        allowed = {"int": int, "float": (int, float), "str": str, "bool": bool}.get(types[name], object)
-        if value is not None and (not isinstance(value, allowed) or (isinstance(value, bool) and allowed is not bool)):
-            raise errors.BadInput(f"parameter {name}: {value!r} is not of type {types[name]}")
-
-
-def ingredients(stage, stages, parameters, note, manifest):
-    """Return all that decides what a stage makes, as {part: {thing: value}}, to be compared with its last success."""
-    names, dataset = declared(stage), parameters["dataset"]
-    cells = cells_of(stage)
-    return {
-        "notebook": {stage.source.name: files.digest(cells)},  # what it printed last time does not count
-        "parameter": {name: value for name, value in parameters.items() if name in names},
-        "helper": helper_digests(stage),
-        "dataset": {dataset: data.summarise(dataset).fingerprint, "stands in for MNIST": bool(note)},
-        "input": {name: digest for need in stage.needs for name, digest in left(stages[need], manifest).items()},
-    }
-
-
-def left(stage, manifest):
-    """Return {file: its digest when the stage ended, or None} for what a stage leaves."""
-    products = manifest["stages"].get(stage.name, {}).get("products", {})
-    return {name: products.get(name) for name in stage.leaves}
-
-
-def reason_to_run(stage, now, folder, manifest):
-    """Return why a stage has to run, in a few words, or "" when its last success had the ingredients `now`."""
-    record = manifest["stages"].get(stage.name)
-    if not record:
-        return "has not run yet"
-    if record["state"] != "done":
-        return f"{record['state']} last time"
-    for part, things in now.items():
-        before = record["ingredients"].get(part, {})
-        changed = sorted(name for name in {*things, *before} if things.get(name) != before.get(name))
-        if changed:
-            return f"{part} changed: {', '.join(changed)}"
-    lost = [name for name, content in record["products"].items() if files.file_digest(folder / name) != content]
-    return f"changed or lost since: {', '.join(lost)}" if lost else ""
-
-
-def plan(stages, chosen, parameters, note="", force=False):
-    """Yield (Stage, its ingredients, reason to run or "") for the `chosen` stages, as things stand when it is asked.
-
-    Nothing is written. BadInput where a stage that is not chosen is needed, and not done or no longer whole.
+    `screen` is told what happens. Raises BadInput before anything is created, RunInUse, StageFailed, KeyboardInterrupt.
     """
-    folder, expected = runs.run_folder(parameters["run"]), set()
-    for name in chosen:
-        stage, manifest = stages[name], runs.read_manifest(folder)
-        now = ingredients(stage, stages, parameters, note, manifest)
-        for need in set(stage.needs) - set(chosen):
-            whole = all(made == files.file_digest(folder / file) for file, made in left(stages[need], manifest).items())
-            if manifest["stages"].get(need, {}).get("state") != "done" or not whole:
-                raise errors.BadInput(
-                    f"--only {name}: needs {need}, which is not done or not whole in {folder.name}; add it"
-                )
-        first = expected & set(stage.needs)
-        reason = "forced" if force else reason_to_run(stage, now, folder, manifest)
-        reason = reason or (f"{', '.join(first)} runs before it" if first else "")
-        if reason:
-            expected.add(name)
-        yield stage, now, reason
-
-
-def run(stages, chosen, parameters, note="", force=False, screen=None):
-    """Run the `chosen` stages of `stages` ({name: Stage}) that are not up to date, in order; return the run's folder.
-
-    `parameters` holds `run`, `dataset` (never `auto`) and whatever else the notebooks declare; `note` says why the
-    dataset stands in for another. `force` runs every chosen stage from nothing. `screen` is told what happens. Raises
-    BadInput before anything is created, RunInUse, StageFailed, KeyboardInterrupt.
-    """
-    types = {name: kind for stage in stages.values() for name, kind in declared(stage).items()}
-    check_parameters(types, parameters)
-    expected = [stage for stage, _, reason in plan(stages, chosen, parameters, note, force) if reason]
-    folder = runs.open_run(parameters["run"])
-    with runs.only_writer(folder), Kernels() as kernels:
-        manifest = runs.read_manifest(folder)
-        if manifest["parameters"] not in (parameters, {}):
+    screen = screen or Screen(quiet=True)
+    expected = [decision.stage for decision in plan(request) if not decision.up_to_date]
+    folder = runs.open_run(request.run, request.outputs)
+    with runs.lock(folder), Kernels(request.kernel_environment(os.environ)) as kernels:
+        manifest = runs.load_manifest(folder)
+        if manifest is not None and manifest.parameters != request.parameters:
             empty(folder, manifest)
+            manifest = None
         try:
-            for number, name in enumerate(chosen, 1):
+            for number, stage in enumerate(request.stages, 1):
                 data.summarise.cache_clear()  # a folder of images may have changed while the stage before ran
-                stage, now, reason = next(plan(stages, [name, *chosen], parameters, note, force))
-                manifest = runs.read_manifest(folder)
-                if not reason:
+                decision = decide(stage, request, manifest)
+                if decision.up_to_date:
                     screen.skip(stage)
                     continue
-                manifest |= describe_run(parameters, note)
-                screen.start(stage, number, len(chosen), reason)
-                following = [other for other in expected if other.name in chosen[number:]]
-                run_stage(stage, now, folder, manifest, force, screen, kernels, following)
+                manifest = describe(request, manifest)
+                screen.start(stage, number, len(request.stages), decision.reason)
+                following = [other for other in expected if other in request.stages[number:]]
+                run_stage(decision, request, manifest, kernels, screen, following)
         finally:
-            reports.link(folder, runs.read_manifest(folder))
-            reports.collect(folder)
-            reports.write_index(folder.parent)
+            finish(folder)
     return folder
 
 
-def empty(folder, manifest):
+def finish(folder: Path) -> None:
+    """Bring a run's pages, their archive and the index over all runs up to date."""
+    manifest = runs.load_manifest(folder)
+    if manifest is not None:
+        reports.render_pages(folder, manifest)
+    index.write_index(folder.parent)
+
+
+def describe(request: Request, manifest: Manifest | None) -> Manifest:
+    """Return the manifest of a run as of now: what it is and where it runs, with the stages that are known already."""
+    summary = request.summarise()
+    dataset = DatasetRecord(
+        name=request.dataset,
+        title=summary.title,
+        fingerprint=summary.fingerprint,
+        note=request.note,
+        data_dir=str(request.data_dir) if request.is_folder_of_images else None,  # where the next command finds it
+    )
+    return Manifest(
+        run=request.run,
+        parameters=request.parameters,
+        seed=request.seed,
+        threads=machine.threads(request.threads, os.environ),
+        dataset=dataset,
+        stages={} if manifest is None else manifest.stages,
+        **machine.provenance(),
+    )
+
+
+def empty(folder: Path, manifest: Manifest) -> None:
     """Delete what every stage of a run left, and its record: another run begins in this folder."""
-    products = {name for record in manifest["stages"].values() for name in record.get("products", {})}
-    for path in [*(folder / name for name in products), *(folder / "checkpoints").iterdir()]:
+    paths = list((folder / "checkpoints").iterdir())
+    for record in manifest.stages.values():
+        paths += [folder / path for path in record.outputs]
+    paths += (folder / "reports").glob("*.html")
+    for path in paths:
         path.unlink(missing_ok=True)
     (folder / "run.json").unlink(missing_ok=True)
 
 
-def describe_run(parameters, note):
-    """Return the head of a manifest: parameters, seed, threads, dataset, commit, versions and machine."""
-    known = data.summarise(parameters["dataset"])
-    dataset = {"name": parameters["dataset"], "title": known.title, "fingerprint": known.fingerprint, "note": note}
-    if data.find_folder(parameters["dataset"]):
-        dataset["data_dir"] = str(data.data_folder())  # where the next command finds it
-    head = {"run": parameters["run"], "parameters": parameters, "seed": parameters.get("seed")}
-    return head | {"threads": threads(parameters), "dataset": dataset} | machine.describe_machine()
+def run_stage(
+    decision: Decision,
+    request: Request,
+    manifest: Manifest,
+    kernels: Kernels,
+    screen: Screen,
+    following: Sequence[Stage],
+) -> None:
+    """Run one stage and record it in the manifest, whatever happens to it; then render its page.
 
-
-def threads(parameters):
-    """Return how many threads the kernels may use: as asked for, else as the environment or the machine says."""
-    return parameters.get("threads") or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
-
-
-def run_stage(stage, now, folder, manifest, force, screen, kernels, following):
-    """Run one notebook, keep it and its report, and record the stage in the manifest, whatever happens to it."""
-    if force:
-        checkpoints = (folder / "checkpoints").iterdir() if "model.json" in stage.leaves else ()
-        for path in [*(folder / name for name in stage.leaves), *checkpoints]:
-            path.unlink(missing_ok=True)
-    record = {"state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "commit": manifest["commit"]}
-    manifest["stages"] |= {stage.name: record}
-    runs.write_manifest(folder, manifest)
-    partial = folder / "notebooks" / f".{stage.notebook}{files.PARTIAL}.ipynb"
-    executed = folder / "notebooks" / f"{stage.notebook}.ipynb"
-    report = folder / "reports" / f"{stage.notebook}.html"
-    start, clock = time.perf_counter(), time.time()
-    failure = None
+    Kernels for the next two of the stages `following` get ready meanwhile.
+    """
+    stage = decision.stage
+    folder = request.folder
+    if request.force:
+        remove_outputs(stage, folder)
+    manifest.stages[stage.name] = StageRecord(state="running", started=now(), commit=manifest.commit)
+    runs.save_manifest(folder, manifest)
+    parameters = decision.inputs["parameter"]
+    record, failure = run_notebook(stage, parameters, folder, kernels, screen, following)
+    record.commit = manifest.commit
+    record.inputs = decision.inputs
+    manifest.stages[stage.name] = record
+    runs.save_manifest(folder, manifest)
     try:
-        execute(stage, partial, now["parameter"], screen, kernels, following)
-        lost = [name for name in stage.leaves if not (folder / name).is_file()]
-        if lost:
-            raise StageFailed(f"{stage.name}: the notebook ended without leaving {', '.join(lost)}")
-        record["state"] = "done"
-    except (Exception, KeyboardInterrupt) as error:
-        failure = error
-        state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
-        record |= {"state": state, "message": reports.without_paths(str(error)), "cell": screen.number}
-    record["seconds"] = round(time.perf_counter() - start, 2)
-    try:
-        if partial.is_file():
-            reports.tidy(partial, executed)
-            reports.render(executed, report, manifest, stage.name)
+        reports.render_pages(folder, manifest, coming=[other.name for other in following])
     except Exception as error:  # a full disk, or half a notebook: the stage's own failure matters more
         failure = failure or error
-        record["state"] = "failed" if record["state"] == "done" else record["state"]
-    finally:
-        partial.unlink(missing_ok=True)
-    figures = [path for path in (folder / "figures").glob("*.png") if path.stat().st_mtime >= clock - 1]
-    made = [path for path in (*(folder / name for name in stage.leaves), *figures, executed, report) if path.is_file()]
-    record |= {
-        "ingredients": now,
-        "products": {str(path.relative_to(folder)): files.file_digest(path) for path in made},
-    }
-    runs.write_manifest(folder, manifest)
-    screen.finish(stage, record, report.relative_to(folder) if report.is_file() else None)
-    if failure:
+    page = folder / "reports" / f"{stage.notebook}.html"
+    screen.finish(stage, record, str(page.relative_to(folder)) if page.is_file() else "no report")
+    if failure is not None:
         raise failure
 
 
-def execute(stage, path, parameters, screen, kernels=None, following=()):
-    """Execute a stage's notebook with `parameters` into the file `path`, in one of `kernels`.
+def run_notebook(
+    stage: Stage,
+    parameters: Mapping[str, Any],
+    folder: Path,
+    kernels: Kernels,
+    screen: Listener,
+    following: Sequence[Stage] = (),
+) -> tuple[StageRecord, BaseException | None]:
+    """Execute a stage's notebook in a run's `folder`; return its record, and what kept it from a good end.
 
-    Kernels for the next two of the stages `following` get ready meanwhile: one beside this stage's own, the other late,
-    when the long computations of a notebook are done and its figures leave a processor free. StageFailed names the cell
-    that raised, or in which the kernel died; the notebook is written as far as it came.
+    The record holds its state, its times and the digests of what it left.
     """
-    import nbformat
-    import papermill
-
-    kernels, notebooks, added, count = kernels or Kernels(), [], [0], len(cells_of(stage))
-    late = count * 3 // 4
-
-    def prepare(stages):
-        for coming in stages:
-            kernels.prepare(coming.name, imports_of(coming), helper_digests(coming))
-
-    def at_cell(cell, cell_index):
-        added[0] += "injected-parameters" in cell.metadata.get("tags", [])  # papermill's own cell is not counted
-        if cell_index in (0, late):
-            prepare(following[1:2] if cell_index == late else ())
-            runs.note_holder(path.parent.parent)
-        screen.cell(cell_index + 1 - added[0], count)
-
+    executed = reports.executed_notebook(folder, stage.notebook)
+    record = StageRecord(state="done", started=now())
+    begun = time.perf_counter()
+    before = figures_of(folder)
+    counter = CellCounter(total=0)
+    failure: BaseException | None = None
     try:
-        prepare(following[:1])
-        with kernels.take(stage.name, imports_of(stage), helper_digests(stage)) as kernel:
-            notebook = papermill.execute_notebook(
-                stage.source,
-                path,
-                parameters,
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                stdout_file=screen,
-                cwd=NOTEBOOKS,
-                km=kernel,
-                start_timeout=PATIENCE,
-                on_notebook_start=lambda notebook: notebooks.append(notebook),
-                on_cell_start=at_cell,
-                request_save_on_cell_execute=False,  # or it is written twice a cell, which takes seconds
-            )
-    except papermill.PapermillExecutionError as error:
-        line = error.source.strip().splitlines()[0] if error.source.strip() else ""
-        text = f"{stage.name} failed at cell {screen.number} of {count}, which begins: {short(line)}"
-        raise StageFailed(f"{text}\n{short(f'{error.ename}: {error.evalue}')}", error.ename) from None
-    except OSError:
-        raise
-    except Exception as error:  # nbclient, zmq and asyncio each have their own words for a kernel that is gone
-        text = f"{stage.name} failed at cell {screen.number} of {count}: the kernel died or did not answer"
-        raise StageFailed(f"{text} ({type(error).__name__}); run the same command again") from error
-    finally:
-        if notebooks and not path.is_file():
-            nbformat.write(notebooks[0], path)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    if any(cell.execution_count is None for cell in code):
-        raise StageFailed(f"{stage.name}: a cell ended the notebook before its last cell had run")
+        assistant = Assistant(kernels, screen, folder, following)
+        with kernels.take(stage) as kernel:
+            execute(stage, parameters, executed, kernel, assistant, counter)
+        check_outputs(stage, folder)
+    except (Exception, KeyboardInterrupt) as error:
+        failure = error
+        record.state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+        record.message = without_paths(str(error))
+        record.cell = counter.done
+    record.seconds = round(time.perf_counter() - begun, 2)
+    drawn = [path for path, written in figures_of(folder).items() if written != before.get(path)]
+    record.outputs = digests(folder, [*(folder / name for name in stage.outputs), *drawn, executed])
+    if failure is None:
+        record.accuracy = read_accuracy(stage, folder)
+    return record, failure
 
 
-def short(text):
-    """Return at most three lines of a text, without the characters that would steer a progress."""
-    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n\t\x20-\x7e\xa0-\U0010ffff]", "", text).splitlines()
-    return "\n".join(line[:200] for line in lines[:3]) + (" ..." if len(lines) > 3 else "")
+class Assistant:
+    """Passes on what happens in a notebook, and meanwhile gets the kernels of the next two ready.
+
+    One starts with the notebook; the other late, when the long computations of a notebook are done and its figures
+    leave a processor free.
+    """
+
+    def __init__(self, kernels: Kernels, screen: Listener, folder: Path, following: Sequence[Stage]) -> None:
+        self.kernels = kernels
+        self.screen = screen
+        self.folder = folder
+        self.following = following
+
+    def cell(self, number: int, total: int) -> None:
+        """Take note that a cell begins."""
+        self.screen.cell(number, total)
+        late = max(2, total * 3 // 4)
+        if number == 1:
+            self.prepare(self.following[:1])
+        elif number == late:
+            self.prepare(self.following[1:2])
+
+    def prepare(self, stages: Iterable[Stage]) -> None:
+        """Get the kernels of `stages` ready, and write down which processes work on the run."""
+        for stage in stages:
+            self.kernels.prepare(stage)
+        runs.note_holder(self.folder)
+
+    def message(self, fields: Mapping[str, Any]) -> None:
+        """Pass on what the kernel told."""
+        self.screen.message(fields)
+
+
+def remove_outputs(stage: Stage, folder: Path) -> None:
+    """Delete what a stage leaves, checkpoints included, so that it begins from nothing."""
+    paths = [folder / name for name in stage.outputs]
+    if stage.trains:
+        paths += (folder / "checkpoints").iterdir()
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def check_outputs(stage: Stage, folder: Path) -> None:
+    """Raise StageFailed where a notebook ended without leaving a file that it has to leave."""
+    missing = [name for name in stage.outputs if not (folder / name).is_file()]
+    if missing:
+        raise StageFailed(f"{stage.name}: the notebook ended without leaving {', '.join(missing)}")
+
+
+def figures_of(folder: Path) -> dict[Path, int]:
+    """Return {path: when it was written, in ns} of the figures in a run's folder."""
+    return {path: path.stat().st_mtime_ns for path in sorted((folder / "figures").glob("*.png"))}
+
+
+def digests(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
+    """Return {path relative to the folder: SHA-256} of those `paths` that are files."""
+    found = {}
+    for path in paths:
+        digest = files.file_digest(path)
+        if digest is not None:
+            found[str(path.relative_to(folder))] = digest
+    return found
+
+
+def read_accuracy(stage: Stage, folder: Path) -> Accuracy | None:
+    """Return the accuracy on test images that a stage has just left in metrics.json, where it leaves that file."""
+    if "metrics.json" not in stage.outputs:
+        return None
+    test = (files.read_json(folder / "metrics.json") or {}).get("test", {})
+    if "accuracy" not in test:
+        return None
+    low, high = test["accuracy_ci95"]
+    return Accuracy(value=test["accuracy"], low=low, high=high)
+
+
+def now() -> str:
+    """Return the local time with its offset from UTC, as it stands in records."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

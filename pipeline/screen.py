@@ -1,73 +1,95 @@
 """What a person sees while the stages run: one moving line on a terminal, plain lines in a log file."""
 
-import os
-import re
-import shutil
-import sys
+from __future__ import annotations
 
-BAR = re.compile(r" *\[[ =]*\] *\d+%")
-EPOCH = re.compile(r"epoch (\d+)/\d+")
-STATES = {"done": "32", "up to date": "2", "failed": "31", "stopped": "33"}  # colours, as terminals number them
+import sys
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from helpers.runs import StageRecord
+
+from .stages import Stage
+
+STYLES = {"done": "green", "up to date": "dim", "failed": "red", "stopped": "yellow"}
+BAR = 20  # characters
 
 
 class Screen:
-    """The stages' progress on a stream. What a kernel prints comes in through `write`; progress bars are passed on."""
+    """Tells on a stream how the stages get on; on no stream at all where it is None and `quiet`."""
 
-    def __init__(self, stream=None):
-        self.stream = stream or sys.stdout
-        self.moving = self.stream.isatty() and os.environ.get("TERM") != "dumb"
-        self.coloured = self.moving and not os.environ.get("NO_COLOR")
-        self.stage, self.place, self.bar, self.epoch = "", "", "", "0"
-        self.number = 0  # of the cell that the stage has reached, from 1
+    def __init__(self, stream: IO[str] | None = None, quiet: bool = False) -> None:
+        self.console = Console(file=stream or sys.stdout, quiet=quiet, highlight=False, markup=False, emoji=False)
+        self.live: Live | None = None
+        self.stage = ""
+        self.place = ""
+        self.bar = ""
+        self.milestone = 0
 
-    def say(self, text=""):
-        """Print a line, in place of the moving one."""
-        print(("\r\x1b[K" if self.moving else "") + text, file=self.stream, flush=True)
+    def say(self, text: str = "") -> None:
+        """Print a line; a moving one stays below it."""
+        self.console.print(Text(text), soft_wrap=True)
 
-    def colour(self, state, text):
-        """Return `text` in the colour of a state where colours are wanted."""
-        return f"\x1b[{STATES[state]}m{text}\x1b[0m" if self.coloured else text
-
-    def start(self, stage, number, total, reason):
+    def start(self, stage: Stage, number: int, total: int, reason: str) -> None:
         """Announce a stage and why it runs."""
-        self.stage, self.place, self.bar, self.epoch = stage.name, "", "", "0"
-        if self.moving:
-            self.draw()
-        else:
+        self.stage = stage.name
+        self.place = ""
+        self.bar = ""
+        self.milestone = 0
+        if not self.console.is_interactive:
             self.say(f"[{number}/{total}] {stage.name}: {reason}")
+            return
+        self.live = Live(console=self.console, transient=True, auto_refresh=False, get_renderable=self.moving_line)
+        self.live.start(refresh=True)
 
-    def cell(self, number, count):
+    def moving_line(self) -> Text:
+        """Return the line that moves: stage, cell and progress, cut to the terminal's width."""
+        return Text(f"  {self.stage:<12} {self.place}  {self.bar}", no_wrap=True, overflow="crop")
+
+    def refresh(self) -> None:
+        """Draw the moving line, if there is one."""
+        if self.live is not None:
+            self.live.refresh()
+
+    def cell(self, number: int, total: int) -> None:
         """Tell which cell the stage has reached."""
-        self.number, self.place, self.bar = number, f"cell {number}/{count}", ""
-        self.draw()
+        self.place = f"cell {number}/{total}"
+        self.bar = ""
+        self.refresh()
 
-    def write(self, text):
-        """Take what a notebook printed; the last state of a progress bar in it is shown."""
-        for part in re.split(r"[\r\n]", text):
-            if "[" in part and "%" in part:
-                self.bar = part.strip()
-                epoch = EPOCH.match(self.bar)
-                if epoch and not self.moving and epoch[1] not in ("0", self.epoch):
-                    self.epoch = epoch[1]
-                    self.say(f"      {BAR.sub('', self.bar)}")
-            elif part.startswith("warning: "):
-                self.say(f"  {part}")
-        self.draw()
+    def message(self, fields: Mapping[str, Any]) -> None:
+        """Show what a kernel told: the fields of helpers.progress."""
+        if fields.get("kind") == "progress":
+            self.progress(fields)
+        elif fields.get("kind") == "log":
+            self.say(f"  {fields['text']}")
 
-    def flush(self):
-        """Do nothing: a line is flushed when it is printed."""
+    def progress(self, fields: Mapping[str, Any]) -> None:
+        """Show how far a computation has come; in a log, a line for each epoch that is done."""
+        filled = round(BAR * fields["share"])
+        self.bar = f"{fields['label']} [{'=' * filled:<{BAR}}] {fields['share']:4.0%} {fields['detail']}"
+        if not self.console.is_interactive and fields["milestone"] > self.milestone:
+            self.say(f"      {fields['label']}")
+        self.milestone = fields["milestone"]
+        self.refresh()
 
-    def draw(self):
-        """Draw the moving line, cut to the terminal's width."""
-        if self.moving:
-            line = f"  {self.stage:<12} {self.place}  {self.bar}"
-            print("\r\x1b[K" + line[: shutil.get_terminal_size().columns - 1], end="", file=self.stream, flush=True)
-
-    def skip(self, stage):
+    def skip(self, stage: Stage) -> None:
         """Tell that a stage was up to date."""
-        self.say(f"  {stage.name:<12} {self.colour('up to date', 'up to date')}")
+        self.say_state(stage, "up to date", "")
 
-    def finish(self, stage, record, report):
+    def finish(self, stage: Stage, record: StageRecord, report: str) -> None:
         """Tell how a stage ended, how long it took and where its report lies."""
-        state = self.colour(record["state"], f"{record['state']:<8}")
-        self.say(f"  {stage.name:<12} {state} {record['seconds']:7.1f} s  {report or 'no report'}")
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+        self.say_state(stage, record.state, f" {record.seconds or 0:7.1f} s  {report}")
+
+    def say_state(self, stage: Stage, state: str, rest: str) -> None:
+        """Print the closing line of a stage, its state in colour where colours are wanted."""
+        line = Text(f"  {stage.name:<12} ")
+        line.append(f"{state:<8}", style=STYLES.get(state, ""))
+        line.append(rest)
+        self.console.print(line, soft_wrap=True)

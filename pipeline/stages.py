@@ -1,6 +1,7 @@
 """The stages of a run, in order: what each needs and what it leaves."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from helpers.files import PROJECT
 
@@ -9,28 +10,36 @@ NOTEBOOKS = PROJECT / "notebooks"
 
 @dataclass(frozen=True)
 class Stage:
-    """A notebook in the pipeline: the stages it `needs`, and the files it `leaves` in the run's folder."""
+    """A notebook in the pipeline: the stages that it `needs`, and the files that it leaves in the run's folder."""
 
     name: str
     notebook: str  # the file's name without .ipynb
-    leaves: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
     @property
-    def source(self):
+    def source(self) -> Path:
         """The path of the notebook."""
         return NOTEBOOKS / f"{self.notebook}.ipynb"
+
+    @property
+    def trains(self) -> bool:
+        """Whether it leaves a model, and checkpoints on the way to it."""
+        return "model.json" in self.outputs
 
 
 STAGES = {
     stage.name: stage
     for stage in (
         Stage("walkthrough", "00_walkthrough"),
-        Stage("eda", "01_eda", leaves=("dataset.json",)),
-        Stage("prototyping", "02_prototyping", leaves=("prototyping.json",)),
-        Stage("training", "03_training", leaves=("model.safetensors", "model.json", "history.csv")),
+        Stage("eda", "01_eda", outputs=("dataset.json",)),
+        Stage("prototyping", "02_prototyping", outputs=("prototyping.json",)),
+        Stage("training", "03_training", outputs=("model.safetensors", "model.json", "history.csv")),
         Stage(
-            "results", "04_results", leaves=("metrics.json", "predictions.npz", "robustness.json"), needs=("training",)
+            "results",
+            "04_results",
+            outputs=("metrics.json", "predictions.npz", "robustness.json"),
+            needs=("training",),
         ),
     )
 }

@@ -121,7 +121,7 @@ def test_only_notebooks_that_count_or_score_name_the_test_images():
         touches = "is_test" in source or '"test"' in source
         assert touches == (path.stem in ("01_eda", "04_results", "05_comparison")), path.stem
         if path.stem == "01_eda":
-            assert "from helpers import data, plots, runs\n" in source  # nothing that trains or predicts
+            assert "from helpers import data, files, plots, runs\n" in source  # nothing that trains or predicts
 
 
 def test_a_run_leaves_every_file_of_the_contract(finished):
@@ -189,7 +189,7 @@ def test_predictions_are_those_of_the_saved_model(finished):
 
 def test_no_path_of_the_machine_is_in_a_report(finished):
     project, folder, _ = finished
-    for path in [*(folder / "reports").iterdir(), *(folder / "notebooks").iterdir(), folder / "run.json"]:
+    for path in [*(folder / "reports").glob("*.html"), *(folder / "notebooks").iterdir(), folder / "run.json"]:
         assert str(project.folder) not in path.read_text(), path.name
 
 

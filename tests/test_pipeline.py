@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+import zipfile
 
 import nbformat
 import psutil
@@ -11,7 +12,7 @@ import pytest
 from conftest import LEAVES, METRICS
 
 from helpers import errors, runs
-from pipeline import runner
+from pipeline import plan
 
 NAME = "digits-balanced-10epochs-seed0"
 MADE = {name: [f"(folder / {leaf!r}).write_text({METRICS!r})" for leaf in leaves] for name, leaves in LEAVES.items()}
@@ -54,18 +55,14 @@ def test_only_what_changed_runs_again(project):
     } | {"eda": "done"}
     (project.outputs / NAME / "dataset.json").write_text("tampered")
     assert states(project.run()[1])["eda"] == "done"
-    (project.outputs / NAME / "reports" / "04_results.html").unlink()
-    assert states(project.run()[1]) == {
-        name: "up to date" for name in ("walkthrough", "eda", "prototyping", "training")
-    } | {"results": "done"}
 
 
 def test_every_helper_that_a_notebook_reaches_counts():
-    reached = runner.imported_helpers("from helpers import training")
+    reached = plan.imported_helpers(["from helpers import training"])
     assert {"training", "models", "transforms", "data", "folders", "downloads", "runs"} <= reached
     assert "plots" not in reached
     for source in ("import helpers.plots", "from helpers.plots import show", "from helpers import plots as p"):
-        assert {"plots", "evaluation", "runs"} <= runner.imported_helpers(source)
+        assert {"plots", "evaluation", "files"} <= plan.imported_helpers([source])
 
 
 @pytest.mark.parametrize("module", ["folders.py", "transforms.py", "drawing/digit.js", "drawing/digit.html"])
@@ -92,6 +89,35 @@ def test_results_follow_training_only_when_its_products_change(project):
     )
     after = states(project.run()[1])
     assert after["training"] == after["results"] == "done" and after["eda"] == "up to date"
+
+
+def test_a_lost_or_spoilt_page_is_rendered_again_and_nothing_runs(project):
+    assert project.run()[0] == 0
+    run = project.outputs / NAME
+    lost, spoilt, other = (run / "reports" / f"{name}.html" for name in ("03_training", "04_results", "01_eda"))
+    before = {path: path.read_bytes() for path in (lost, spoilt)}
+    untouched = other.stat().st_mtime_ns
+    lost.unlink()
+    spoilt.write_text("99.99%")
+    executed = {path: path.stat().st_mtime_ns for path in (run / "notebooks").iterdir()}
+    code, out, error = project.run()
+    assert code == 0 and set(states(out).values()) == {"up to date"}, error
+    assert before == {path: path.read_bytes() for path in before}
+    assert executed == {path: path.stat().st_mtime_ns for path in executed} and untouched == other.stat().st_mtime_ns
+    with zipfile.ZipFile(run / "reports.zip") as archive:
+        assert archive.read(f"{NAME}/04_results.html") == before[spoilt]
+
+
+def test_a_changed_template_renders_every_page_and_runs_nothing(project):
+    assert project.run()[0] == 0
+    template = project.folder / "pipeline" / "template" / "report.css"
+    template.write_text(template.read_text() + "/* a mark */")
+    _, out, _ = project.run("--dry-run")
+    assert out.count("up to date") == 5
+    code, out, error = project.run()
+    assert code == 0 and set(states(out).values()) == {"up to date"}, error
+    pages = list((project.outputs / NAME / "reports").glob("*.html"))
+    assert len(pages) == 5 and all("/* a mark */" in page.read_text() for page in pages)
 
 
 def test_opening_a_notebook_and_saving_its_outputs_changes_nothing(project):
@@ -124,7 +150,7 @@ def test_a_failing_cell_is_named_and_reported(project):
 
 @pytest.mark.parametrize("name, code", [("BadInput", 2), ("DatasetUnavailable", 3), ("TrainingDiverged", 4)])
 def test_errors_from_inside_a_notebook_keep_their_exit_code(project, name, code):
-    project.notebook("01_eda", f"raise runs.{name}('the reason')")
+    project.notebook("01_eda", f"raise errors.{name}('the reason')")
     status, _, error = project.run("--only", "eda")
     assert status == code and f"{name}: the reason" in error
 
@@ -209,7 +235,7 @@ def test_a_kernel_that_outlives_its_runner_keeps_the_run(tmp_path, monkeypatch):
     (tmp_path / ".holder.json").write_text(json.dumps(holder))
     with (
         pytest.raises(errors.RunInUse, match=f"process {os.getpid()}, left by a dead runner"),
-        runs.only_writer(tmp_path),
+        runs.lock(tmp_path),
     ):
         pass
 

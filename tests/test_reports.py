@@ -1,5 +1,6 @@
 """Reports: one file each, nothing from outside, and everything in them is somebody's words, not markup."""
 
+import json
 import re
 import zipfile
 
@@ -8,22 +9,20 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from helpers import files
-from pipeline import reports
+from helpers import errors, files, runs
+from helpers.runs import DatasetRecord, Manifest, StageRecord
+from pipeline import execute, index, reports
+from pipeline.reports import Header
 
 
-def test_a_progress_bar_leaves_its_last_line():
-    assert reports.fold("\r 10%\r 50%\r100% done\r") == "100% done"
-    assert reports.fold("plain") == "plain" and reports.fold("") == ""
-
-
-def test_pieces_of_a_stream_are_joined_before_they_are_folded():
-    pieces = [
-        nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("\r 10%", "\r 50%", "\r100%\n", "end")
-    ]
-    other = nbformat.v4.new_output("stream", name="stderr", text="careful")
-    folded = reports.fold_streams([*pieces, other])
-    assert [output.text for output in folded] == ["100%\nend", "careful"]
+def test_of_a_line_that_was_drawn_again_and_again_the_last_state_is_written(tmp_path):
+    texts = ("\r 10%", "\r 50%", "\r100%\n", "end")
+    pieces = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in texts]
+    other = nbformat.v4.new_output("stream", name="stderr", text=f"careful: {files.PROJECT}/helpers")
+    cell = nbformat.v4.new_code_cell("1", outputs=[*pieces, other])
+    execute.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "it.ipynb")
+    written = nbformat.read(tmp_path / "it.ipynb", 4).cells[0].outputs
+    assert [output.text for output in written] == ["100%\nend", "careful: ./helpers"]
 
 
 def test_tables_have_one_header_row_and_right_aligned_figures():
@@ -38,7 +37,7 @@ def test_tables_have_one_header_row_and_right_aligned_figures():
 
 def test_paths_are_hidden_where_they_end_and_nowhere_else():
     text = f"{files.PROJECT}/helpers/data.py {files.PROJECT}work"
-    assert reports.without_paths(text) == f"./helpers/data.py {files.PROJECT}work"
+    assert execute.without_paths(text) == f"./helpers/data.py {files.PROJECT}work"
 
 
 @pytest.fixture
@@ -50,15 +49,9 @@ def rendered(tmp_path):
         path = tmp_path / "run" / "notebooks" / "01_eda.ipynb"
         path.parent.mkdir(parents=True)
         nbformat.write(notebook, path)
-        record = {"state": state, "started": "2026-01-01T00:00:00", "message": message}
-        manifest = {
-            "run": "r",
-            "dataset": {"name": "digits", "title": "scikit-learn digits", "note": note},
-            "parameters": {},
-            "stages": {"eda": record},
-        }
         target = tmp_path / "run" / "reports" / "01_eda.html"
-        reports.render(path, target, manifest, "eda")
+        header = Header("scikit-learn digits", "r", "2026-01-01 00:00", note=note, state=state, message=message)
+        reports.render(path, target, header)
         return target.read_text()
 
     return render
@@ -121,17 +114,47 @@ def test_the_zip_holds_the_reports_and_is_the_same_each_time(finished):
     before = (folder / "reports.zip").read_bytes()
     with zipfile.ZipFile(folder / "reports.zip") as archive:
         assert sorted(archive.namelist()) == sorted(
-            f"{folder.name}/{path.name}" for path in (folder / "reports").iterdir()
+            f"{folder.name}/{path.name}" for path in (folder / "reports").glob("*.html")
         )
-    reports.collect(folder)
+    reports.collect(folder, [path.name for path in (folder / "reports").glob("*.html")])
     assert (folder / "reports.zip").read_bytes() == before
+
+
+def manifest(name, **changes):
+    """Return a manifest with no stage in it."""
+    dataset = DatasetRecord(name="digits", title="scikit-learn digits", fingerprint="f")
+    return Manifest(run=name, parameters={}, dataset=dataset).model_copy(update=changes)
 
 
 def test_the_index_survives_odd_runs(tmp_path):
     (tmp_path / "empty").mkdir()
-    files.write_json(tmp_path / "half" / "run.json", {"stages": {"eda": {"state": "running", "started": "2026"}}})
-    files.write_file(tmp_path / "broken" / "run.json", "{")
-    files.write_json(tmp_path / "list" / "run.json", [])
-    reports.write_index(tmp_path)
+    runs.save_manifest(tmp_path / "fresh", manifest("fresh"))
+    record = StageRecord(state="running", started="2026")
+    runs.save_manifest(tmp_path / "half", manifest("half", stages={"eda": record}))
+    later = manifest("later").model_dump() | {"version": 3}
+    odd = ["{", "[]", '{"stages": []}', '{"stages": {"eda": {"state": "done"}}}', json.dumps(later)]
+    for number, content in enumerate(odd):
+        files.write_file(tmp_path / f"odd{number}" / "run.json", content)
+    index.write_index(tmp_path)
     html = (tmp_path / "index.html").read_text()
-    assert "running in eda" in html and html.count(">not begun<") == 2
+    assert "running in eda" in html and html.count(">not begun<") == 1
+    assert html.count(">failed: its files cannot be read<") == len(odd)
+
+
+def test_a_manifest_of_the_first_version_is_read(tmp_path):
+    stage = {"state": "done", "started": "2026", "commit": "c", "seconds": 1.5}
+    stage |= {"ingredients": {"helper": {"a": "b"}}, "products": {"dataset.json": "d", "reports/01_eda.html": "e"}}
+    first = {"run": "old", "parameters": {"seed": 0}, "seed": 0, "threads": 2, "commit": "c", "versions": {}}
+    first |= {"machine": {}, "stages": {"eda": stage}}
+    first |= {"dataset": {"name": "digits", "title": "digits", "fingerprint": "f", "note": ""}}
+    files.write_json(tmp_path / "run.json", first)
+    record = runs.load_manifest(tmp_path).stages["eda"]
+    assert record.inputs == {"helper": {"a": "b"}} and record.outputs == {"dataset.json": "d"}
+    runs.save_manifest(tmp_path, runs.load_manifest(tmp_path))
+    assert runs.load_manifest(tmp_path).stages["eda"] == record
+
+
+def test_a_manifest_of_a_later_version_is_refused_with_one_line(tmp_path):
+    files.write_json(tmp_path / "run.json", {"version": 3})
+    with pytest.raises(errors.BadInput, match=r"its run.json is of version 3, and this code knows 2; use newer code"):
+        runs.load_manifest(tmp_path)

@@ -1,0 +1,200 @@
+"""One notebook through papermill: load, parameterise, execute, judge the ending, write.
+
+The executed notebook's own status is not trusted: after a kernel has died it reads as if every cell had completed.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from helpers import errors, files
+from helpers.progress import MESSAGE
+
+from . import kernels
+from .stages import Stage
+
+if TYPE_CHECKING:
+    from jupyter_client import KernelManager
+    from nbformat import NotebookNode
+
+PATIENCE = 600  # seconds that a kernel may take to import on a slow disk
+EXIT_CODES = {
+    kind.__name__: kind.exit_code for kind in (errors.BadInput, errors.DatasetUnavailable, errors.TrainingDiverged)
+}
+
+
+class StageFailed(errors.ProjectError):
+    """A cell raised, or the kernel died: the text names stage, cell and error in a few lines."""
+
+    def __init__(self, text: str, error_name: str = "") -> None:
+        super().__init__(text)
+        self.exit_code = EXIT_CODES.get(error_name, 1)
+
+    def text(self, name: Callable[[str], str] = str) -> str:
+        """Return the text as it is: what a notebook said is no list of parameters."""
+        return self.rule
+
+
+class Listener(Protocol):
+    """Whoever is told what happens in a notebook while it runs."""
+
+    def cell(self, number: int, total: int) -> None:
+        """Cell `number` of `total`, from 1, begins."""
+
+    def message(self, fields: Mapping[str, Any]) -> None:
+        """The kernel told something: the fields of helpers.progress."""
+
+
+@dataclass
+class CellCounter:
+    """Which cell of the notebook is at work, from 1; papermill's own parameter cell does not count."""
+
+    total: int
+    done: int = 0
+
+    def advance(self, cell: Mapping[str, Any]) -> None:
+        """Count one more cell that begins."""
+        if "injected-parameters" not in cell["metadata"].get("tags", []):
+            self.done += 1
+
+
+def execute(
+    stage: Stage,
+    parameters: Mapping[str, Any],
+    path: Path,
+    kernel: KernelManager,
+    listener: Listener,
+    counter: CellCounter,
+) -> None:
+    """Execute a stage's notebook with `parameters` in a running `kernel`, and write it to `path`, however it ends.
+
+    `counter` tells afterwards how far it came. StageFailed names the cell that raised, or in which the kernel died.
+    """
+    kernels.skip_uri_checker()
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    notebook = load_notebook_node(str(stage.source))
+    counter.total = len(notebook.cells)
+    notebook = parameterize_notebook(notebook, parameters, kernel_name="python3", language="python")
+    failure = attempt(stage, notebook, kernel, listener, counter)
+    try:
+        write(notebook, path)
+    except OSError as error:  # a full disk: the notebook's own failure matters more
+        failure = failure or error
+    if failure is not None:
+        raise failure
+
+
+def attempt(
+    stage: Stage, notebook: NotebookNode, kernel: KernelManager, listener: Listener, counter: CellCounter
+) -> BaseException | None:
+    """Run the cells of a notebook and return what kept it from a good end, or None."""
+    try:
+        run_cells(notebook, kernel, listener, counter)
+        judge(stage, notebook, counter)
+    except (errors.ProjectError, OSError, KeyboardInterrupt) as error:
+        return error
+    except Exception as error:  # nbclient, zmq and asyncio each have their own words for a kernel that is gone
+        text = f"{place(stage, counter)}: the kernel died or did not answer ({type(error).__name__})"
+        return StageFailed(f"{text}; run the same command again")
+    return None
+
+
+def run_cells(notebook: NotebookNode, kernel: KernelManager, listener: Listener, counter: CellCounter) -> None:
+    """Run every cell of a notebook until one raises; outputs are written into the notebook itself."""
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import NotebookExecutionManager
+
+    class Client(PapermillNotebookClient):
+        """papermill's client, which passes on what helpers.progress tells."""
+
+        def process_message(self, message: Any, *arguments: Any, **options: Any) -> Any:
+            fields = (message["content"].get("metadata") or {}).get(MESSAGE)
+            if fields:
+                listener.message(fields)
+            return super().process_message(message, *arguments, **options)
+
+    def begin(cell: Mapping[str, Any], cell_index: int) -> None:
+        counter.advance(cell)
+        listener.cell(counter.done, counter.total)
+
+    manager = NotebookExecutionManager(notebook, progress_bar=False)
+    manager.notebook_start()
+    client = Client(manager, km=kernel, kernel_name="python3", startup_timeout=PATIENCE, on_cell_start=begin)
+    client.timeout = None
+    try:
+        client.execute()
+    finally:
+        manager.notebook_complete()
+
+
+def judge(stage: Stage, notebook: NotebookNode, counter: CellCounter) -> None:
+    """Raise StageFailed unless every cell has run, and none has raised."""
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import raise_for_execution_errors, remove_error_markers
+
+    try:
+        raise_for_execution_errors(notebook, None)
+    except PapermillExecutionError as error:
+        remove_error_markers(notebook)
+        begins = error.source.strip().splitlines()[0] if error.source.strip() else ""
+        text = f"{place(stage, counter)}, which begins: {short(begins)}"
+        raise StageFailed(f"{text}\n{short(f'{error.ename}: {error.evalue}')}", error.ename) from None
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+            raise StageFailed(f"{stage.name}: a cell ended the notebook before its last cell had run")
+
+
+def place(stage: Stage, counter: CellCounter) -> str:
+    """Return where a stage failed, in words."""
+    return f"{stage.name} failed at cell {counter.done} of {counter.total}"
+
+
+def short(text: str) -> str:
+    """Return at most three lines of a text, without the characters that would steer a terminal."""
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n\t\x20-\x7e\xa0-\U0010ffff]", "", text).splitlines()
+    shown = "\n".join(line[:200] for line in lines[:3])
+    return f"{shown} ..." if len(lines) > 3 else shown
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write an executed notebook without what is only papermill's, the traces of progress bars, and paths."""
+    import nbformat
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+
+    notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.source = without_paths(cell.source)
+        for output in cell.get("outputs", []):
+            hide_paths(output)
+    files.write_file(path, nbformat.writes(notebook) + "\n")
+
+
+def hide_paths(output: NotebookNode) -> None:
+    """Replace paths of this machine in every text of one output of a cell."""
+    for field in ("text", "evalue", "traceback"):
+        if field in output:
+            output[field] = without_paths(output[field])
+    for kind, content in output.get("data", {}).items():
+        if kind.startswith("text/"):
+            output["data"][kind] = without_paths(content)
+
+
+def without_paths(text: Any) -> Any:
+    """Return a text, or a list of texts, with the project's, Python's and the user's folder as `.`, `<python>`, `~`."""
+    if isinstance(text, list):
+        return [without_paths(line) for line in text]
+    names = {files.PROJECT: ".", Path(sys.prefix): "<python>", Path(sys.base_prefix): "<python>", Path.home(): "~"}
+    for folder, name in names.items():
+        is_home = folder == Path.home() != Path("/")
+        if len(folder.parts) > 2 or is_home:
+            text = re.sub(re.escape(str(folder)) + r"(?![\w-])", name, text)
+    return text

@@ -1,0 +1,108 @@
+"""The page over all runs: outputs/index.html."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from helpers import files, runs
+from helpers.errors import ProjectError
+from helpers.runs import Manifest
+
+from .reports import TEMPLATE
+from .stages import STAGES
+
+CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
+UNREADABLE = "failed: its files cannot be read"
+
+
+def write_index(outputs: Path) -> None:
+    """Write outputs/index.html: a line for every run, the newest first; runs that failed or stopped say so."""
+    from jinja2 import Environment, FileSystemLoader
+
+    rows = [row_of(path.parent) for path in sorted(outputs.glob("*/run.json"))]
+    rows.sort(key=lambda row: row["started"], reverse=True)
+    environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True)
+    environment.filters["sparkline"] = sparkline
+    page = environment.get_template("runs.html.j2")
+    parts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js", "runs.js")}
+    others = ["comparison.html"] if (outputs / "comparison.html").is_file() else []
+    files.write_file(outputs / "index.html", page.render(runs=rows, parts=parts, others=others))
+
+
+def row_of(folder: Path) -> dict[str, Any]:
+    """Return one run's line as a dictionary of texts; a run that cannot be read keeps no other from the page."""
+    try:
+        manifest = runs.load_manifest(folder)
+        if manifest is not None:
+            return summarise(folder, manifest)
+    except (ProjectError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return {"name": folder.name, "state": UNREADABLE, "started": "", "reports": []}
+
+
+def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    """Return the line of a run whose manifest could be read."""
+    recipe = (files.read_json(folder / "model.json") or {}).get("recipe", {})
+    accuracy = manifest.test_accuracy
+    history = read_history(folder / "history.csv")
+    dataset = manifest.dataset.title
+    if manifest.dataset.note:
+        dataset += ", MNIST was not there"
+    pages = []
+    for stage in STAGES.values():
+        if (folder / "reports" / f"{stage.notebook}.html").is_file():
+            pages.append((stage.name, f"{folder.name}/reports/{stage.notebook}.html"))
+    confusion = "figures/confusion_matrix.png"
+    return {
+        "name": folder.name,
+        "dataset": dataset,
+        "recipe": recipe.get("name", manifest.parameters.get("recipe", "")),
+        "epochs": recipe.get("epochs", ""),
+        "seed": manifest.parameters.get("seed", ""),
+        "accuracy": str(accuracy) if accuracy else "",
+        "seconds": f"{sum(history['seconds']):.0f} s" if history else "",
+        "state": state_of(manifest),
+        "started": max((record.started for record in manifest.stages.values()), default=""),
+        "reports": pages,
+        "zip": f"{folder.name}/reports.zip" if (folder / "reports.zip").is_file() else "",
+        "history": history,
+        "confusion": f"{folder.name}/{confusion}" if accuracy and (folder / confusion).is_file() else "",
+    }
+
+
+def state_of(manifest: Manifest) -> str:
+    """Return how a run stands, in a few words."""
+    if not manifest.stages:
+        return "not begun"
+    for name, record in manifest.stages.items():
+        if record.state != "done":
+            return f"{record.state} in {name}"
+    if manifest.is_done("results") and manifest.test_accuracy is None:
+        return "stopped before results looked at the new model"
+    return "done"
+
+
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Return {curve: its value after each epoch} of a history.csv; nothing where there is none."""
+    if not path.is_file():
+        return {}
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    return {name: [float(row[name]) for row in rows] for name in CURVES} if rows else {}
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return the points of an SVG polyline, 100 wide and 20 high, through positive values on a logarithmic scale."""
+    logs = [math.log10(max(value, 1e-9)) for value in values if math.isfinite(value)]
+    low = min(logs)
+    span = max(max(logs) - low, 1e-9)
+    step = 100 / max(len(logs) - 1, 1)
+    points = []
+    for place, value in enumerate(logs):
+        height = 19 - 18 * (value - low) / span
+        points.append(f"{place * step:.0f},{height:.0f}")
+    return " ".join(points)

@@ -1,0 +1,216 @@
+"""Which stages are up to date, and why the others are not."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from helpers import files, runs
+from helpers.errors import BadInput
+from helpers.runs import Manifest
+
+from .request import Request
+from .stages import STAGES, Stage
+
+HELPERS = files.PROJECT / "helpers"
+TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a stage has to run: why, in a few words, or "" where its last success had the same inputs."""
+
+    stage: Stage
+    inputs: dict[str, dict[str, Any]]  # {part: {thing: value}}: all that decides what it makes
+    reason: str
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.reason
+
+
+def plan(request: Request) -> list[Decision]:
+    """Return a Decision for every stage of a Request, as things stand; nothing is written.
+
+    BadInput where a notebook does not declare a parameter, or a stage that is needed is not asked for and not done.
+    """
+    check_parameters(request)
+    manifest = runs.load_manifest(request.folder)
+    decisions: list[Decision] = []
+    for stage in request.stages:
+        check_needs(stage, request, manifest)
+        runs_before = [decision.stage.name for decision in decisions if not decision.up_to_date]
+        decisions.append(decide(stage, request, manifest, runs_before))
+    return decisions
+
+
+def decide(stage: Stage, request: Request, manifest: Manifest | None, runs_before: Collection[str] = ()) -> Decision:
+    """Return whether `stage` has to run. `runs_before`: the names of stages that are about to run."""
+    inputs = inputs_of(stage, request, manifest)
+    reason = "forced" if request.force else reason_to_run(stage, inputs, request.folder, manifest)
+    waited_for = [need for need in stage.needs if need in runs_before]
+    if not reason and waited_for:
+        reason = f"{', '.join(waited_for)} runs before it"
+    return Decision(stage, inputs, reason)
+
+
+def reason_to_run(
+    stage: Stage, inputs: Mapping[str, Mapping[str, Any]], folder: Path, manifest: Manifest | None
+) -> str:
+    """Return why a stage has to run, in a few words, or "" when its last success had these inputs and is whole."""
+    if manifest is None or stage.name not in manifest.stages:
+        return "has not run yet"
+    record = manifest.stages[stage.name]
+    if record.state != "done":
+        return f"{record.state} last time"
+    for part, things in inputs.items():
+        before = record.inputs.get(part, {})
+        changed = [name for name in sorted({*things, *before}) if things.get(name) != before.get(name)]
+        if changed:
+            return f"{part} changed: {', '.join(changed)}"
+    lost = [path for path, digest in record.outputs.items() if files.file_digest(folder / path) != digest]
+    if lost:
+        return f"changed or lost since: {', '.join(lost)}"
+    return ""
+
+
+def inputs_of(stage: Stage, request: Request, manifest: Manifest | None) -> dict[str, dict[str, Any]]:
+    """Return all that decides what a stage makes, as {part: {thing: value}}, to be compared with its last success."""
+    needed: dict[str, Any] = {}
+    for need in stage.needs:
+        needed |= outputs_of(STAGES[need], manifest)
+    declared = declared_parameters(stage)
+    return {
+        "notebook": {stage.source.name: files.digest(cells_of(stage))},  # what it printed last time does not count
+        "parameter": {name: value for name, value in request.parameters.items() if name in declared},
+        "helper": helper_digests(stage),
+        "dataset": {request.dataset: request.summarise().fingerprint, "stands in for MNIST": bool(request.note)},
+        "input": needed,
+    }
+
+
+def outputs_of(stage: Stage, manifest: Manifest | None) -> dict[str, str | None]:
+    """Return {file: its digest when the stage ended, or None} for what a stage leaves."""
+    left = {}
+    if manifest is not None and stage.name in manifest.stages:
+        left = manifest.stages[stage.name].outputs
+    return {name: left.get(name) for name in stage.outputs}
+
+
+def check_needs(stage: Stage, request: Request, manifest: Manifest | None) -> None:
+    """Raise BadInput where a stage needs one that is not asked for, and not done or no longer whole."""
+    asked_for = [other.name for other in request.stages]
+    for need in stage.needs:
+        if need in asked_for:
+            continue
+        left = outputs_of(STAGES[need], manifest)
+        whole = all(digest == files.file_digest(request.folder / path) for path, digest in left.items())
+        if manifest is None or not manifest.is_done(need) or not whole:
+            rule = f"needs {need}, which is not done or not whole in {request.run}"
+            raise BadInput(rule, field="only", value=stage.name, way_out="add it")
+
+
+def check_parameters(request: Request) -> None:
+    """Raise BadInput for a parameter that no notebook declares, or whose value is of another type."""
+    declared: dict[str, str] = {}
+    for stage in STAGES.values():
+        declared |= declared_parameters(stage)
+    for name, value in request.parameters.items():
+        if name not in declared:
+            raise BadInput(f"parameter {name}: no notebook declares it; there are {', '.join(sorted(declared))}")
+        allowed = TYPES.get(declared[name], object)
+        is_wrong_boolean = isinstance(value, bool) and allowed is not bool
+        if is_wrong_boolean or not isinstance(value, allowed):
+            raise BadInput(f"parameter {name}: {value!r} is not of type {declared[name]}")
+
+
+def declared_parameters(stage: Stage) -> dict[str, str]:
+    """Return {parameter: type name} of a notebook, as papermill finds them in the cell tagged `parameters`.
+
+    BadInput where the notebook is missing or is none.
+    """
+    from papermill import inspect_notebook
+
+    content = files.read_json(stage.source)
+    if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
+        rule = f"notebooks/{stage.source.name}: missing, or not a notebook"
+        raise BadInput(rule, way_out="`git checkout` brings it back")
+    return {name: found["inferred_type_name"] for name, found in inspect_notebook(str(stage.source)).items()}
+
+
+def cells_of(stage: Stage) -> list[tuple[str, str]]:
+    """Return [(cell type, source)] of a stage's notebook."""
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in files.read_json(stage.source)["cells"]]
+
+
+def code_of(stage: Stage) -> list[str]:
+    """Return the sources of the code cells of a stage's notebook."""
+    return [source for kind, source in cells_of(stage) if kind == "code"]
+
+
+def imports_of(stage: Stage) -> str:
+    """Return the import statements of a stage's notebook, as source."""
+    statements = parse("\n".join(code_of(stage))).body
+    return "\n".join(ast.unparse(node) for node in statements if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+def helper_digests(stage: Stage) -> dict[str, str | None]:
+    """Return {file: SHA-256} of the helpers that a stage's notebook reaches, and of the files that they read."""
+    paths = []
+    for name in sorted(imported_helpers(code_of(stage))):
+        paths += files_of(name)
+    return {f"helpers/{path.relative_to(HELPERS)}": files.file_digest(path) for path in paths}
+
+
+def imported_helpers(sources: Iterable[str]) -> set[str]:
+    """Return the names of the helpers that pieces of source import, directly or through each other."""
+    found: set[str] = set()
+    queue = list(sources)
+    while queue:
+        names = modules_named(queue.pop())
+        new = {name for name in names - found if files_of(name)}
+        found |= new
+        for name in new:
+            queue += [path.read_text(encoding="utf-8") for path in files_of(name) if path.suffix == ".py"]
+    return found
+
+
+def files_of(name: str) -> list[Path]:
+    """Return the files that a helper consists of: its module, or all of its package, scripts and templates included."""
+    module = HELPERS / f"{name}.py"
+    if module.is_file():
+        return [module]
+    package = HELPERS / name
+    if (package / "__init__.py").is_file():
+        return sorted(path for path in package.iterdir() if path.is_file())
+    return []
+
+
+def modules_named(source: str) -> set[str]:
+    """Return the names that may be helper modules in the import statements of one piece of source."""
+    names = set()
+    for node in ast.walk(parse(source)):
+        if isinstance(node, ast.Import):
+            paths = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = "helpers" if node.level else None
+            module = ".".join(part for part in (package, node.module) if part)
+            paths = [f"{module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        names |= {path.split(".")[1] for path in paths if path.startswith("helpers.")}
+    return names
+
+
+def parse(code: str) -> ast.Module:
+    """Return the syntax tree of Python source; an empty one where it is none, which the kernel will say."""
+    code = re.sub(r"^[ \t]*[%!].*$", "", code, flags=re.MULTILINE)  # IPython's magics, which import no helper
+    try:
+        return ast.parse(code)
+    except SyntaxError:
+        return ast.Module([], [])
