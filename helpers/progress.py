@@ -77,8 +77,7 @@ class Nowhere:
 
 def training_bar(epochs: int) -> Callable[[list[dict], int, int], None]:
     """Return a `progress` for training.train: the epochs done, the figures of the last one, the time that is left."""
-    percent = bar(total=100, bar_format=PERCENT_FORMAT)
-    percent.set_description_str(f"epoch 0/{epochs}")
+    percent = bar(label=f"epoch 0/{epochs}", total=100, bar_format=PERCENT_FORMAT)
     clock = RemainingTime()
 
     def progress(history: list[dict], step: int, steps: int) -> None:

@@ -24,7 +24,7 @@ from .files import PARTIAL, PROJECT, absolute, read_json, write_json
 SUBFOLDERS = ("notebooks", "reports", "figures", "checkpoints")
 PATIENCE = 10  # seconds that the kernel of a dead runner may take to notice
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
-VERSION = 2  # of the manifest
+VERSION: Literal[2] = 2  # of the manifest
 
 
 def outputs_folder() -> Path:

@@ -111,7 +111,7 @@ def start(imports: str, environment: Mapping[str, str]) -> KernelManager:
 
 def stop(kernel: KernelManager) -> None:
     """End a kernel at once, dead or alive: everything is saved by now, and a polite farewell takes longer."""
-    for client in kernel.clients:
+    for client in getattr(kernel, "clients", ()):
         client.stop_channels()
     kernel.shutdown_kernel(now=True)
 

@@ -199,11 +199,11 @@ def one_header_row(table: Tag) -> list[list[Tag]]:
     """Bring a table's header into one row, and return the cells of its rows; pandas names the index in a second one."""
     for row in table.find_all("tr"):
         row.attrs.pop("style", None)
-    rows = [row.find_all(["th", "td"]) for row in table.find_all("tr")]
-    has_two = len(rows) > 1 and len(table.thead.find_all("tr")) == 2
+    rows = [list(row.find_all(["th", "td"])) for row in table.find_all("tr")]
+    has_two = len(rows) > 1 and len(table.select("thead tr")) == 2
     if has_two and not any(cell.text for cell in rows[1][1:]):
         rows[0][0].string = rows[1][0].text
-        rows[1][0].parent.decompose()
+        table.select("thead tr")[1].decompose()
         del rows[1]
     return rows
 

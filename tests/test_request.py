@@ -1,0 +1,90 @@
+"""A command line's wishes settled into a Request: what it fills in, what it refuses, and what it leaves alone."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import data, errors, runs
+from helpers.runs import DatasetRecord, Manifest
+from pipeline.plan import plan
+from pipeline.request import Wishes, kernel_environment, settle
+from pipeline.stages import STAGES
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    """Folders of datasets and of runs of this test alone."""
+    monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path / "outputs"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    data.summarise.cache_clear()
+
+
+def make_images(folder, brightness):
+    """Leave a folder of images of two classes, four images each."""
+    generator = np.random.default_rng(brightness)
+    for name in ("one", "two"):
+        (folder / name).mkdir(parents=True)
+        for number in range(4):
+            pixels = generator.integers(0, brightness, (20, 20), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+
+
+def test_two_requests_with_two_data_folders_are_planned_in_one_process(tmp_path):
+    before = dict(os.environ)
+    requests = []
+    for name, brightness in (("here", 100), ("there", 200)):
+        make_images(tmp_path / name / "shapes", brightness)
+        requests.append(settle(Wishes(dataset="shapes", data_dir=str(tmp_path / name), recipe="fast")))
+    here, there = requests
+    assert here.run != there.run and here.data_dir == tmp_path / "here" and there.data_dir == tmp_path / "there"
+    plans = [plan(request) for request in (here, there, here)]
+    marks = [decisions[0].inputs["dataset"]["shapes"] for decisions in plans]
+    assert marks[0] == marks[2] != marks[1]
+    places = [request.kernel_environment({})["MNIST_DATA_DIR"] for request in requests]
+    assert places == [str(tmp_path / "here"), str(tmp_path / "there")]
+    assert dict(os.environ) == before and not (tmp_path / "outputs").exists()
+
+
+def test_a_request_cannot_be_changed_and_says_what_notebooks_get():
+    request = settle(Wishes(dataset="digits", epochs=3, learning_rate=0.01, device="auto", threads=2))
+    assert request.parameters == {
+        "run": "digits-balanced-3epochs-seed0-2threads",  # 0.01 is the recipe's own rate
+        "dataset": "digits",
+        "recipe": "balanced",
+        "seed": 0,
+        "epochs": 3,
+        "threads": 2,
+    }
+    assert request.recipe.epochs == 3 and request.stages == tuple(STAGES.values())
+    with pytest.raises(ValueError, match="frozen"):
+        request.seed = 1
+
+
+def test_a_run_of_that_name_fills_in_what_was_not_asked_for():
+    parameters = {"run": "mine", "dataset": "digits", "recipe": "fast", "seed": 7, "epochs": 2}
+    dataset = DatasetRecord(name="digits", title="", fingerprint="", note="the reason")
+    runs.save_manifest(runs.open_run("mine"), Manifest(run="mine", parameters=parameters, dataset=dataset))
+    request = settle(Wishes(run="mine", only=("eda",)))
+    assert request.parameters == parameters and request.note == "the reason"
+    for wishes in (Wishes(run="mine", seed=8), Wishes(run="mine", seed=8, only=("eda",), force=True)):
+        with pytest.raises(errors.BadInput, match=r"run mine: holds another run \(seed was 7, is 8"):
+            settle(wishes)
+    assert settle(Wishes(run="mine", seed=8, force=True)).parameters["seed"] == 8
+
+
+def test_errors_name_the_field_and_a_command_line_its_flag():
+    with pytest.raises(errors.BadInput) as caught:
+        settle(Wishes(dataset="digits", validation_size=1430))
+    assert str(caught.value).startswith("validation_size 1430: must be from 10 to 1428")
+    assert caught.value.text(lambda field: f"<{field}>").startswith("<validation_size> 1430: must be")
+
+
+def test_kernels_get_an_environment_of_their_own(tmp_path):
+    given = {"PYTHONPATH": os.pathsep.join(["/a", "/b"]), "GOMP_SPINCOUNT": "1", "OTHER": "kept"}
+    environment = kernel_environment(given, tmp_path / "data", tmp_path / "outputs")
+    assert environment["MNIST_OUTPUTS_DIR"] == str(tmp_path / "outputs") and environment["OTHER"] == "kept"
+    assert environment["GOMP_SPINCOUNT"] == "1" and environment["PYTHONPATH"].split(os.pathsep)[1:] == ["/a", "/b"]
+    assert given["PYTHONPATH"] == os.pathsep.join(["/a", "/b"]) and "MNIST_OUTPUTS_DIR" not in given

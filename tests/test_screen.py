@@ -1,0 +1,126 @@
+"""What a person sees while notebooks run, and the messages that kernels send for it."""
+
+import io
+import logging
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from rich.console import Console
+
+from helpers import progress
+from helpers.runs import StageRecord
+from pipeline import runner
+from pipeline.request import Wishes, settle
+from pipeline.screen import Screen
+from pipeline.stages import STAGES
+
+EDA = STAGES["eda"]
+DONE = StageRecord(state="done", started="2026", seconds=1.25)
+
+
+def message(label, share, milestone=0):
+    """Return the fields of a bar."""
+    return {"kind": "progress", "label": label, "share": share, "detail": "0:10 left", "milestone": milestone}
+
+
+def tell(screen):
+    """Let a screen tell of one stage."""
+    screen.start(EDA, 2, 5, "has not run yet")
+    screen.cell(3, 40)
+    screen.message(message("epoch 0/2", 0.25))
+    screen.message(message("epoch 1/2  train loss 0.1", 0.5, milestone=1))
+    screen.message(message("epoch 1/2  train loss 0.1", 0.75, milestone=1))
+    screen.message({"kind": "log", "level": "WARNING", "text": "warning: a checkpoint is damaged"})
+    screen.finish(EDA, DONE, "reports/01_eda.html")
+    screen.skip(STAGES["results"])
+
+
+def test_a_log_gets_plain_lines():
+    stream = io.StringIO()
+    tell(Screen(stream))
+    assert stream.getvalue().splitlines() == [
+        "[2/5] eda: has not run yet",
+        "      epoch 1/2  train loss 0.1",
+        "  warning: a checkpoint is damaged",
+        "  eda          done         1.2 s  reports/01_eda.html",
+        "  results      up to date",
+    ]
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+def test_a_terminal_gets_one_moving_line_and_colours_unless_they_are_unwanted(no_color):
+    screen = Screen(io.StringIO())
+    stream = io.StringIO()
+    screen.console = Console(
+        file=stream, force_terminal=True, width=60, no_color=no_color, color_system="standard", legacy_windows=False
+    )
+    tell(screen)
+    text = stream.getvalue()
+    assert "[2/5]" not in text and "cell 3/40" in text and "\x1b[2K" in text  # the line is drawn over itself
+    assert "warning: a checkpoint is damaged" in text and "reports/01_eda.html" in text
+    assert ("\x1b[32m" in text) is not no_color
+    assert max(len(line) for line in text.replace("\r", "\n").splitlines() if "cell 3" in line) < 90
+
+
+def test_a_run_needs_no_screen(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path))
+    request = settle(Wishes(dataset="digits", recipe="fast", run="it", only=("eda",)))
+    told = []
+    monkeypatch.setattr(runner, "run_stage", lambda decision, *_: told.append(decision.stage.name))
+    assert runner.run(request) == tmp_path / "it" and told == ["eda"]
+
+
+class Publisher:
+    """Stands in for a kernel's own publisher of display messages; keeps them."""
+
+    def __init__(self):
+        self.messages = []
+
+    def publish(self, data, metadata=None, *, transient=None, update=False, **_):
+        self.messages.append((data, metadata, update))
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """The display messages of code that takes itself to be in a notebook's kernel."""
+    publisher = Publisher()
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    monkeypatch.setattr(InteractiveShell, "initialized", classmethod(lambda cls: True))
+    monkeypatch.setattr(InteractiveShell, "instance", classmethod(lambda cls: publisher_shell))
+    publisher_shell = type("Shell", (), {"display_pub": publisher, "display_formatter": None})()
+    return publisher.messages
+
+
+def test_a_training_in_a_notebook_tells_how_far_it_is(published):
+    show = progress.training_bar(epochs=2)
+    row = {"train_loss": 0.1, "validation_accuracy": 0.9, "seconds": 1.0}
+    history = []
+    for epoch in (1, 2):
+        for step in range(1, 5):
+            show(history, step, 4)
+        history.append(row | {"epoch": epoch})
+        show(history, 0, 4)
+    fields = [metadata[progress.MESSAGE] for _, metadata, _ in published]
+    assert all(one["kind"] == "progress" for one in fields) and fields[-1]["share"] == pytest.approx(1)
+    assert fields[0]["label"] == "epoch 0/2" and fields[-1]["label"].startswith("epoch 2/2  train loss 0.1000")
+    assert sorted({one["milestone"] for one in fields}) == [0, 1, 2]
+    assert [update for _, _, update in published].count(False) == 1  # one output, updated
+    assert "100%" in published[-1][0]["text/plain"]
+
+
+def test_what_helpers_log_is_a_message_in_a_notebook(published, monkeypatch):
+    logger = logging.getLogger("helpers")
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", True)
+    progress.show_log()
+    progress.show_log()
+    logging.getLogger("helpers.checkpoints").warning("%s is damaged", "epoch-001.pt")
+    logging.getLogger("helpers.checkpoints").info("nobody needs to know")
+    ((shown, metadata, _),) = published
+    assert shown == {"text/plain": "warning: epoch-001.pt is damaged"}
+    assert metadata[progress.MESSAGE] == {"kind": "log", "level": "WARNING", "text": "warning: epoch-001.pt is damaged"}
+
+
+def test_outside_a_notebook_a_bar_is_drawn_on_standard_output(capsys):
+    assert list(progress.bar(range(3), "three")) == [0, 1, 2]
+    assert "three: 100%" in capsys.readouterr().out
