@@ -137,19 +137,13 @@ def show_list() -> None:
     print(f"  {'FOLDER':<22} {data.OTHERS}")
 
 
-def wishes_of(options: argparse.Namespace) -> Wishes:
-    """Return what a parsed command line asks for."""
-    names = [name for name in Wishes.model_fields if hasattr(options, name)]
-    return Wishes(**{name: getattr(options, name) for name in names}, download=not options.dry_run)
-
-
 def main(options: argparse.Namespace) -> None:
     """Do what the command line asks."""
     if options.list:
         show_list()
         return
     started = time.perf_counter()
-    request = settle(wishes_of(options))
+    request = settle(Wishes(**vars(options)))
     print(f"run {request.run}")
     for remark in remarks_of(request):
         print(f"note: {remark}")

@@ -27,7 +27,7 @@ SETTINGS = ("device", "threads")  # parameters that do not belong to the recipe
 class Wishes(BaseModel):
     """What a person asked for; None is what the recipe, the dataset or the run of that name says."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)  # a command line has flags that are no wishes of this kind
 
     run: str | None = None
     dataset: str | None = None  # a name that data.NAMES holds, or the path of a folder of images
@@ -42,7 +42,7 @@ class Wishes(BaseModel):
     threads: int | None = None
     only: tuple[str, ...] | None = None  # names of stages
     force: bool = False
-    download: bool = True  # whether a dataset that is not there may be fetched
+    dry_run: bool = False  # then a dataset that is not there is not fetched
 
     def parameters(self) -> dict[str, Any]:
         """Return those of the notebooks' parameters that were asked for, but for run and dataset."""
@@ -127,7 +127,7 @@ def settle(wishes: Wishes) -> Request:
     known = {} if before is None else before.parameters
     wanted = known | wishes.parameters()
     dataset, data_dir = locate_dataset(wishes, before)
-    dataset, note = data.resolve(dataset, data_dir, wishes.download)
+    dataset, note = data.resolve(dataset, data_dir, download=not wishes.dry_run)
     if not note and wishes.dataset is None and before is not None and before.dataset.name == dataset:
         note = before.dataset.note
     recipe, changes = settle_recipe(wanted)

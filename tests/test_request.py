@@ -1,13 +1,19 @@
 """A command line's wishes settled into a Request: what it fills in, what it refuses, and what it leaves alone."""
 
 import os
+import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from PIL import Image
 
-from helpers import data, errors, runs
+import run_all
+from helpers import data, errors, recipes, runs, training
 from helpers.runs import DatasetRecord, Manifest
+from pipeline import runner
 from pipeline.plan import plan
 from pipeline.request import Wishes, kernel_environment, settle
 from pipeline.stages import STAGES
@@ -88,3 +94,45 @@ def test_kernels_get_an_environment_of_their_own(tmp_path):
     assert environment["MNIST_OUTPUTS_DIR"] == str(tmp_path / "outputs") and environment["OTHER"] == "kept"
     assert environment["GOMP_SPINCOUNT"] == "1" and environment["PYTHONPATH"].split(os.pathsep)[1:] == ["/a", "/b"]
     assert given["PYTHONPATH"] == os.pathsep.join(["/a", "/b"]) and "MNIST_OUTPUTS_DIR" not in given
+
+
+def stack_of(frame):
+    """Return the functions of this project that are at work, outermost first."""
+    names = []
+    while frame is not None:
+        place = Path(frame.f_code.co_filename)
+        if place.is_relative_to(ROOT) and not place.is_relative_to(ROOT / "tests") and ".venv" not in place.parts:
+            names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return [name for name in reversed(names) if name.isidentifier()]
+
+
+def test_the_number_of_epochs_passes_through_ten_functions_at_most(monkeypatch):
+    """From the command line to the loop: those that settle it, those that hand it to the notebook, those that train."""
+    route = []
+
+    def mark(module, name):
+        real = getattr(module, name)
+
+        def marked(*arguments, **options):
+            route.extend([*stack_of(sys._getframe().f_back), name])
+            if name == "execute":
+                raise KeyboardInterrupt(f"{arguments[1]['epochs']} epochs")
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(module, name, marked)
+
+    for module, name in ((recipes, "choose"), (runner, "execute"), (training, "fit")):
+        mark(module, name)
+    with pytest.raises(KeyboardInterrupt, match="7 epochs"):
+        run_all.main(run_all.parse(["--dataset", "digits", "--epochs", "7", "--recipe", "fast", "--only", "training"]))
+    recipe = recipes.choose("fast", epochs=1)  # as the notebook chooses it
+    training.train(data.load("digits"), recipe)
+    passed = list(dict.fromkeys(route))
+    assert passed == listed_route() and len(passed) <= 10
+
+
+def listed_route():
+    """Return the functions that CONTRIBUTING.md names on the way of `--epochs`."""
+    section = (ROOT / "CONTRIBUTING.md").read_text().split("## The way of a flag")[1].split("\n## ")[0]
+    return re.findall(r"^\d+\. `(?:\w+\.)*(\w+)`", section, re.MULTILINE)
