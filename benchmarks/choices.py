@@ -56,9 +56,7 @@ def main():
     row = trial(options.recipe, dict(options.changes), options.seeds, options.validation_size, data.load("mnist"))
     row["commit"] = machine.provenance()["commit"]
     results = files.read_json(RESULTS) or {"rows": []}
-    files.write_json(
-        RESULTS, results | {"rows": [*results["rows"], row | {"commit": machine.provenance()["commit"]}]}
-    )
+    files.write_json(RESULTS, results | {"rows": [*results["rows"], row | {"commit": machine.provenance()["commit"]}]})
     print(f"{row['mean_validation_accuracy']:.3%} of the validation images, mean over the seeds")
 
 

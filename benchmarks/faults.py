@@ -1,10 +1,13 @@
 """Break runs in every way that was thought of, repeat the command, and see whether anything was lost or is false.
 
-    python benchmarks/faults.py                  all parts (make bench-faults), about an hour on MNIST
-    python benchmarks/faults.py --parts changes  some of them; the others stay in the file as they were
+    python benchmarks/faults.py                            all parts (make bench-faults), about an hour on MNIST
+    python benchmarks/faults.py --parts changes            some of them; the others stay in the file as they were
+    python benchmarks/faults.py --parts kills --kills 50   fewer or more of them
 
 Findings go to benchmarks/results/faults.json. Instants and places are drawn at random from a seed that is kept there.
 """
+
+from __future__ import annotations
 
 import argparse
 import contextlib
@@ -18,17 +21,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
 
-from helpers import checkpoints, data, downloads, files, models, recipes, training
-from pipeline import machine, runner
+from helpers import checkpoints, data, downloads, files, models, recipes, runs, training
+from pipeline import machine
+from pipeline.plan import plan
+from pipeline.request import Wishes, settle
 
-sys.path.insert(0, str(files.PROJECT))
-from pipeline.stages import STAGES
-
+CORE = ("model.safetensors", "metrics.json")
 RESULTS = Path(__file__).resolve().parent / "results" / "faults.json"
 SHORT = ("--dataset", "mnist", "--recipe", "fast", "--epochs", "3", "--run", "it", "--only", "training", "results")
 FAILING = """import builtins, errno, os, pathlib
@@ -53,30 +59,32 @@ os.replace, builtins.open = failing_replace, failing_open
 """
 
 
-def start(outputs, *arguments, **environment):
+def start(outputs: str | Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     """Start run_all.py with its runs under `outputs`."""
     command = [sys.executable, str(files.PROJECT / "run_all.py"), *arguments]
     known = {"MNIST_OUTPUTS_DIR": str(outputs), "MNIST_DATA_DIR": str(data.data_folder())}
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=os.environ | known | environment, **pipes)
+    return subprocess.Popen(
+        command, env=os.environ | known | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
-def finish(outputs, *arguments, **environment):
+def finish(outputs: str | Path, *arguments: str, **environment: str) -> tuple[int, str]:
     """Run run_all.py to its end; return (exit code, what it wrote to stderr)."""
     process = start(outputs, *arguments, **environment)
     _, error = process.communicate(timeout=600)
     return process.returncode, error
 
 
-def outcome(folder):
+def outcome(folder: Path) -> str:
     """Return the SHA-256 of what must not depend on disturbances: weights, history without times, metrics."""
-    rows = list(csv.DictReader(io.StringIO((folder / "history.csv").read_text())))
-    untimed = [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
-    files = [files.file_digest(folder / name) for name in ("model.safetensors", "metrics.json")]
-    return files.digest([untimed, files])
+    untimed = []
+    for row in csv.DictReader(io.StringIO((folder / "history.csv").read_text())):
+        del row["seconds"]
+        untimed.append(row)
+    return files.digest([untimed, [files.file_digest(folder / name) for name in CORE]])
 
 
-def kernels_of(process):
+def kernels_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """Return the processes that a runner has started."""
     try:
         return psutil.Process(process.pid).children(recursive=True)
@@ -84,245 +92,343 @@ def kernels_of(process):
         return []
 
 
-def half_written(folder):
+def half_written(folder: Path) -> bool:
     """Return whether a file of the run is being written at this very moment."""
-    with contextlib.suppress(OSError):
-        for part in ("checkpoints", ".", "figures", "notebooks", "reports"):
-            with os.scandir(folder / part) as entries:
-                if any(entry.name.startswith(".") and files.PARTIAL in entry.name for entry in entries):
-                    return True
+    for subfolder in (".", *runs.SUBFOLDERS):
+        with contextlib.suppress(OSError), os.scandir(folder / subfolder) as entries:
+            if any(entry.name.startswith(".") and files.PARTIAL in entry.name for entry in entries):
+                return True
     return False
 
 
-def strike(process, folder, draw, length, aim, number):
-    """Send a signal at a random instant, or inside a save; return who was hit (None: it had ended) and kernels."""
-    patience = time.perf_counter() + draw.uniform(0.2, length if aim != "save" else length / 2)
-    while time.perf_counter() < patience and process.poll() is None:
+@dataclass
+class Strike:
+    """Who was hit by a signal (None: the command had ended before), and the kernels that were at work."""
+
+    target: str | None
+    kernels: list[psutil.Process]
+
+
+def strike(
+    process: subprocess.Popen[str], folder: Path, draw: random.Random, length: float, aim: str, number: int
+) -> Strike:
+    """Send a signal at a random instant of the next `length` seconds; with the aim `save`, inside the next save."""
+    latest = length / 2 if aim == "save" else length
+    instant = time.perf_counter() + draw.uniform(0.2, latest)
+    while time.perf_counter() < instant and process.poll() is None:
         time.sleep(0.005)  # the instant is what is drawn
     while aim == "save" and process.poll() is None and not half_written(folder):
         pass
     kernels = kernels_of(process)
     if process.poll() is not None:
-        return None, []
+        return Strike(None, [])
     if aim == "kernel" and kernels:
         draw.choice(kernels).kill()  # at work, or getting ready for the next notebook
-        return "kernel", kernels
+        return Strike("kernel", kernels)
     process.send_signal(number)
-    if aim == "save" and kernels and number == signal.SIGKILL:
-        for kernel in kernels:
-            with contextlib.suppress(psutil.Error):
-                kernel.kill()  # whichever was writing
-        return "save", kernels
-    return "runner", kernels
+    if aim != "save" or not kernels or number != signal.SIGKILL:
+        return Strike("runner", kernels)
+    for kernel in kernels:
+        with contextlib.suppress(psutil.Error):
+            kernel.kill()  # whichever was writing
+    return Strike("save", kernels)
 
 
-def disturbed(number, hits, aims, seed, expected_codes):
+@dataclass
+class Disturbances:
+    """What came of runs that were struck."""
+
+    hits: dict[str, int] = field(default_factory=dict)  # {who: how often}
+    codes: dict[str, int] = field(default_factory=dict)  # {exit code: how often}
+    runs: int = 0
+    identical: int = 0  # runs that came to the same bytes after all
+    orphans: int = 0  # kernels that outlived their runner
+    failed: list[str] = field(default_factory=list)
+
+    def count(self) -> int:
+        """Return how many strikes hit."""
+        return sum(self.hits.values())
+
+    def note(self, hit: Strike, code: int, expected: Collection[int]) -> None:
+        """Take note of one strike that hit, and of the exit code that followed."""
+        assert hit.target is not None
+        alive = psutil.wait_procs(hit.kernels, timeout=5)[1]
+        self.orphans += sum(kernel.status() != psutil.STATUS_ZOMBIE for kernel in alive)
+        self.hits[hit.target] = self.hits.get(hit.target, 0) + 1
+        self.codes[str(code)] = self.codes.get(str(code), 0) + 1
+        replaced = hit.target == "kernel" and code == 0  # it was for the next notebook: another was started
+        if code not in expected and not replaced:
+            self.failed.append(f"{hit.target}: exit {code}")
+
+
+def disturbed(
+    number: int, hits: int, aims: Sequence[str], seed: int, expected: Collection[int], command: Sequence[str] = SHORT
+) -> dict[str, Any]:
     """Strike `hits` times, up to three a run, repeat the command each time, and compare what it comes to in the end."""
-    draw, found = random.Random(seed), {"hits": {}, "codes": {}, "runs": 0, "identical": 0, "orphans": 0, "failed": []}
+    draw = random.Random(seed)
+    found = Disturbances()
     with tempfile.TemporaryDirectory() as reference:
         started = time.perf_counter()
-        assert finish(reference, *SHORT)[0] == 0
-        length, right = time.perf_counter() - started, outcome(Path(reference) / "it")
-    while sum(found["hits"].values()) < hits:
+        assert finish(reference, *command)[0] == 0
+        length = 0.8 * (time.perf_counter() - started)
+        right = outcome(Path(reference) / "it")
+    while found.count() < hits:
         with tempfile.TemporaryDirectory() as outputs:
             for _ in range(3):
-                process, aim = start(outputs, *SHORT), aims[sum(found["hits"].values()) % len(aims)]
-                told, kernels = strike(process, Path(outputs) / "it", draw, length * 0.8, aim, number)
+                process = start(outputs, *command)
+                aim = aims[found.count() % len(aims)]
+                hit = strike(process, Path(outputs) / "it", draw, length, aim, number)
                 process.communicate(timeout=60)
-                if told:
-                    alive = psutil.wait_procs(kernels, timeout=5)[1]
-                    found["orphans"] += sum(kernel.status() != psutil.STATUS_ZOMBIE for kernel in alive)
-                    found["hits"][told] = found["hits"].get(told, 0) + 1
-                    code = str(process.returncode)
-                    found["codes"][code] = found["codes"].get(code, 0) + 1
-                    spare = (
-                        told == "kernel" and process.returncode == 0
-                    )  # it was for the next notebook: another is started
-                    if process.returncode not in expected_codes and not spare:
-                        found["failed"].append(f"{told}: exit {code}")
-                else:
+                if hit.target is None:
                     break
-            code, error = finish(outputs, *SHORT)
-            found["runs"] += 1
-            same = code == 0 and outcome(Path(outputs) / "it") == right
-            found["identical"] += same
-            if not same:
-                found["failed"].append(f"exit {code}: {error.strip()[:200]}")
-            left = [path for path in Path(outputs).rglob(f".*{files.PARTIAL}*")]
-            found["failed"] += [f"left behind: {path.name}" for path in left]
-        print(json.dumps(found), flush=True)
-    return found
+                found.note(hit, process.returncode, expected)
+            compare_with(right, Path(outputs), found, command)
+        print(json.dumps(asdict(found)), flush=True)
+    return asdict(found)
 
 
-def kills(seed):
-    """60 SIGKILLs: of the runner, of its kernel, and inside a save."""
-    return disturbed(signal.SIGKILL, 60, ("runner", "save", "kernel"), seed, (-signal.SIGKILL, 1))
+def compare_with(right: str, outputs: Path, found: Disturbances, command: Sequence[str]) -> None:
+    """Let the command end undisturbed, and note whether it came to the outcome `right` and left nothing behind."""
+    code, error = finish(outputs, *command)
+    found.runs += 1
+    if code == 0 and outcome(outputs / "it") == right:
+        found.identical += 1
+    else:
+        found.failed.append(f"exit {code}: {error.strip()[:200]}")
+    for path in outputs.rglob(f".*{files.PARTIAL}*"):
+        found.failed.append(f"left behind: {path.name}")
 
 
-def signals(seed):
+def kills(options: argparse.Namespace) -> dict[str, Any]:
+    """SIGKILLs, 60 unless said otherwise: of the runner, of its kernel, and inside a save."""
+    aims = ("runner", "save", "kernel")
+    return disturbed(signal.SIGKILL, options.kills, aims, options.seed, (-signal.SIGKILL, 1))
+
+
+def signals(options: argparse.Namespace) -> dict[str, Any]:
     """Ctrl-C and SIGTERM, ten each: exit code, no kernel left, the same bytes after all."""
     found = {}
     for number in (signal.SIGINT, signal.SIGTERM):
-        found[number.name] = disturbed(number, 10, ("runner",), seed + number, (128 + number,))
+        found[number.name] = disturbed(number, 10, ("runner",), options.seed + number, (128 + number,))
     return found
 
 
-def changes(seed):
-    """300 changed bytes and 100 truncations over all files that are read again; none may be used in silence."""
-    draw, found = random.Random(seed), {"detected": {}, "missed": []}
-    with tempfile.TemporaryDirectory() as folder:
-        folder, source = Path(folder), data.load("digits")
-        recipe = recipes.choose("fast", epochs=3)
-        os.environ["MNIST_OUTPUTS_DIR"] = str(folder)
-        assert finish(folder, "--dataset", "digits", "--recipe", "fast", "--epochs", "3", "--run", "it",
-                      "--only", "training", "results")[0] == 0  # fmt: skip
-        run, raw = folder / "it", folder / "MNIST" / "raw"
-        raw.mkdir(parents=True)
-        for name in downloads.FILES:
-            (raw / name).write_bytes((data.data_folder() / "MNIST" / "raw" / name).read_bytes())
-        identity = files.read_json(run / "model.json")["key"]
-        kept = sorted(path.name for path in (run / "checkpoints").iterdir())
-        parameters = {"run": "it", "dataset": "digits", "recipe": "fast", "seed": 0, "epochs": recipe.epochs}
+class Place:
+    """A file that is read again, and the check that has to notice when it changes."""
 
-        def checkpoint():
-            state = checkpoints.load_checkpoint(run / "checkpoints", identity)
-            return len(state["history"]) < 3
+    def __init__(self, path: Path, notices: Callable[[], bool]) -> None:
+        self.path = path
+        self.notices = notices
+        self.whole = path.read_bytes()
+        self.note = path.with_suffix(".sha256")
+        self.note_whole = self.note.read_bytes() if self.note.is_file() else None
 
-        def product():
-            chosen = ["training", "results"]
-            plan = runner.plan(STAGES, chosen, parameters)
-            return any(reason for _, _, reason in plan)
+    def restore(self) -> None:
+        """Bring the file back to what it was."""
+        self.path.write_bytes(self.whole)
+        if self.note_whole is not None:
+            self.note.write_bytes(self.note_whole)
 
-        def dataset():
-            return bool(downloads.problems(downloads.SETS["mnist"], folder))
 
-        assert not product() and not dataset() and len(source.labels) == 1797
-        places = [(run / "checkpoints" / "epoch-003.pt", checkpoint), (run / "model.safetensors", product),
-                  (run / "model.json", product), (run / "history.csv", product), (run / "predictions.npz", product),
-                  (run / "metrics.json", product)] + [(raw / name, dataset) for name in downloads.FILES]  # fmt: skip
-        whole = {path: path.read_bytes() for path, _ in places}
-        note = (run / "checkpoints" / "epoch-003.sha256").read_bytes()
-        for turn in range(400):
-            path, detects = places[turn % len(places)]
-            content = bytearray(whole[path])
-            place = draw.randrange(len(content))
-            if turn < 300:
-                content[place] ^= draw.randrange(1, 256)
-            path.write_bytes(content if turn < 300 else content[:place])
-            kind = f"{path.name}, {'changed' if turn < 300 else 'truncated'}"
-            with contextlib.redirect_stdout(io.StringIO()):
-                good = detects()
-            found["detected"][kind] = found["detected"].get(kind, 0) + good
+def places_of(folder: Path) -> list[Place]:
+    """Return the files to damage: those of a finished run on the embedded digits in `folder`, and a copy of MNIST."""
+    run = folder / "it"
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in downloads.FILES:
+        (raw / name).write_bytes((data.data_folder() / "MNIST" / "raw" / name).read_bytes())
+    identity = files.read_json(run / "model.json")["key"]
+
+    def checkpoint_is_refused() -> bool:
+        state = checkpoints.Checkpoints(run / "checkpoints", identity).load()
+        return state is None or len(state["history"]) < 3
+
+    def product_is_refused() -> bool:
+        request = settle(Wishes(run="it", only=("training", "results")))
+        return any(not decision.up_to_date for decision in plan(request))
+
+    def dataset_is_refused() -> bool:
+        return bool(downloads.problems(downloads.SETS["mnist"], folder))
+
+    assert not product_is_refused() and not dataset_is_refused()
+    places = [Place(run / "checkpoints" / "epoch-003.pt", checkpoint_is_refused)]
+    for name in ("model.safetensors", "model.json", "history.csv", "validation.npz", "predictions.npz", "metrics.json"):
+        places.append(Place(run / name, product_is_refused))
+    for name in downloads.FILES:
+        places.append(Place(raw / name, dataset_is_refused))
+    return places
+
+
+def changes(options: argparse.Namespace) -> dict[str, Any]:
+    """Changed bytes, 300 unless said otherwise, and a third as many truncations, over all files that are read again.
+
+    None may be used in silence.
+    """
+    draw = random.Random(options.seed)
+    detected: dict[str, int] = {}
+    missed = []
+    before = os.environ.get("MNIST_OUTPUTS_DIR")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command = ("--dataset", "digits", "--recipe", "fast", "--epochs", "3", "--run", "it")
+        assert finish(folder, *command, "--only", "training", "results")[0] == 0
+        os.environ["MNIST_OUTPUTS_DIR"] = name
+        places = places_of(folder)
+        for turn in range(options.changes + options.changes // 3):
+            place = places[turn % len(places)]
+            content = bytearray(place.whole)
+            position = draw.randrange(len(content))
+            kind = "changed" if turn < options.changes else "truncated"
+            if kind == "changed":
+                content[position] ^= draw.randrange(1, 256)
+            else:
+                del content[position:]
+            place.path.write_bytes(content)
+            what = f"{place.path.name}, {kind}"
+            good = place.notices()
+            detected[what] = detected.get(what, 0) + good
             if not good:
-                found["missed"].append(f"{kind} at {place}")
-            path.write_bytes(whole[path])
-            (run / "checkpoints" / "epoch-003.sha256").write_bytes(note)
-        assert kept == sorted(name for name in kept if (run / "checkpoints" / name).is_file())
-    return found
+                missed.append(f"{what} at {position}")
+            place.restore()
+    os.environ.pop("MNIST_OUTPUTS_DIR")
+    if before is not None:
+        os.environ["MNIST_OUTPUTS_DIR"] = before
+    return {"detected": detected, "missed": missed}
 
 
-def writes(seed):
+WRITES = {  # a part of the path: the stages that write there
+    "notebooks/01_eda.ipynb": ["eda"],
+    ".holder.json": ["eda"],
+    "run.json": ["eda"],
+    "dataset.json": ["eda"],
+    "figures/": ["eda"],
+    "reports/01_eda.html": ["eda"],
+    ".rendered.json": ["eda"],
+    "reports.zip": ["eda"],
+    "index.html": ["eda"],
+    "prototyping.json": ["prototyping"],
+    "epoch-001.sha256": ["training"],
+    "epoch-001.pt": ["training"],
+    "model.safetensors": ["training"],
+    "validation.npz": ["training"],
+    "history.csv": ["training"],
+    "model.json": ["training"],
+    "predictions.npz": ["training", "results"],
+    "metrics.json": ["training", "results"],
+    "robustness.json": ["training", "results"],
+}
+
+
+def writes(_: argparse.Namespace) -> dict[str, Any]:
     """Each place that writes fails once, with a full disk and with an I/O error; then the same command goes on."""
-    del seed
     found = {}
-    places = {  # a part of the path: the stages that write there
-        ".01_eda.partial": ["eda"], ".holder.json": ["eda"], "run.json": ["eda"], "dataset.json": ["eda"],
-        "figures/": ["eda"],
-        "notebooks/01_eda.ipynb": ["eda"], "reports/01_eda.html": ["eda"], "reports.zip": ["eda"],
-        "index.html": ["eda"],
-        "prototyping.json": ["prototyping"], "epoch-001.sha256": ["training"], "epoch-001.pt": ["training"],
-        "model.safetensors": ["training"], "history.csv": ["training"], "model.json": ["training"],
-        "predictions.npz": ["training", "results"], "metrics.json": ["training", "results"],
-        "robustness.json": ["training", "results"],
-    }  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "sitecustomize.py").write_text(FAILING)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "sitecustomize.py").write_text(FAILING)
         for error in ("ENOSPC", "EIO"):
-            for number, (place, stages) in enumerate(places.items()):
-                outputs, once = Path(folder) / f"{error}{number}", Path(folder) / "once"
-                once.unlink(missing_ok=True)
-                command = ("--dataset", "digits", "--recipe", "fast", "--run", "it", "--only", *stages)
-                trap = {"PYTHONPATH": folder, "FAIL_AT": place, "FAIL_ONCE": str(once), "FAIL_WITH": error}
-                code, told = finish(outputs, *command, **trap)
-                again, after = finish(outputs, *command)
-                last = told.strip().splitlines()[-1] if told.strip() else ""
-                good = once.exists() and code == 1 and "Traceback" not in told and again == 0
-                named = Path(once.read_text()).name in told if once.exists() else False
-                last = last.replace(str(outputs), "outputs")
-                found[f"{place}, {error}"] = {"exit": code, "again": again, "good": good and named, "told": last[-160:]}
-                print(place, error, code, again, named, last, after, flush=True)
+            for place, stages in WRITES.items():
+                found[f"{place}, {error}"] = fail_once(folder, place, stages, error)
     return found
 
 
-def pairs(seed):
+def fail_once(folder: Path, place: str, stages: Sequence[str], error: str) -> dict[str, Any]:
+    """Let the first write to `place` fail with `error`; return how the command ended, and the same one after it."""
+    once = folder / "once"
+    once.unlink(missing_ok=True)
+    command = ("--dataset", "digits", "--recipe", "fast", "--run", "it", "--only", *stages)
+    trap = {"PYTHONPATH": str(folder), "FAIL_AT": place, "FAIL_ONCE": str(once), "FAIL_WITH": error}
+    with tempfile.TemporaryDirectory(dir=folder) as outputs:
+        code, told = finish(outputs, *command, **trap)
+        again, after = finish(outputs, *command)
+        lines = told.strip().splitlines()
+        last = lines[-1].replace(outputs, "outputs") if lines else ""
+    named = once.is_file() and Path(once.read_text()).name in told
+    good = code == 1 and named and "Traceback" not in told and again == 0
+    print(place, error, code, again, named, last, after, flush=True)
+    return {"exit": code, "again": again, "good": good, "told": last[-160:]}
+
+
+def pairs(_: argparse.Namespace) -> dict[str, Any]:
     """20 times the same command twice at once: one works, the other ends with 5 within 5 seconds."""
-    del seed
-    found = {"right": 0, "slowest": 0.0, "codes": []}
-    for _ in range(20):
+    right = 0
+    slowest = 0.0
+    all_codes = []
+    command = ("--dataset", "digits", "--recipe", "fast", "--run", "it", "--only", "training")
+    for _turn in range(20):
         with tempfile.TemporaryDirectory() as outputs:
-            command = ("--dataset", "digits", "--recipe", "fast", "--run", "it", "--only", "training")
-            started, both = time.perf_counter(), [start(outputs, *command) for _ in range(2)]
-            ends = {}
-            while len(ends) < 2:
-                ends |= {
-                    p.pid: (time.perf_counter() - started) for p in both if p.poll() is not None and p.pid not in ends
-                }
+            started = time.perf_counter()
+            both = [start(outputs, *command) for _ in range(2)]
+            seconds = {}
+            while len(seconds) < len(both):
+                for process in both:
+                    if process.poll() is not None and process.pid not in seconds:
+                        seconds[process.pid] = time.perf_counter() - started
                 time.sleep(0.01)
-            codes = sorted(p.returncode for p in both)
-            found["codes"].append(codes)
-            found["slowest"] = max([found["slowest"], *(ends[p.pid] for p in both if p.returncode == 5)])
-            found["right"] += codes == [0, 5] and checkpoints.load_model(Path(outputs) / "it") is not None
+            codes = sorted(process.returncode for process in both)
+            all_codes.append(codes)
+            slowest = max([slowest, *(seconds[process.pid] for process in both if process.returncode == 5)])
+            right += codes == [0, 5] and checkpoints.load_model(Path(outputs) / "it") is not None
             for process in both:
                 process.communicate()
-    return found
+    return {"right": right, "slowest": slowest, "codes": all_codes}
 
 
-def hashes(seed):
+def hashes(options: argparse.Namespace) -> dict[str, Any]:
     """Ten undisturbed runs; and one thread against all, five seeds of `fast`."""
-    found, source = {"hashes": {}}, data.load("mnist")
+    source = data.load("mnist")
+    outcomes: dict[str, int] = {}
     for _ in range(10):
         with tempfile.TemporaryDirectory() as outputs:
             assert finish(outputs, *SHORT)[0] == 0
             one = outcome(Path(outputs) / "it")
-            found["hashes"][one] = found["hashes"].get(one, 0) + 1
+            outcomes[one] = outcomes.get(one, 0) + 1
+    found: dict[str, Any] = {"hashes": outcomes}
     for count in (1, torch.get_num_threads()):
         torch.set_num_threads(count)
-        histories = [training.train(source, recipes.RECIPES["fast"], seed + number)[1] for number in range(5)]
-        shares = [history[-1]["validation_accuracy"] for history in histories]
+        shares = []
+        for seed in range(options.seed, options.seed + 5):
+            _, history = training.train(source, recipes.RECIPES["fast"], seed)
+            shares.append(history[-1]["validation_accuracy"])
         found[f"validation accuracy of fast, {count} threads"] = shares
     return found
 
 
-def cost(seed):
-    """What the checkpoints of `balanced` cost: the seconds of writing one, beside those of an epoch."""
-    recipe, found = recipes.RECIPES["balanced"], []
-    network = models.build(recipe.network, seed=seed)
-    optimizer, schedule = training.make_optimizer(network, recipe, 429, torch.device("cpu"))
-    training.train_step(network, recipe, (torch.rand(8, 1, 28, 28), torch.arange(8)), optimizer, schedule)
-    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-    with tempfile.TemporaryDirectory(dir=files.PROJECT) as folder:
-        for number in range(20):
-            history = [dict.fromkeys(training.HISTORY, 0.1)] * (number + 1)
+def cost(_: argparse.Namespace) -> dict[str, Any]:
+    """What the checkpoints of `balanced` cost: the seconds that each epoch of one run spends on writing one."""
+    seconds = []
+
+    class Timed(checkpoints.Checkpoints):
+        """Checkpoints that note how long it takes to save one."""
+
+        def save(self, *arguments: Any, **options: Any) -> None:
             started = time.perf_counter()
-            checkpoints.save_checkpoint(Path(folder), "key", state, history)
-            found.append(time.perf_counter() - started)
-    return {"seconds, median": sorted(found)[10], "seconds, longest": max(found)}
+            super().save(*arguments, **options)
+            seconds.append(time.perf_counter() - started)
+
+    recipe = recipes.choose("balanced", epochs=20)
+    splits = data.split(data.load("digits"))
+    network = models.build(recipe.network)
+    with tempfile.TemporaryDirectory(dir=files.PROJECT) as folder:
+        training.fit(network, recipe, splits["train"], splits["validation"], checkpoints=Timed(Path(folder), "key"))
+    return {"seconds, median": sorted(seconds)[len(seconds) // 2], "seconds, longest": max(seconds)}
 
 
 PARTS = {part.__name__: part for part in (kills, signals, changes, writes, pairs, hashes, cost)}
 
 
-def main():
+def main() -> None:
     """Break what is asked for and keep what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--changes", type=int, default=300)
     options = parser.parse_args()
     for name in options.parts:
         started = time.perf_counter()
-        found = PARTS[name](options.seed)
-        results = files.read_json(RESULTS) or {}
+        found = PARTS[name](options)
         about = {"what": PARTS[name].__doc__, "seed": options.seed, "seconds": round(time.perf_counter() - started)}
+        results = files.read_json(RESULTS) or {}
         files.write_json(RESULTS, results | machine.provenance() | {name: about | found})
         print(name, json.dumps(found, indent=1), flush=True)
 

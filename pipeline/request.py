@@ -135,23 +135,24 @@ def settle(wishes: Wishes) -> Request:
     if recipe.validation_size is not None:
         data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
     check_device(wanted.get("device"))
-    settled = {
-        "outputs": outputs,
-        "dataset": dataset,
-        "data_dir": data_dir,
-        "note": note,
-        "recipe": recipe,
-        "changes": changes,
-        "seed": wanted.get("seed", 0),
-        "device": None if wanted.get("device") == "auto" else wanted.get("device"),
-        "threads": wanted.get("threads"),
-        "stages": tuple(stage for stage in STAGES.values() if wishes.only is None or stage.name in wishes.only),
-        "force": wishes.force,
-    }
-    unnamed = Request(run=wishes.run or "unnamed", **settled)
-    request = unnamed if wishes.run is not None else Request(run=default_name(unnamed), **settled)
+    request = Request(
+        run=wishes.run or "",
+        outputs=outputs,
+        dataset=dataset,
+        data_dir=data_dir,
+        note=note,
+        recipe=recipe,
+        changes=changes,
+        seed=wanted.get("seed", 0),
+        device=None if wanted.get("device") == "auto" else wanted.get("device"),
+        threads=wanted.get("threads"),
+        stages=tuple(stage for stage in STAGES.values() if wishes.only is None or stage.name in wishes.only),
+        force=wishes.force,
+    )
     if before is not None:
         refuse_another_run(request, before, wishes)
+    if wishes.run is None:
+        return request.model_copy(update={"run": default_name(request)})
     return request
 
 
