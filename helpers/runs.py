@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import psutil
@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import BadInput, RunInUse
-from .files import PARTIAL, PROJECT, absolute, read_json, write_json
+from .files import PARTIAL, PROJECT, absolute, digest, read_json, write_json
 
 SUBFOLDERS = ("notebooks", "reports", "figures", "checkpoints")
 PATIENCE = 10  # seconds that the kernel of a dead runner may take to notice
@@ -51,9 +51,15 @@ def run_folder(name: str, outputs: Path | None = None) -> Path:
 
 
 def open_run(name: str, outputs: Path | None = None) -> Path:
-    """Return the folder of the run `name`, created with its subfolders where they are missing. BadInput as above."""
+    """Return the folder of the run `name`, created with its subfolders where they are missing.
+
+    BadInput as above, and where a subfolder is a link: what is written there would land elsewhere.
+    """
     folder = run_folder(name, outputs)
     for subfolder in SUBFOLDERS:
+        if (folder / subfolder).is_symlink():
+            rule = f"{subfolder} in it is a link"
+            raise BadInput(rule, field="run", value=name, way_out="move it away or choose another name")
         try:
             (folder / subfolder).mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
@@ -127,7 +133,7 @@ def is_alive(number: int, started: float) -> bool:
 class Record(BaseModel):
     """A part of run.json: what is not known is refused, numbers and texts are not taken for each other."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Accuracy(Record):
@@ -190,28 +196,64 @@ class Manifest(Record):
             return None
         judged = self.stages["results"].inputs.get("input", {})
         model = self.stages["training"].outputs
-        if any(model.get(path) != digest for path, digest in judged.items()):
+        if any(model.get(path) != judged[path] for path in judged):
             return None
         return self.stages["results"].accuracy
 
 
 def load_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest of a run, or None where there is none, or one that cannot be read: then nothing is known.
+    """Return the manifest of a run, or None where there is none, or one that is not as it was written.
 
-    BadInput for a manifest of a later version than this code knows.
+    Then nothing of the run is known.
+
+    BadInput for a manifest of a later version than this code knows, or one that names files outside the run's folder.
     """
-    content = read_json(Path(folder) / "run.json")
+    folder = Path(folder)
+    content = read_json(folder / "run.json")
     if not isinstance(content, dict):
         return None
     version = content.get("version", 1)
     if isinstance(version, int) and version > VERSION:
         rule = f"its run.json is of version {version}, and this code knows {VERSION}"
         way_out = "use newer code, or another name"
-        raise BadInput(rule, field="run", value=Path(folder).name, way_out=way_out)
+        raise BadInput(rule, field="run", value=folder.name, way_out=way_out)
+    if version == VERSION and content.pop("digest", None) != digest(content):
+        return None
     try:
-        return Manifest.model_validate(upgrade(content) if version == 1 else content)
+        manifest = Manifest.model_validate(upgrade(content) if version == 1 else content)
     except (ValidationError, AttributeError, TypeError, KeyError):
         return None
+    for record in manifest.stages.values():
+        for path in record.outputs:
+            if leads_out(folder, path):
+                rule = f"its run.json names a file outside its folder, {path[:100]!r}"
+                raise BadInput(
+                    rule, field="run", value=folder.name, way_out="delete that folder or choose another name"
+                )
+    return manifest
+
+
+def leads_out(folder: Path, path: str) -> bool:
+    """Return whether a path from a run's manifest leads out of its folder: absolute, by `..`, or through a link."""
+    relative = PurePath(path)
+    if relative.is_absolute() or not relative.parts or ".." in relative.parts or "\0" in path:
+        return True
+    place = folder
+    for part in relative.parts:
+        place = place / part
+        if place.is_symlink():
+            return True
+    return False
+
+
+def read_recorded(folder: Path, manifest: Manifest, path: str) -> bytes | None:
+    """Return the content of a file of a run as a stage has left it; None where it is not there, or another now."""
+    digests = {record.outputs[path] for record in manifest.stages.values() if path in record.outputs}
+    try:
+        content = (folder / path).read_bytes()
+    except OSError:
+        return None
+    return content if digest(content) in digests else None
 
 
 def upgrade(content: dict[str, Any]) -> dict[str, Any]:
@@ -223,13 +265,15 @@ def upgrade(content: dict[str, Any]) -> dict[str, Any]:
     for name, old in content["stages"].items():
         record = {new: value for new, value in old.items() if new not in ("ingredients", "products")}
         record["inputs"] = old.get("ingredients", {})
+        record["inputs"].get("parameter", {}).pop("run", None)
         record["outputs"] = {
-            path: digest for path, digest in old.get("products", {}).items() if not path.startswith("reports/")
+            path: known for path, known in old.get("products", {}).items() if not path.startswith("reports/")
         }
         stages[name] = record
     return content | {"version": VERSION, "stages": stages}
 
 
 def save_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest of a run, whole or not at all."""
-    write_json(Path(folder) / "run.json", manifest.model_dump(mode="json"))
+    """Write the manifest of a run, whole or not at all, with a digest of itself."""
+    content = manifest.model_dump(mode="json")
+    write_json(Path(folder) / "run.json", content | {"digest": digest(content)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,10 +47,11 @@ def row_of(folder: Path) -> dict[str, Any]:
 
 
 def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
-    """Return the line of a run whose manifest could be read."""
-    recipe = (files.read_json(folder / "model.json") or {}).get("recipe", {})
+    """Return the line of a run whose manifest could be read; a file that a stage has not left so is not shown."""
+    model = runs.read_recorded(folder, manifest, "model.json")
+    recipe = json.loads(model).get("recipe", {}) if model else {}
     accuracy = manifest.test_accuracy
-    history = read_history(folder / "history.csv")
+    history = read_history(runs.read_recorded(folder, manifest, "history.csv"))
     dataset = manifest.dataset.title
     if manifest.dataset.note:
         dataset += ", MNIST was not there"
@@ -58,6 +60,7 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         if (folder / "reports" / f"{stage.notebook}.html").is_file():
             pages.append((stage.name, f"{folder.name}/reports/{stage.notebook}.html"))
     confusion = "figures/confusion_matrix.png"
+    shows_confusion = accuracy and runs.read_recorded(folder, manifest, confusion)
     return {
         "name": folder.name,
         "dataset": dataset,
@@ -66,16 +69,16 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "seed": manifest.parameters.get("seed", ""),
         "accuracy": str(accuracy) if accuracy else "",
         "seconds": f"{sum(history['seconds']):.0f} s" if history else "",
-        "state": state_of(manifest),
+        "state": state_of(folder, manifest),
         "started": max((record.started for record in manifest.stages.values()), default=""),
         "reports": pages,
         "zip": f"{folder.name}/reports.zip" if (folder / "reports.zip").is_file() else "",
         "history": history,
-        "confusion": f"{folder.name}/{confusion}" if accuracy and (folder / confusion).is_file() else "",
+        "confusion": f"{folder.name}/{confusion}" if shows_confusion else "",
     }
 
 
-def state_of(manifest: Manifest) -> str:
+def state_of(folder: Path, manifest: Manifest) -> str:
     """Return how a run stands, in a few words."""
     if not manifest.stages:
         return "not begun"
@@ -84,15 +87,19 @@ def state_of(manifest: Manifest) -> str:
             return f"{record.state} in {name}"
     if manifest.is_done("results") and manifest.test_accuracy is None:
         return "stopped before results looked at the new model"
+    for name, record in manifest.stages.items():
+        if any(files.file_digest(folder / path) != digest for path, digest in record.outputs.items()):
+            return f"changed since {name} ran"
     return "done"
 
 
-def read_history(path: Path) -> dict[str, list[float]]:
-    """Return {curve: its value after each epoch} of a history.csv; nothing where there is none."""
-    if not path.is_file():
+def read_history(content: bytes | None) -> dict[str, list[float]]:
+    """Return {curve: its value after each epoch} of a history.csv; nothing where there is none, or no figures in it."""
+    rows = list(csv.DictReader(io.StringIO((content or b"").decode())))
+    curves = {name: [float(row[name]) for row in rows] for name in CURVES}
+    if not rows or not all(math.isfinite(value) for values in curves.values() for value in values):
         return {}
-    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    return {name: [float(row[name]) for row in rows] for name in CURVES} if rows else {}
+    return curves
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -25,6 +25,7 @@ class Decision:
     """Whether a stage has to run: why, in a few words, or "" where its last success had the same inputs."""
 
     stage: Stage
+    parameters: dict[str, Any]  # of its notebook
     inputs: dict[str, dict[str, Any]]  # {part: {thing: value}}: all that decides what it makes
     reason: str
 
@@ -51,12 +52,13 @@ def plan(request: Request) -> list[Decision]:
 
 def decide(stage: Stage, request: Request, manifest: Manifest | None, runs_before: Collection[str] = ()) -> Decision:
     """Return whether `stage` has to run. `runs_before`: the names of stages that are about to run."""
-    inputs = inputs_of(stage, request, manifest)
+    parameters = parameters_of(stage, request)
+    inputs = inputs_of(stage, request, manifest, parameters)
     reason = "forced" if request.force else reason_to_run(stage, inputs, request.folder, manifest)
     waited_for = [need for need in stage.needs if need in runs_before]
     if not reason and waited_for:
         reason = f"{', '.join(waited_for)} runs before it"
-    return Decision(stage, inputs, reason)
+    return Decision(stage, parameters, inputs, reason)
 
 
 def reason_to_run(
@@ -79,15 +81,25 @@ def reason_to_run(
     return ""
 
 
-def inputs_of(stage: Stage, request: Request, manifest: Manifest | None) -> dict[str, dict[str, Any]]:
-    """Return all that decides what a stage makes, as {part: {thing: value}}, to be compared with its last success."""
+def parameters_of(stage: Stage, request: Request) -> dict[str, Any]:
+    """Return those parameters of a Request that a stage's notebook declares."""
+    declared = declared_parameters(stage)
+    return {name: value for name, value in request.parameters.items() if name in declared}
+
+
+def inputs_of(
+    stage: Stage, request: Request, manifest: Manifest | None, parameters: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return all that decides what a stage makes, as {part: {thing: value}}, to be compared with its last success.
+
+    The run's own name is not part of it: a run that was renamed is still what it is.
+    """
     needed: dict[str, Any] = {}
     for need in stage.needs:
         needed |= outputs_of(STAGES[need], manifest)
-    declared = declared_parameters(stage)
     return {
         "notebook": {stage.source.name: files.digest(cells_of(stage))},  # what it printed last time does not count
-        "parameter": {name: value for name, value in request.parameters.items() if name in declared},
+        "parameter": {name: value for name, value in parameters.items() if name != "run"},
         "helper": helper_digests(stage),
         "dataset": {request.dataset: request.summarise().fingerprint, "stands in for MNIST": bool(request.note)},
         "input": needed,

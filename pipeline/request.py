@@ -149,10 +149,11 @@ def settle(wishes: Wishes) -> Request:
         stages=tuple(stage for stage in STAGES.values() if wishes.only is None or stage.name in wishes.only),
         force=wishes.force,
     )
+    if wishes.run is None:
+        request = request.model_copy(update={"run": default_name(request)})
+        before = runs.load_manifest(request.folder)
     if before is not None:
         refuse_another_run(request, before, wishes)
-    if wishes.run is None:
-        return request.model_copy(update={"run": default_name(request)})
     return request
 
 
@@ -210,8 +211,8 @@ def default_name(request: Request) -> str:
     return "-".join(parts)
 
 
-def refuse_another_run(request: Request, before: Manifest, wishes: Wishes) -> None:
-    """Raise BadInput where the folder holds a run of other parameters, unless it is to be started over as a whole."""
+def differences_of(request: Request, before: Manifest) -> list[str]:
+    """Return in words how a Request differs from what a run is; its name is not part of that."""
     differences = []
     for name in before.parameters | request.parameters:
         old, new = before.parameters.get(name), request.parameters.get(name)
@@ -220,6 +221,12 @@ def refuse_another_run(request: Request, before: Manifest, wishes: Wishes) -> No
     place = str(request.data_dir) if request.is_folder_of_images else None
     if before.dataset.name == request.dataset and (before.dataset.data_dir or place) != place:
         differences.append(f"{request.dataset} was the one in {before.dataset.data_dir}, is the one in {place}")
+    return differences
+
+
+def refuse_another_run(request: Request, before: Manifest, wishes: Wishes) -> None:
+    """Raise BadInput where the folder holds a run of other parameters, unless it is to be started over as a whole."""
+    differences = differences_of(request, before)
     if not differences or (wishes.force and wishes.only is None):
         return
     way_out = "leave out `only`" if wishes.force else "choose another name, or `force` to start it over"

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from helpers import data, files, runs
+from helpers.errors import BadInput
 from helpers.runs import Accuracy, DatasetRecord, Manifest, StageRecord
 
 from . import index, machine, reports
 from .execute import CellCounter, Listener, StageFailed, execute, without_paths
 from .kernels import Kernels
 from .plan import Decision, decide, plan
-from .request import Request
+from .request import Request, differences_of
 from .screen import Screen
-from .stages import Stage
+from .stages import STAGES, Stage
 
 
 def run(request: Request, screen: Screen | None = None) -> Path:
@@ -32,10 +33,7 @@ def run(request: Request, screen: Screen | None = None) -> Path:
     expected = [decision.stage for decision in plan(request) if not decision.up_to_date]
     folder = runs.open_run(request.run, request.outputs)
     with runs.lock(folder), Kernels(request.kernel_environment(os.environ)) as kernels:
-        manifest = runs.load_manifest(folder)
-        if manifest is not None and manifest.parameters != request.parameters:
-            empty(folder, manifest)
-            manifest = None
+        manifest = take_over(request, screen)
         try:
             for number, stage in enumerate(request.stages, 1):
                 data.summarise.cache_clear()  # a folder of images may have changed while the stage before ran
@@ -81,15 +79,49 @@ def describe(request: Request, manifest: Manifest | None) -> Manifest:
     )
 
 
-def empty(folder: Path, manifest: Manifest) -> None:
-    """Delete what every stage of a run left, and its record: another run begins in this folder."""
-    paths = list((folder / "checkpoints").iterdir())
-    for record in manifest.stages.values():
-        paths += [folder / path for path in record.outputs]
-    paths += (folder / "reports").glob("*.html")
-    for path in paths:
-        path.unlink(missing_ok=True)
-    (folder / "run.json").unlink(missing_ok=True)
+def take_over(request: Request, screen: Screen) -> Manifest | None:
+    """Return the manifest of the run that is in a Request's folder already, None where another run begins there.
+
+    A run that was renamed or copied goes on under its new name. One of other parameters is deleted if that is forced;
+    else a Request for it would not have been settled.
+    """
+    folder = request.folder
+    manifest = runs.load_manifest(folder)
+    if manifest is None:
+        return None
+    if request.force and differences_of(request, manifest):
+        recorded = [folder / path for record in manifest.stages.values() for path in record.outputs]
+        own = [path for stage in STAGES.values() for path in own_files(stage, folder)]
+        delete(folder, [*recorded, *own, folder / "run.json"], screen)
+        return None
+    if manifest.run != request.run:
+        manifest.run = request.run
+        manifest.parameters = request.parameters
+        runs.save_manifest(folder, manifest)
+    return manifest
+
+
+def own_files(stage: Stage, folder: Path) -> list[Path]:
+    """Return the files in a run's folder that have the names of what a stage leaves, its notebook and page included."""
+    paths = [folder / name for name in stage.outputs]
+    if stage.trains:
+        paths += sorted((folder / "checkpoints").glob("epoch-*"))
+    page = folder / "reports" / f"{stage.notebook}.html"
+    return [*paths, reports.executed_notebook(folder, stage.notebook), page]
+
+
+def delete(folder: Path, paths: Iterable[Path], screen: Screen) -> None:
+    """Delete those `paths` that are there, and say so; BadInput, and nothing is deleted, where one is no plain file."""
+    present = [path for path in dict.fromkeys(paths) if os.path.lexists(path)]
+    for path in present:
+        name = str(path.relative_to(folder))
+        if runs.leads_out(folder, name) or not path.is_file():
+            raise BadInput(f"{name} in it is no plain file", field="run", value=folder.name, way_out="move it away")
+    for path in present:
+        path.unlink()
+    if present:
+        names = ", ".join(str(path.relative_to(folder)) for path in present)
+        screen.say(f"note: deleted, as it was forced: {names}")
 
 
 def run_stage(
@@ -107,11 +139,10 @@ def run_stage(
     stage = decision.stage
     folder = request.folder
     if request.force:
-        remove_outputs(stage, folder)
+        delete(folder, own_files(stage, folder), screen)
     manifest.stages[stage.name] = StageRecord(state="running", started=now(), commit=manifest.commit)
     runs.save_manifest(folder, manifest)
-    parameters = decision.inputs["parameter"]
-    record, failure = run_notebook(stage, parameters, folder, kernels, screen, following)
+    record, failure = run_notebook(stage, decision.parameters, folder, kernels, screen, following)
     record.commit = manifest.commit
     record.inputs = decision.inputs
     manifest.stages[stage.name] = record
@@ -195,15 +226,6 @@ class Assistant:
         self.screen.message(fields)
 
 
-def remove_outputs(stage: Stage, folder: Path) -> None:
-    """Delete what a stage leaves, checkpoints included, so that it begins from nothing."""
-    paths = [folder / name for name in stage.outputs]
-    if stage.trains:
-        paths += (folder / "checkpoints").iterdir()
-    for path in paths:
-        path.unlink(missing_ok=True)
-
-
 def check_outputs(stage: Stage, folder: Path) -> None:
     """Raise StageFailed where a notebook ended without leaving a file that it has to leave."""
     missing = [name for name in stage.outputs if not (folder / name).is_file()]
@@ -230,11 +252,12 @@ def read_accuracy(stage: Stage, folder: Path) -> Accuracy | None:
     """Return the accuracy on test images that a stage has just left in metrics.json, where it leaves that file."""
     if "metrics.json" not in stage.outputs:
         return None
-    test = (files.read_json(folder / "metrics.json") or {}).get("test", {})
-    if "accuracy" not in test:
+    try:
+        test = files.read_json(folder / "metrics.json")["test"]
+        low, high = test["accuracy_ci95"]
+        return Accuracy(value=test["accuracy"], low=low, high=high)
+    except (KeyError, TypeError, ValueError):  # a notebook that was changed may leave other figures
         return None
-    low, high = test["accuracy_ci95"]
-    return Accuracy(value=test["accuracy"], low=low, high=high)
 
 
 def now() -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 import zipfile
@@ -11,8 +12,8 @@ import psutil
 import pytest
 from conftest import LEAVES, METRICS
 
-from helpers import errors, runs
-from pipeline import plan
+from helpers import errors, files, runs
+from pipeline import index, plan
 
 NAME = "digits-balanced-10epochs-seed0"
 MADE = {name: [f"(folder / {leaf!r}).write_text({METRICS!r})" for leaf in leaves] for name, leaves in LEAVES.items()}
@@ -400,3 +401,129 @@ def test_an_endless_error_message_is_cut(project):
     project.notebook("01_eda", "raise ValueError('\\x1b[2J' + 'line\\n' * 3000)")
     code, _, error = project.run("--only", "eda")
     assert code == 1 and error.count("\n") <= 5 and "\x1b" not in error
+
+
+def test_a_run_that_was_renamed_goes_on_under_its_new_name(project):
+    assert project.run("--run", "a", "--only", "eda", "training", "results")[0] == 0
+    (project.outputs / "a").rename(project.outputs / "renamed")
+    shutil.copytree(project.outputs / "renamed", project.outputs / "copied")
+    before = {path.name: path.read_bytes() for path in (project.outputs / "copied").iterdir() if path.is_file()}
+    for name in ("renamed", "copied"):
+        code, out, error = project.run("--run", name, "--only", "results")
+        assert code == 0 and states(out) == {"results": "up to date"}, error
+        manifest = json.loads((project.outputs / name / "run.json").read_text())
+        assert manifest["run"] == manifest["parameters"]["run"] == name
+        assert f"run {name}" in (project.outputs / name / "reports" / "04_results.html").read_text()
+    for name in ("model.safetensors", "metrics.json", "dataset.json"):
+        assert (project.outputs / "copied" / name).read_bytes() == before[name]
+
+
+def test_a_folder_of_another_run_is_not_taken_for_the_one_of_that_name(project):
+    assert project.run("--run", "a", "--seed", "5", "--only", "eda")[0] == 0
+    (project.outputs / "a").rename(project.outputs / NAME)
+    code, _, error = project.run("--only", "eda")
+    assert code == 2 and f"--run {NAME}: holds another run (seed was 5, is 0)" in error
+    assert (project.outputs / NAME / "dataset.json").is_file()
+
+
+def test_starting_over_deletes_what_is_the_projects_and_says_so(project):
+    assert project.run("--run", "mine")[0] == 0
+    run = project.outputs / "mine"
+    for note in ("checkpoints/notes.txt", "notes.txt", "reports/mine.html"):
+        (run / note).write_text("mine")
+    (run / "checkpoints" / "epoch-001.pt").write_text("of the project")
+    code, out, error = project.run("--run", "mine", "--seed", "1", "--force")
+    assert code == 0, error
+    (line,) = [line for line in out.splitlines() if "run.json" in line]
+    assert line.startswith("note: deleted, as it was forced: ") and "checkpoints/epoch-001.pt" in line
+    assert "notes.txt" not in line and not (run / "checkpoints" / "epoch-001.pt").exists()
+    assert all(
+        (run / note).read_text() == "mine" for note in ("checkpoints/notes.txt", "notes.txt", "reports/mine.html")
+    )
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link"])
+def test_starting_over_stops_before_the_first_deletion(project, kind):
+    assert project.run("--run", "mine")[0] == 0
+    run = project.outputs / "mine"
+    outside = project.folder / "outside"
+    outside.write_text("of the user")
+    (run / "metrics.json").unlink()
+    if kind == "a folder":
+        (run / "metrics.json").mkdir()
+    else:
+        (run / "metrics.json").symlink_to(outside)
+    code, _, error = project.run("--run", "mine", "--seed", "1", "--force")
+    assert code == 2 and error.count("\n") == 1 and "metrics.json" in error
+    assert (run / "model.safetensors").is_file() and (run / "run.json").is_file()
+    assert outside.read_text() == "of the user"
+
+
+@pytest.mark.parametrize("path", ["../victim", "/etc/hostname", "figures/../../victim", "link/victim"])
+def test_a_manifest_that_names_files_outside_its_folder_is_refused(project, path):
+    assert project.run("--run", "mine", "--only", "eda")[0] == 0
+    run = project.outputs / "mine"
+    victim = project.outputs / "victim"
+    victim.write_text("of the user")
+    (run / "link").symlink_to(project.outputs)
+    manifest = runs.load_manifest(run)
+    manifest.stages["eda"].outputs[path] = files.file_digest(victim)
+    runs.save_manifest(run, manifest)
+    for arguments in (("--seed", "1", "--force"), ("--only", "eda")):
+        code, _, error = project.run("--run", "mine", *arguments)
+        assert code == 2 and error.startswith("error: --run mine: its run.json names a file outside its folder")
+        assert error.count("\n") == 1
+    assert victim.read_text() == "of the user" and (run / "dataset.json").is_file()
+
+
+@pytest.mark.parametrize("subfolder", ["figures", "checkpoints", "reports", "notebooks"])
+def test_a_subfolder_that_is_a_link_is_refused(project, subfolder):
+    outside = project.folder / "outside"
+    outside.mkdir()
+    (project.outputs / "mine").mkdir(parents=True)
+    (project.outputs / "mine" / subfolder).symlink_to(outside)
+    code, _, error = project.run("--run", "mine", "--only", "eda")
+    assert code == 2 and error.startswith(f"error: --run mine: {subfolder} in it is a link")
+    assert not list(outside.iterdir())
+
+
+def test_strange_files_among_the_reports_are_neither_linked_nor_mailed(project):
+    assert project.run("--only", "eda")[0] == 0
+    reports = project.outputs / NAME / "reports"
+    (reports / "05_x.html").symlink_to("/etc/passwd")
+    (reports / "05_<img src=x onerror=alert(1)>.html").write_text("hello")
+    (reports / "01_eda.html").unlink()
+    (reports / "01_eda.html").symlink_to("/etc/passwd")
+    assert states(project.run("--only", "eda")[1]) == {"eda": "up to date"}
+    page = reports / "01_eda.html"
+    assert not page.is_symlink() and "onerror" not in page.read_text() and "root:x" not in page.read_text()
+    with zipfile.ZipFile(project.outputs / NAME / "reports.zip") as archive:
+        assert archive.namelist() == [f"{NAME}/01_eda.html"]
+
+
+def test_a_manifest_that_was_edited_is_not_believed(project):
+    assert project.run("--only", "training", "results")[0] == 0
+    path = project.outputs / NAME / "run.json"
+    text = path.read_text()
+    for old, new in (
+        ('"seed": 0', '"seed": 7'),
+        ('"value": 0.5', '"value": 0.9999'),
+        ('"state": "done"', '"state": "failed"'),
+    ):
+        assert old in text
+        path.write_text(text.replace(old, new))
+        assert runs.load_manifest(path.parent) is None
+        index.write_index(project.outputs)
+        page = (project.outputs / "index.html").read_text()
+        assert "its files cannot be read" in page and "99.99%" not in page
+    code, out, _ = project.run("--only", "training", "results")
+    assert code == 0 and states(out) == {"training": "done", "results": "done"} and "50.00%" in out
+
+
+def test_the_index_shows_nothing_that_was_edited(project):
+    assert project.run()[0] == 0
+    (project.outputs / NAME / "metrics.json").write_text(METRICS.replace("0.5", "0.9999"))
+    (project.outputs / NAME / "history.csv").write_text("nan")
+    index.write_index(project.outputs)
+    page = (project.outputs / "index.html").read_text()
+    assert "99.99%" not in page and "50.00%" in page and "changed since training ran" in page
