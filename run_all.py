@@ -196,7 +196,8 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 if __name__ == "__main__":
     for number in SIGNALS:
-        signal.signal(number, stop)
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP, and so do we then
+            signal.signal(number, stop)
     try:
         main(parse(sys.argv[1:]))
     except errors.ProjectError as error:

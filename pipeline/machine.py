@@ -44,5 +44,10 @@ def processor() -> str:
 
 
 def threads(wanted: int | None, environment: Mapping[str, str]) -> int:
-    """Return how many threads a kernel uses: those `wanted`, else what OMP_NUM_THREADS says, else one a core."""
-    return wanted or int(environment.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    """Return how many threads a kernel uses: those `wanted`, else what OMP_NUM_THREADS says, else one a core.
+
+    OMP_NUM_THREADS may hold a list, one number for each level of nesting; what is no number does not count.
+    """
+    first = environment.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    said = int(first) if first.isascii() and first.isdigit() else 0
+    return wanted or said or os.cpu_count() or 1

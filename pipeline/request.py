@@ -164,6 +164,9 @@ def locate_dataset(wishes: Wishes, before: Manifest | None) -> tuple[str, Path]:
     name. BadInput for a name that is not known.
     """
     data_dir = data.data_folder(wishes.data_dir)
+    if wishes.data_dir is not None and not data_dir.is_dir():
+        way_out = "make it, or name another"
+        raise BadInput("not there, or not a folder", field="data_dir", value=wishes.data_dir, way_out=way_out)
     name = wishes.dataset
     if name is None:
         name = "auto" if before is None else before.parameters.get("dataset", "auto")

@@ -29,6 +29,8 @@ BAD = [
     (["--only", "eda", "results", "--dataset", "digits"], "error: --only results: needs training"),
     (["--run", "index.html"], "error: --run index.html: the name of a file"),
     (["--data-dir", "~nosuchuser/x", "--dataset", "mnist", "--epochs", "0"], "error: --epochs 0"),
+    (["--data-dir", "nowhere"], "error: --data-dir nowhere: not there, or not a folder"),
+    (["--data-dir", "run_all.py", "--dataset", "digits"], "error: --data-dir run_all.py: not there, or not a folder"),
     (["--seed", "-1"], "error: --seed -1: must be at least 0"),
     (["--batch-size", "1.5"], "error: --batch-size 1.5: must be a whole number"),
     (["--validation-size", "0"], "error: --validation-size 0: must be at least 1"),

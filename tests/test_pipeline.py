@@ -171,6 +171,7 @@ def wait_for(path, process):
 
 
 HANG = "import os, time\n(folder / 'pid').write_text(str(os.getpid()))\ntime.sleep(600)"
+WAIT = HANG.replace("time.sleep(600)", "while not (folder / 'go').exists(): time.sleep(0.05)")
 
 
 def test_a_killed_kernel_is_told_and_the_same_command_completes(project):
@@ -202,6 +203,20 @@ def test_a_signal_stops_the_kernel_and_leaves_a_record(project, number, code):
     assert "STOPPED" in (run / "reports" / "03_training.html").read_text()
     with pytest.raises(ProcessLookupError):
         os.kill(kernel, 0)
+
+
+def test_a_run_under_nohup_outlives_its_terminal(project):
+    project.notebook("01_eda", WAIT, "(folder / 'dataset.json').write_text('{}')")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup leaves it to its child
+    try:
+        process = project.start("--only", "eda")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    wait_for(project.outputs / NAME / "pid", process)
+    process.send_signal(signal.SIGHUP)
+    (project.outputs / NAME / "go").touch()
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 0, error
 
 
 def test_a_second_runner_is_turned_away(project):
@@ -239,9 +254,6 @@ def test_a_kernel_that_outlives_its_runner_keeps_the_run(tmp_path, monkeypatch):
         runs.lock(tmp_path),
     ):
         pass
-
-
-WAIT = HANG.replace("time.sleep(600)", "while not (folder / 'go').exists(): time.sleep(0.05)")
 
 
 def test_the_next_kernel_has_imported_and_holds_no_names(project):

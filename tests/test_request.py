@@ -11,9 +11,9 @@ from conftest import ROOT
 from PIL import Image
 
 import run_all
-from helpers import data, errors, recipes, runs, training
+from helpers import data, errors, files, recipes, runs, training
 from helpers.runs import DatasetRecord, Manifest
-from pipeline import runner
+from pipeline import machine, runner
 from pipeline.plan import plan
 from pipeline.request import Wishes, kernel_environment, settle
 from pipeline.stages import STAGES
@@ -136,3 +136,21 @@ def listed_route():
     """Return the functions that CONTRIBUTING.md names on the way of `--epochs`."""
     section = (ROOT / "CONTRIBUTING.md").read_text().split("## The way of a flag")[1].split("\n## ")[0]
     return re.findall(r"^\d+\. `(?:\w+\.)*(\w+)`", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "said, threads", [("4,2", 4), ("abc", os.cpu_count()), ("", os.cpu_count()), ("0", os.cpu_count())]
+)
+def test_threads_are_what_the_environment_says_where_that_is_a_number(said, threads):
+    assert machine.threads(None, {"OMP_NUM_THREADS": said}) == threads
+    assert machine.threads(3, {"OMP_NUM_THREADS": said}) == 3
+
+
+def test_files_get_the_permissions_that_the_user_gives_new_files(tmp_path):
+    before = os.umask(0o077)
+    try:
+        path = files.write_file(tmp_path / "it", "text")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600 and path.read_text() == "text"
+    assert [other.name for other in tmp_path.glob(".it*")] == []
