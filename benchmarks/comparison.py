@@ -37,7 +37,7 @@ def main() -> None:
     if failure is not None:
         raise failure
     page = outputs / "comparison.html"
-    header = Header(dataset="MNIST", run="all recipes", started=record.started[:16].replace("T", " "))
+    header = Header(dataset="MNIST", run="all recipes", started=reports.in_words(record.started))
     reports.render(reports.executed_notebook(folder, STAGE.notebook), page, header)
     index.write_index(outputs)
     screen.say(str(page))

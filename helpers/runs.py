@@ -99,26 +99,51 @@ def holder_file(folder: Path) -> Path:
 
 
 def read_holder(folder: Path) -> dict[str, Any]:
-    """Return what the last runner wrote of itself: {"runner": text, "kernels": [[process, time of its start]]}."""
+    """Return what the last runner wrote of itself.
+
+    {"runner": "process N", "started": time of its start, "kernels": [[process, time of its start]]}
+    """
     content = read_json(holder_file(folder))
     return content if isinstance(content, dict) else {}
 
 
 def note_holder(folder: Path) -> None:
     """Write down which processes work on a run: this one, and the kernels that it has started."""
-    kernels = [[process.pid, process.create_time()] for process in psutil.Process().children()]
-    write_json(holder_file(folder), {"runner": f"process {os.getpid()}", "kernels": kernels})
+    runner = psutil.Process()
+    kernels = [[process.pid, process.create_time()] for process in runner.children()]
+    holder = {"runner": f"process {runner.pid}", "started": runner.create_time(), "kernels": kernels}
+    write_json(holder_file(folder), holder)
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether the process that holds a run's lock still lives."""
+    holder = read_holder(folder)
+    try:
+        number = int(holder["runner"].removeprefix("process "))
+        return is_alive(number, holder["started"])
+    except (KeyError, ValueError, AttributeError, TypeError):
+        return False
 
 
 def wait_for_kernels(folder: Path) -> None:
     """Wait until the kernels of a dead runner have ended; RunInUse names one that outlives PATIENCE seconds."""
-    kernels = read_holder(folder).get("kernels", [])
+    kernels = kernels_of(read_holder(folder))
     deadline = time.monotonic() + PATIENCE
     while any(is_alive(*kernel) for kernel in kernels):
         if time.monotonic() > deadline:
             rule = f"process {kernels[0][0]}, left by a dead runner, works on"
             raise RunInUse(rule, field="run", value=folder.name, way_out="end it")
         time.sleep(0.1)
+
+
+def kernels_of(holder: dict[str, Any]) -> list[tuple[int, float]]:
+    """Return the processes of a holder's kernels and the times of their starts; what is none does not count."""
+    kernels = []
+    entries = holder.get("kernels")
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, int | float) for part in entry):
+            kernels.append((int(entry[0]), float(entry[1])))
+    return kernels
 
 
 def is_alive(number: int, started: float) -> bool:
@@ -151,7 +176,7 @@ class StageRecord(Record):
     """One stage as it last ran. Digests are SHA-256 in hexadecimal; paths are relative to the run's folder."""
 
     state: Literal["running", "done", "failed", "stopped"]
-    started: str  # local time with its offset from UTC, as in 2026-01-31T12:00:00+0100
+    started: str  # with its offset from UTC, as in 2026-01-31T12:00:00+00:00
     commit: str | None = None  # of the project when the stage ran
     seconds: float | None = None
     cell: int | None = None  # the last that was begun, from 1, where the stage did not end well

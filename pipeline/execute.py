@@ -5,6 +5,7 @@ The executed notebook's own status is not trusted: after a kernel has died it re
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -130,8 +131,22 @@ def run_cells(notebook: NotebookNode, kernel: KernelManager, listener: Listener,
     client.timeout = None
     try:
         client.execute()
+    except KeyboardInterrupt:
+        drop_tasks()
+        raise
     finally:
         manager.notebook_complete()
+
+
+def drop_tasks() -> None:
+    """Cancel what still waits for the kernel: else it complains on the terminal when the kernel has been stopped."""
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
 def judge(stage: Stage, notebook: NotebookNode, counter: CellCounter) -> None:

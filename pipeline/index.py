@@ -14,6 +14,7 @@ from helpers import files, runs
 from helpers.errors import ProjectError
 from helpers.runs import Manifest
 
+from . import reports
 from .reports import TEMPLATE
 from .stages import STAGES
 
@@ -70,7 +71,7 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "accuracy": str(accuracy) if accuracy else "",
         "seconds": f"{sum(history['seconds']):.0f} s" if history else "",
         "state": state_of(folder, manifest),
-        "started": max((record.started for record in manifest.stages.values()), default=""),
+        "started": max((reports.in_words(record.started) for record in manifest.stages.values()), default=""),
         "reports": pages,
         "zip": f"{folder.name}/reports.zip" if (folder / "reports.zip").is_file() else "",
         "history": history,
@@ -83,6 +84,8 @@ def state_of(folder: Path, manifest: Manifest) -> str:
     if not manifest.stages:
         return "not begun"
     for name, record in manifest.stages.items():
+        if record.state == "running" and not runs.is_held(folder):
+            return f"stopped in {name}: its runner died"
         if record.state != "done":
             return f"{record.state} in {name}"
     if manifest.is_done("results") and manifest.test_accuracy is None:

@@ -11,6 +11,7 @@ import re
 import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> 
     return Header(
         dataset=manifest.dataset.title,
         run=manifest.run,
-        started=record.started[:16].replace("T", " "),
+        started=in_words(record.started),
         recipe=manifest.parameters.get("recipe"),
         headline=headline,
         note=manifest.dataset.note,
@@ -63,6 +64,11 @@ def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> 
         cell=record.cell,
         links=links,
     )
+
+
+def in_words(moment: str) -> str:
+    """Return the time of a record, which is ISO 8601, as a person reads it, in UTC: 2026-01-31 12:00 UTC."""
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def render_pages(folder: Path, manifest: Manifest, coming: Collection[str] = ()) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -261,5 +262,5 @@ def read_accuracy(stage: Stage, folder: Path) -> Accuracy | None:
 
 
 def now() -> str:
-    """Return the local time with its offset from UTC, as it stands in records."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    """Return the time of day in UTC, as it stands in records."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -129,7 +129,7 @@ def manifest(name, **changes):
 def test_the_index_survives_odd_runs(tmp_path):
     (tmp_path / "empty").mkdir()
     runs.save_manifest(tmp_path / "fresh", manifest("fresh"))
-    record = StageRecord(state="running", started="2026")
+    record = StageRecord(state="running", started="2026-01-31T12:00:00+0100")
     runs.save_manifest(tmp_path / "half", manifest("half", stages={"eda": record}))
     later = manifest("later").model_dump() | {"version": 3}
     odd = ["{", "[]", '{"stages": []}', '{"stages": {"eda": {"state": "done"}}}', json.dumps(later)]
@@ -137,7 +137,8 @@ def test_the_index_survives_odd_runs(tmp_path):
         files.write_file(tmp_path / f"odd{number}" / "run.json", content)
     index.write_index(tmp_path)
     html = (tmp_path / "index.html").read_text()
-    assert "running in eda" in html and html.count(">not begun<") == 1
+    assert "stopped in eda: its runner died" in html and html.count(">not begun<") == 1
+    assert "2026-01-31 11:00 UTC" in html
     assert html.count(">failed: its files cannot be read<") == len(odd)
 
 
