@@ -30,7 +30,7 @@ OTHERS = "a folder of images sorted by class, here or in the data folder"
 
 
 class Split(NamedTuple):
-    """Images, uint8 of shape (n, 28, 28), and labels, int64 of shape (n,)."""
+    """Images, uint8 of shape (n, c, h, w), and labels, int64 of shape (n,)."""
 
     images: Tensor
     labels: Tensor
@@ -38,7 +38,7 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """One dataset, checked: `images` uint8 (n, 28, 28), ink light on dark; `labels` int64 (n,), 0 to classes - 1."""
+    """One dataset, checked: `images` uint8 (n, c, h, w), ink light on dark; `labels` int64 (n,), 0 to classes - 1."""
 
     name: str
     title: str
@@ -208,7 +208,7 @@ def load_digits(note=""):
     images, labels = read_digits(return_X_y=True)
     images = torch.tensor(images, dtype=torch.float32).view(-1, 1, 8, 8)
     images = torch.nn.functional.interpolate(images, size=(20, 20), mode="bicubic").clamp(0, 16)
-    images = torch.nn.functional.pad(images, (4, 4, 4, 4)).mul(255 / 16).round().to(torch.uint8)[:, 0]
+    images = torch.nn.functional.pad(images, (4, 4, 4, 4)).mul(255 / 16).round().to(torch.uint8)
     labels = torch.tensor(labels, dtype=torch.int64)
     is_test = torch.zeros(len(labels), dtype=torch.bool)
     is_test[stratified(labels, len(labels) // 5, seed=0)] = True

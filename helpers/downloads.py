@@ -248,5 +248,5 @@ def read(published, folder):
 
     raw = raw_folder(published, folder)
     parts = {name: torch.frombuffer(bytearray((raw / name).read_bytes()), dtype=torch.uint8) for name in FILES}
-    images = [parts[f"{part}-images-idx3-ubyte"][16:].view(-1, 28, 28) for part in ("train", "t10k")]
+    images = [parts[f"{part}-images-idx3-ubyte"][16:].view(-1, 1, 28, 28) for part in ("train", "t10k")]
     return images, [parts[f"{part}-labels-idx1-ubyte"][8:].long() for part in ("train", "t10k")]

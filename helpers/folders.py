@@ -38,7 +38,7 @@ LOOK_ALIKES = str.maketrans("*`\\[]$~", "∗‵∖⁅⁆¤∼")  # in Markdown a
 class Folder(NamedTuple):
     """What a folder of images holds; the fields are numpy arrays, so that one file keeps them."""
 
-    images: np.ndarray  # uint8 (n, 28, 28), ink light on dark
+    images: np.ndarray  # uint8 (n, 1, 28, 28), ink light on dark
     labels: np.ndarray  # int64 (n,)
     is_test: np.ndarray  # bool (n,); none is set where the folder does not say which images test
     class_names: np.ndarray  # text (classes,)
@@ -202,7 +202,8 @@ def decode(path, files, class_names, split, remarks):
             few = f"class {class_names[numbers.argmin()]!r} has {numbers.min()} whole images{what}"
             raise BadInput(f"--dataset {path.name}: {few}; {least} are the least")
     contents = [[file.name, bool(file.is_test), image.content] for file, image in good]
-    pixels = np.frombuffer(b"".join(image.pixels for _, image in good), dtype=np.uint8).reshape(-1, SIDE, SIDE).copy()
+    pixels = np.frombuffer(b"".join(image.pixels for _, image in good), dtype=np.uint8).copy()
+    pixels = pixels.reshape(-1, 1, SIDE, SIDE)
     if (pixels == pixels[0]).all():
         raise BadInput(
             f"--dataset {path.name}: all {len(pixels):,} images are alike, or blank; there is nothing to learn"

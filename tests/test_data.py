@@ -25,11 +25,11 @@ def digits():
 
 
 def test_digits_are_framed_as_mnist_frames_its_own(digits):
-    assert digits.images.shape == (1797, 28, 28) and digits.images.dtype == torch.uint8
+    assert digits.images.shape == (1797, 1, 28, 28) and digits.images.dtype == torch.uint8
     assert digits.labels.dtype == torch.int64 and digits.labels.unique().tolist() == list(range(10))
     assert digits.images.max() == 255
     border = digits.images.clone()
-    border[:, 4:24, 4:24] = 0
+    border[..., 4:24, 4:24] = 0
     assert border.sum() == 0
     assert int(digits.is_test.sum()) == 1797 // 5
 
@@ -82,7 +82,7 @@ def test_pixel_statistics_are_those_of_every_pixel(digits):
 
 
 def test_batches_go_once_around_in_a_shuffled_order():
-    split = data.Split(torch.arange(10, dtype=torch.uint8).view(10, 1, 1).expand(10, 28, 28), torch.arange(10))
+    split = data.Split(torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1).expand(10, 1, 28, 28), torch.arange(10))
     torch.manual_seed(0)
     batches = list(transforms.batches(split, 3))
     assert [images.shape for images, _ in batches] == [(3, 1, 28, 28)] * 3
@@ -345,7 +345,7 @@ def test_a_pixel_that_changes_after_the_first_look_is_noticed(mirror, tmp_path):
 @pytest.mark.real
 def test_the_real_mnist(real_data):
     dataset = data.load("auto", real_data)
-    assert dataset.name == "mnist" and dataset.images.shape == (70_000, 28, 28)
+    assert dataset.name == "mnist" and dataset.images.shape == (70_000, 1, 28, 28)
     splits = data.split(dataset, seed=0)
     assert {name: len(part.labels) for name, part in splits.items()} == {
         "train": 55_000,

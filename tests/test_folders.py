@@ -83,7 +83,7 @@ def test_many_bits_are_stretched_over_the_whole_range(low, high):
 
 def test_mnists_own_images_come_back_as_they_were(tmp_path):
     digits = data.load("digits")
-    for label, pixels in zip(digits.labels[:200].tolist(), digits.images[:200].numpy(), strict=True):
+    for label, pixels in zip(digits.labels[:200].tolist(), digits.images[:200, 0].numpy(), strict=True):
         (tmp_path / str(label)).mkdir(exist_ok=True)
         Image.fromarray(pixels).save(tmp_path / str(label) / f"{len(list((tmp_path / str(label)).iterdir()))}.png")
     found = data.load(str(tmp_path))
@@ -96,7 +96,7 @@ def test_mnists_own_images_come_back_as_they_were(tmp_path):
 def test_a_folder_becomes_a_dataset(tmp_path):
     source = data.load(str(make(tmp_path / "my shapes", ("dog 10", "dog 9", "cat"), 10)))
     assert source.title == "my shapes" and source.class_names == ("cat", "dog 9", "dog 10")
-    assert source.images.shape == (30, 28, 28) and source.images.dtype == torch.uint8
+    assert source.images.shape == (30, 1, 28, 28) and source.images.dtype == torch.uint8
     assert source.labels.tolist() == [0] * 10 + [1] * 10 + [2] * 10
     splits = data.split(source)
     assert {name: torch.bincount(part.labels).tolist() for name, part in splits.items()} == {
