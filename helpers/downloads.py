@@ -24,6 +24,7 @@ from .files import digest, file_digest, write_file
 
 COUNTS = {"train": 60_000, "t10k": 10_000}
 FILES = [f"{part}-{kind}-ubyte" for part in COUNTS for kind in ("images-idx3", "labels-idx1")]
+MISSING = "missing"  # what is wrong with a file that is not there
 SUMS = "SHA256SUMS"  # beside the files, as `sha256sum --check` reads it
 PATIENCE = 10  # seconds without an answer after which a mirror is given up
 SLOWEST = 10_000  # bytes a second; a mirror that is slower is given up, too
@@ -108,7 +109,7 @@ def problems(published, folder):
     for name in FILES:
         content = file_digest(raw / name)
         if content is None:
-            found[name] = "missing"
+            found[name] = MISSING
         elif name in known and content != known[name]:
             found[name] = "its SHA-256 is not the one that it must have"
         elif name not in known and (problem := wrong_form(raw, name)):

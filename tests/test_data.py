@@ -54,7 +54,7 @@ def test_the_seed_moves_validation_and_leaves_test_alone(digits):
 
 @pytest.mark.parametrize("size", [0, 9, 1430, 5000])
 def test_a_validation_size_that_leaves_a_class_out_is_refused(digits, size):
-    with pytest.raises(errors.BadInput, match=f"--validation-size {size}: must be from 10 to 1428"):
+    with pytest.raises(errors.BadInput, match=f"^validation_size {size}: must be from 10 to 1428 for this dataset$"):
         data.split(digits, validation_size=size)
 
 
@@ -115,8 +115,9 @@ def test_augmentation_stays_within_its_limits():
 
 
 def test_an_unknown_dataset_is_refused():
-    with pytest.raises(errors.BadInput, match="mnist"):
+    with pytest.raises(errors.BadInput, match=r"^dataset 'nosuch': not known; choose one of auto, mnist, .*") as caught:
         data.resolve("nosuch")
+    assert caught.value.text("--{}".format).startswith("--dataset 'nosuch': not known")
 
 
 def idx(values):
