@@ -209,11 +209,12 @@ def load_folder(name: str, path: Path) -> Dataset:
     is_test = torch.from_numpy(images.is_test)
     if not is_test.any():
         is_test[stratified(labels, count_test_images(images), seed=0, both_sides=True)] = True
+    made = f"A folder of images by class, made grey and fitted into {folders.SIDE}x{folders.SIDE} pixels"
     remarks = [f"{remark[0].upper()}{remark[1:]}" for remark in summary.remarks]
     return Dataset(
         name=name,
         title=summary.title,
-        origin=". ".join(["A folder of images by class, made grey and fitted into 28x28 pixels", *remarks]),
+        origin=". ".join([made, *remarks]),
         class_names=tuple(map(str, images.class_names)),
         images=torch.from_numpy(images.images),
         labels=labels,

@@ -11,12 +11,13 @@ import sys
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT
 from torchvision import datasets
 
-from helpers import data, downloads, errors, files, transforms
+from helpers import data, downloads, errors, files, plots, transforms
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,18 @@ def test_pixel_statistics_are_those_of_every_pixel(digits):
     mean, deviation = data.pixel_statistics(digits.images)
     pixels = digits.images.double()
     assert mean == pytest.approx(pixels.mean().item()) and deviation == pytest.approx(pixels.std(correction=0).item())
+
+
+def test_figures_are_the_same_with_a_channel_and_without(digits):
+    def drawn(figure):
+        return [image.get_array().filled(-1).tolist() for axis in figure.axes for image in axis.images]
+
+    some = digits.images[:6]
+    assert drawn(plots.images(some)) == drawn(plots.images(some[:, 0])) == some[:, 0].tolist()
+    rows = [some[:4], some[4:]]
+    without = [row[:, 0] for row in rows]
+    assert drawn(plots.mosaic(rows, ["a", "b"], "two rows")) == drawn(plots.mosaic(without, ["a", "b"], "two rows"))
+    assert plots.drawable(np.zeros((3, 4, 5))).shape == (4, 5, 3)
 
 
 def test_batches_go_once_around_in_a_shuffled_order():
