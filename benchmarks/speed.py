@@ -129,7 +129,7 @@ def example_in_memory(pixels, labels, network, optimizer):
 
 def example_pixels(source):
     """Return ((pixels, labels) to train on, (pixels, labels) to test on) as the example prepares them."""
-    pixels = ((source.images / 255 - 0.1307) / 0.3081).unsqueeze(1)
+    pixels = (source.images / 255 - 0.1307) / 0.3081
     return [(pixels[part], source.labels[part]) for part in (~source.is_test, source.is_test)]
 
 
@@ -192,7 +192,7 @@ def parts_of_a_step(recipe, split):
     optimizer, schedule = training.make_optimizer(network, recipe, 10_000, device)
     batch = next(transforms.batches(split, recipe.batch_size, recipe.augmentation()))
     index = torch.randperm(len(split.labels))[: recipe.batch_size]
-    images, kind = split.images[index].unsqueeze(1).float(), training.precision(device)
+    images, kind = split.images[index].float(), training.precision(device)
 
     def forward():
         with torch.autocast("cpu", kind, enabled=kind != torch.float32):
@@ -206,7 +206,7 @@ def parts_of_a_step(recipe, split):
         "forward": lambda: [forward() for _ in range(20)],
         "forward and backward": lambda: [forward().backward() for _ in range(20)],
         "augmentation": lambda: [transforms.augment(images, **recipe.augmentation()) for _ in range(20)],
-        "indexing": lambda: [split.images[index].unsqueeze(1).float() for _ in range(20)],
+        "indexing": lambda: [split.images[index].float() for _ in range(20)],
         "optimiser": lambda: [optimizer.step() for _ in range(20)],
     }
     return tasks, counter.get_total_flops()

@@ -1,59 +1,129 @@
 """Images made harder to read, by kind and strength: how well does a network that never saw such images hold up?"""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
+from torch import Generator, Tensor
 from torch.nn.functional import conv2d
 
 from .transforms import warp
 
-CORRUPTIONS = {  # name: (what its strengths count, the strengths, the strength that changes nothing)
-    "rotation": ("degrees, either way", (0, 15, 30, 45, 60, 75), 0),
-    "shift": ("pixels, in any direction", (0, 2, 4, 6, 8, 10, 12), 0),
-    "zoom": ("size, as a factor", (0.4, 0.55, 0.7, 1, 1.4, 1.8, 2.2), 1),
-    "shear": ("degrees, either way", (0, 15, 30, 40, 50, 60), 0),
-    "blur": ("deviation, in pixels", (0, 0.5, 1, 1.5, 2, 3), 0),
-    "noise": ("deviation, share of full ink", (0, 0.05, 0.1, 0.2, 0.3, 0.5), 0),
-    "contrast": ("share that is left", (0.1, 0.2, 0.35, 0.5, 0.75, 1), 1),
-    "occlusion": ("side of the blank square, pixels", (0, 4, 8, 12, 16, 20), 0),
+
+class Corruption(NamedTuple):
+    """One way to make images harder to read, at several strengths."""
+
+    unit: str  # what its strengths count
+    strengths: tuple[float, ...]
+    neutral: float  # the strength that changes nothing
+
+
+CORRUPTIONS = {
+    "rotation": Corruption("degrees, either way", (0, 15, 30, 45, 60, 75), 0),
+    "shift": Corruption("pixels, in any direction", (0, 2, 4, 6, 8, 10, 12), 0),
+    "zoom": Corruption("size, as a factor", (0.4, 0.55, 0.7, 1, 1.4, 1.8, 2.2), 1),
+    "shear": Corruption("degrees, either way", (0, 15, 30, 40, 50, 60), 0),
+    "blur": Corruption("deviation, in pixels", (0, 0.5, 1, 1.5, 2, 3), 0),
+    "noise": Corruption("deviation, share of full ink", (0, 0.05, 0.1, 0.2, 0.3, 0.5), 0),
+    "contrast": Corruption("share that is left", (0.1, 0.2, 0.35, 0.5, 0.75, 1), 1),
+    "occlusion": Corruption("side of the blank square, pixels", (0, 4, 8, 12, 16, 20), 0),
 }
 
 
-def corrupt(images, name, strength, seed=0):
-    """Return uint8 images (n, h, w) corrupted by `name` at `strength`, both as in CORRUPTIONS.
+def corrupt(images: Tensor, name: str, strength: float, seed: int = 0) -> Tensor:
+    """Return uint8 images (n, c, h, w) corrupted by `name` at `strength`, both as in CORRUPTIONS.
 
-    Directions, places and noise are drawn by `seed` for each image and are the same at every strength.
+    Directions, places and noise are drawn by `seed` for each image and are the same at every strength. ValueError for
+    an unknown name.
     """
-    draw = torch.Generator().manual_seed(seed)
-    count, height, width = images.shape
-    pixels = images.unsqueeze(1).float()
-    none, side = torch.zeros(count), torch.randint(2, (count,), generator=draw) * 2.0 - 1
-    whole = none + 1
-    if name == "rotation":
-        pixels = warp(pixels, side * strength, whole, none, none, none)
-    elif name == "shift":
-        way = torch.rand(count, generator=draw) * 2 * torch.pi
-        pixels = warp(pixels, none, whole, none, way.cos() * strength, way.sin() * strength)
-    elif name == "zoom":
-        pixels = warp(pixels, none, whole * strength, none, none, none)
-    elif name == "shear":
-        pixels = warp(pixels, none, whole, side * strength, none, none)
-    elif name == "blur" and strength:
-        reach = int(3 * strength + 1)
-        bell = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * strength**2))
-        bell = bell / bell.sum()
-        pixels = conv2d(pixels, bell.view(1, 1, -1, 1), padding=(reach, 0))
-        pixels = conv2d(pixels, bell.view(1, 1, 1, -1), padding=(0, reach))
-    elif name == "noise":
-        pixels = pixels + torch.randn(pixels.shape, generator=draw) * 255 * strength
-    elif name == "contrast":
-        mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
-        pixels = mean + (pixels - mean) * strength
-    elif name == "occlusion":
-        corner = [torch.rand(count, 1, generator=draw) * (length - strength + 1) for length in (height, width)]
-        rows, columns = [
-            (torch.arange(length) >= start.floor()) & (torch.arange(length) < start.floor() + strength)
-            for length, start in zip((height, width), corner, strict=True)
-        ]
-        pixels = pixels.masked_fill((rows[:, :, None] & columns[:, None, :]).unsqueeze(1), 0)
-    elif name not in CORRUPTIONS:
+    if name not in CORRUPTIONS:
         raise ValueError(f"{name}: no such corruption")
-    return pixels.round().clamp(0, 255).to(torch.uint8)[:, 0]
+    generator = torch.Generator().manual_seed(seed)
+    signs = torch.randint(2, (len(images),), generator=generator) * 2.0 - 1
+    pixels = OPERATIONS[name](images.float(), strength, signs, generator)
+    return pixels.round().clamp(0, 255).to(torch.uint8)
+
+
+# Each operation takes pixels, float (n, c, h, w) from 0 to 255, the strength, a sign for each image (-1 or 1, which way
+# it goes), and the generator of whatever else is random. It returns pixels of the same shape.
+
+
+def rotate(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
+    """Rotate every image by `strength` degrees, one way or the other."""
+    return warp_some(pixels, rotation=signs * strength)
+
+
+def shift(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
+    """Move every image by `strength` pixels in a direction of its own."""
+    direction = torch.rand(len(pixels), generator=generator) * 2 * torch.pi
+    return warp_some(pixels, right=direction.cos() * strength, down=direction.sin() * strength)
+
+
+def zoom(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
+    """Make every image `strength` times as large."""
+    return warp_some(pixels, size=torch.full((len(pixels),), float(strength)))
+
+
+def shear(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
+    """Shear every image along its rows by `strength` degrees, one way or the other."""
+    return warp_some(pixels, shear=signs * strength)
+
+
+def blur(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
+    """Blur every image with a Gaussian of `strength` pixels standard deviation, columns first, then rows."""
+    if strength == 0:
+        return pixels
+    channels = pixels.shape[1]
+    reach = int(3 * strength + 1)
+    bell = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * strength**2))
+    bell = bell / bell.sum()
+    upright = bell.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
+    level = bell.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
+    pixels = conv2d(pixels, upright, padding=(reach, 0), groups=channels)
+    return conv2d(pixels, level, padding=(0, reach), groups=channels)
+
+
+def add_noise(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
+    """Add Gaussian noise with a standard deviation of `strength` times full ink."""
+    return pixels + torch.randn(pixels.shape, generator=generator) * 255 * strength
+
+
+def reduce_contrast(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
+    """Leave the share `strength` of every pixel's distance from the mean of its image."""
+    mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
+    return mean + (pixels - mean) * strength
+
+
+def occlude(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
+    """Blank a square of `strength` pixels a side, wholly inside each image, at a place of its own."""
+    height, width = pixels.shape[-2:]
+    rows = covered(len(pixels), height, strength, generator)
+    columns = covered(len(pixels), width, strength, generator)
+    square = rows[:, None, :, None] & columns[:, None, None, :]
+    return pixels.masked_fill(square, 0)
+
+
+OPERATIONS: dict[str, Callable[[Tensor, float, Tensor, Generator], Tensor]] = {
+    "rotation": rotate,
+    "shift": shift,
+    "zoom": zoom,
+    "shear": shear,
+    "blur": blur,
+    "noise": add_noise,
+    "contrast": reduce_contrast,
+    "occlusion": occlude,
+}
+
+
+def warp_some(pixels: Tensor, **amounts: Tensor) -> Tensor:
+    """Return `pixels` warped as `transforms.warp` does; amounts that are not given change nothing."""
+    zeros = torch.zeros(len(pixels))
+    neutral = {"rotation": zeros, "size": zeros + 1, "shear": zeros, "right": zeros, "down": zeros}
+    return warp(pixels, **(neutral | amounts))
+
+
+def covered(count: int, length: int, side: float, generator: Generator) -> Tensor:
+    """Return bool (count, length): the rows (or columns) of `count` images that a square of `side` pixels covers."""
+    start = (torch.rand(count, 1, generator=generator) * (length - side + 1)).floor()
+    places = torch.arange(length)
+    return (places >= start) & (places < start + side)

@@ -10,6 +10,7 @@ import functools
 import importlib.metadata
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import downloads, folders
@@ -27,10 +28,11 @@ NAMES = {
     "digits": "1,797 handwritten digits, 8x8 drawn up to 28x28 (carried by scikit-learn)",
 }
 OTHERS = "a folder of images sorted by class, here or in the data folder"
+DIGITS_TITLE = "scikit-learn digits"
 
 
 class Split(NamedTuple):
-    """Images, uint8 of shape (n, 28, 28), and labels, int64 of shape (n,)."""
+    """Images, uint8 of shape (n, c, h, w), and labels, int64 of shape (n,)."""
 
     images: Tensor
     labels: Tensor
@@ -38,7 +40,7 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """One dataset, checked: `images` uint8 (n, 28, 28), ink light on dark; `labels` int64 (n,), 0 to classes - 1."""
+    """One dataset, checked: `images` uint8 (n, c, h, w), ink light on dark; `labels` int64 (n,), 0 to classes - 1."""
 
     name: str
     title: str
@@ -51,7 +53,7 @@ class Dataset:
     fingerprint: str  # SHA-256 over the files that it was read from
     note: str = ""  # why this set stands in for another; empty where it was asked for by name
 
-    def introduce(self):
+    def introduce(self) -> str:
         """Return a paragraph of Markdown: what was loaded, whose it is, and why where it stands in for another set."""
         counts = (
             f"{len(self.labels):,} images, {len(self.class_names)} classes, {int(self.is_test.sum()):,} test images"
@@ -60,57 +62,7 @@ class Dataset:
         return f"**{self.title}**: {counts}. {self.origin}.{warning}"
 
 
-def data_folder(data_dir=None):
-    """Return the folder of datasets: `data_dir`, else `$MNIST_DATA_DIR`, else data/ beside helpers/."""
-    return absolute(data_dir or os.environ.get("MNIST_DATA_DIR") or PROJECT / "data")
-
-
-def find_folder(name, data_dir=None):
-    """Return the path of the dataset `name` where that is a folder of images, None where it is a known name.
-
-    BadInput where it is neither.
-    """
-    if name in NAMES:
-        return None
-    folder = data_folder(data_dir) / (os.path.expanduser(name) if name.startswith("~/") else name)
-    if not name or not name.isprintable() or not os.path.isdir(folder):
-        raise BadInput(f"--dataset {name[:100]!r}: not known; choose one of {', '.join(NAMES)}, or {OTHERS}")
-    return absolute(folder)
-
-
-def resolve(name="auto", data_dir=None, download=True):
-    """Return (dataset name, note): `auto` becomes `mnist`, or `digits` with a note that says why.
-
-    With `download=False` nothing is fetched and torch is not imported. BadInput for an unknown name;
-    DatasetUnavailable where a set that was asked for by name is not to be had, or MNIST lies there damaged.
-    """
-    if name == "digits" or find_folder(name, data_dir):
-        return name, ""
-    published, folder = downloads.SETS["mnist" if name == "auto" else name], data_folder(data_dir)
-    wrong = downloads.problems(published, folder)
-    damaged = [
-        f"{published.folder}/raw/{file} in the data folder is damaged: {problem}"
-        for file, problem in wrong.items()
-        if problem != "missing"
-    ]
-    if damaged and not download:
-        raise DatasetUnavailable(f"{damaged[0]}; a run would set it aside and fetch it anew")
-    if wrong and not download and name == "auto":
-        return "digits", "MNIST is not in the data folder: a run would download it, and use digits if it cannot."
-    try:
-        if wrong and download:
-            downloads.fetch(published, folder)
-    except DatasetUnavailable as error:
-        if damaged:
-            raise DatasetUnavailable(f"{damaged[0]}; {error}") from None
-        if name != "auto":
-            raise
-        stand_in = "The embedded digits of scikit-learn stand in, and no figure here is one of MNIST's."
-        return "digits", f"{error}. {stand_in} --data-dir names another folder that holds MNIST/raw."
-    return published.name, ""
-
-
-class About(NamedTuple):
+class DatasetSummary(NamedTuple):
     """What is known of a dataset before it is loaded; torch is not needed for it."""
 
     title: str
@@ -120,34 +72,101 @@ class About(NamedTuple):
     remarks: tuple[str, ...] = ()  # what a folder held beside whole images
 
 
-DatasetSummary = About
+def data_folder(data_dir: str | Path | None = None) -> Path:
+    """Return the folder of datasets: `data_dir`, else `$MNIST_DATA_DIR`, else data/ beside helpers/."""
+    return absolute(data_dir or os.environ.get("MNIST_DATA_DIR") or PROJECT / "data")
+
+
+def find_folder(name: str, data_dir: str | Path | None = None) -> Path | None:
+    """Return the path of the dataset `name` where that is a folder of images, None where it is a known name.
+
+    A relative `name` counts from the data folder. BadInput where it is neither.
+    """
+    if name in NAMES:
+        return None
+    given = os.path.expanduser(name) if name.startswith("~/") else name
+    folder = data_folder(data_dir) / given
+    if not name or not name.isprintable() or not os.path.isdir(folder):
+        way_out = f"choose one of {', '.join(NAMES)}, or {OTHERS}"
+        raise BadInput("not known", field="dataset", value=repr(name[:100]), way_out=way_out)
+    return absolute(folder)
+
+
+def resolve(name: str = "auto", data_dir: str | Path | None = None, download: bool = True) -> tuple[str, str]:
+    """Return (dataset name, note): `auto` becomes `mnist`, or `digits` with a note that says why.
+
+    With `download=False` nothing is fetched and torch is not imported. BadInput for an unknown name;
+    DatasetUnavailable where a set that was asked for by name is not to be had, or MNIST lies there damaged.
+    """
+    if name == "digits" or find_folder(name, data_dir):
+        return name, ""
+    published = downloads.SETS["mnist" if name == "auto" else name]
+    folder = data_folder(data_dir)
+    problems = downloads.problems(published, folder)
+    damage = first_damage(published, problems)
+    if damage and not download:
+        raise DatasetUnavailable(damage, way_out="a run would set it aside and fetch it anew")
+    if problems and not download and name == "auto":
+        return "digits", "MNIST is not in the data folder: a run would download it, and use digits if it cannot."
+    if not problems or not download:
+        return published.name, ""
+    try:
+        downloads.fetch(published, folder)
+    except DatasetUnavailable as error:
+        if damage:
+            raise DatasetUnavailable(damage, way_out=str(error)) from None
+        if name != "auto":
+            raise
+        stand_in = "The embedded digits of scikit-learn stand in, and no figure here is one of MNIST's."
+        return "digits", f"{error}. {stand_in} Where MNIST/raw lies in another folder, name that as the data folder."
+    return published.name, ""
+
+
+def first_damage(published: downloads.Published, problems: dict[str, str]) -> str:
+    """Return in words which file of a Published is damaged, and how; "" where none is, or some are merely missing."""
+    for file, problem in problems.items():
+        if problem != downloads.MISSING:
+            return f"{published.folder}/raw/{file} in the data folder is damaged: {problem}"
+    return ""
 
 
 @functools.cache
-def summarise(name, data_dir=None):
-    """Return what is known of a dataset that `resolve` has named, for one command: its files are looked at once."""
+def summarise(name: str, data_dir: str | Path | None = None) -> DatasetSummary:
+    """Return the DatasetSummary of a dataset that `resolve` has named.
+
+    Its files are looked at once for each pair of arguments; `summarise.cache_clear()` makes it look again.
+    """
     if name == "digits":
-        return About("scikit-learn digits", digest({"digits": importlib.metadata.version("scikit-learn")}), 1_438, 10)
+        fingerprint = digest({"digits": importlib.metadata.version("scikit-learn")})
+        return DatasetSummary(DIGITS_TITLE, fingerprint, training_images=1_438, classes=10)
     path = find_folder(name, data_dir)
     if path:
-        return about_folder(path, folders.read(path))
+        return summarise_folder(path, folders.read(path))
     published = downloads.SETS[name]
-    return About(published.title, digest(downloads.sums(published, data_folder(data_dir))), 60_000, 10)
+    fingerprint = digest(downloads.sums(published, data_folder(data_dir)))
+    return DatasetSummary(published.title, fingerprint, training_images=60_000, classes=10)
 
 
-def about_folder(path, found):
-    """Return what is known of a folder of images that was read as `found`."""
-    images = int((~found.is_test).sum()) - (0 if found.is_test.any() else fifth(found))
-    remarks = tuple(map(str, found.remarks))
-    return About(folders.show(path.name), str(found.fingerprint), images, len(found.class_names), remarks)
+def summarise_folder(path: Path, images: folders.Folder) -> DatasetSummary:
+    """Return the DatasetSummary of the folder of images at `path`, which holds `images`."""
+    training_images = int((~images.is_test).sum())
+    if not images.is_test.any():
+        training_images -= count_test_images(images)
+    return DatasetSummary(
+        title=folders.show(path.name),
+        fingerprint=str(images.fingerprint),
+        training_images=training_images,
+        classes=len(images.class_names),
+        remarks=tuple(map(str, images.remarks)),
+    )
 
 
-def fifth(found):
-    """Return how many images of a folders.Folder test where it does not say so itself: at least one of each class."""
-    return max(len(found.labels) // 5, len(found.class_names))
+def count_test_images(images: folders.Folder) -> int:
+    """Return how many images test where the folder does not say so itself: a fifth, at least one of each class."""
+    return max(len(images.labels) // 5, len(images.class_names))
 
 
-def load(name="auto", data_dir=None):
+def load(name: str = "auto", data_dir: str | Path | None = None) -> Dataset:
     """Return the Dataset `name`: one of NAMES, or a folder of images by class, whose path counts from the data folder.
 
     `auto` is settled by `resolve`. Errors: BadInput, DatasetUnavailable.
@@ -156,14 +175,17 @@ def load(name="auto", data_dir=None):
     if name == "digits":
         return load_digits(note)
     path = find_folder(name, data_dir)
-    return load_folder(name, path) if path else load_published(downloads.SETS[name], data_folder(data_dir))
+    if path:
+        return load_folder(name, path)
+    return load_published(downloads.SETS[name], data_folder(data_dir))
 
 
-def load_published(published, folder):
+def load_published(published: downloads.Published, folder: Path) -> Dataset:
     """Return MNIST or a relative: 60,000 training images, then the 10,000 test images that were published with them."""
     import torch
 
     images, labels = downloads.read(published, folder)
+    training_images = len(labels[0])
     return Dataset(
         name=published.name,
         title=published.title,
@@ -171,36 +193,38 @@ def load_published(published, folder):
         class_names=published.class_names,
         images=torch.cat(images),
         labels=torch.cat(labels),
-        is_test=torch.arange(sum(map(len, labels))) >= len(labels[0]),
-        validation_size=len(labels[0]) // 12,
+        is_test=torch.arange(sum(map(len, labels))) >= training_images,
+        validation_size=training_images // 12,
         fingerprint=digest(downloads.sums(published, folder)),
     )
 
 
-def load_folder(name, path):
+def load_folder(name: str, path: Path) -> Dataset:
     """Return a folder of images by class; where it does not say which images test, a stratified fifth does."""
     import torch
 
-    found = folders.read(path)
-    known = about_folder(path, found)
-    labels, is_test = torch.from_numpy(found.labels), torch.from_numpy(found.is_test)
+    images = folders.read(path)
+    summary = summarise_folder(path, images)
+    labels = torch.from_numpy(images.labels)
+    is_test = torch.from_numpy(images.is_test)
     if not is_test.any():
-        is_test[stratified(labels, fifth(found), seed=0, both_sides=True)] = True
-    remarks = [f"{remark[0].upper()}{remark[1:]}" for remark in known.remarks]
+        is_test[stratified(labels, count_test_images(images), seed=0, both_sides=True)] = True
+    made = f"A folder of images by class, made grey and fitted into {folders.SIDE}x{folders.SIDE} pixels"
+    remarks = [f"{remark[0].upper()}{remark[1:]}" for remark in summary.remarks]
     return Dataset(
         name=name,
-        title=known.title,
-        origin=". ".join(["A folder of images by class, made grey and fitted into 28x28 pixels", *remarks]),
-        class_names=tuple(map(str, found.class_names)),
-        images=torch.from_numpy(found.images),
+        title=summary.title,
+        origin=". ".join([made, *remarks]),
+        class_names=tuple(map(str, images.class_names)),
+        images=torch.from_numpy(images.images),
         labels=labels,
         is_test=is_test,
-        validation_size=max(known.training_images // 12, known.classes),
-        fingerprint=known.fingerprint,
+        validation_size=max(summary.training_images // 12, summary.classes),
+        fingerprint=summary.fingerprint,
     )
 
 
-def load_digits(note=""):
+def load_digits(note: str = "") -> Dataset:
     """Return scikit-learn's digits: 8x8 images drawn up to 20x20 in the middle of 28x28, as MNIST's are framed.
 
     The test set is a stratified fifth that does not depend on any seed. Source: Alpaydin and Kaynak 1998.
@@ -208,16 +232,16 @@ def load_digits(note=""):
     import torch
     from sklearn.datasets import load_digits as read_digits
 
-    images, labels = read_digits(return_X_y=True)
-    images = torch.tensor(images, dtype=torch.float32).view(-1, 1, 8, 8)
+    pixels, numbers = read_digits(return_X_y=True)
+    images = torch.tensor(pixels, dtype=torch.float32).view(-1, 1, 8, 8)
     images = torch.nn.functional.interpolate(images, size=(20, 20), mode="bicubic").clamp(0, 16)
-    images = torch.nn.functional.pad(images, (4, 4, 4, 4)).mul(255 / 16).round().to(torch.uint8)[:, 0]
-    labels = torch.tensor(labels, dtype=torch.int64)
+    images = torch.nn.functional.pad(images, (4, 4, 4, 4)).mul(255 / 16).round().to(torch.uint8)
+    labels = torch.tensor(numbers, dtype=torch.int64)
     is_test = torch.zeros(len(labels), dtype=torch.bool)
     is_test[stratified(labels, len(labels) // 5, seed=0)] = True
     return Dataset(
         name="digits",
-        title=summarise("digits").title,
+        title=DIGITS_TITLE,
         origin="Ethem Alpaydin and Cenk Kaynak, UCI repository; CC BY 4.0. The originals have 8x8 pixels; here they "
         "are enlarged to 20x20 in the middle of 28x28, which makes their edges soft and their margins empty",
         class_names=tuple("0123456789"),
@@ -230,35 +254,55 @@ def load_digits(note=""):
     )
 
 
-def stratified(labels, size, seed, both_sides=False):
-    """Return `size` indices, int64 in ascending order, that hold each class in its share of `labels`.
+def stratified(labels: Tensor, size: int, seed: int, both_sides: bool = False) -> Tensor:
+    """Return `size` indices, int64 in ascending order, that hold each class in its share of `labels`, int64 (n,).
 
-    The sizes by class are rounded by largest remainder, so that they add up exactly. With `both_sides` at least one
-    image of every class is drawn and at least one left, whatever its share. The draw depends on `seed` alone.
+    The sizes by class are rounded so that they add up exactly. With `both_sides` at least one image of every class is
+    drawn and at least one left, whatever its share. The draw depends on `seed` alone.
     """
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
-    images = torch.bincount(labels)
-    exact = images.double() * size / len(labels)
-    low, high = (images.clamp(max=1), images - 1) if both_sides else (0 * images, images)
-    counts = exact.floor().long().clamp(low, high)
-    while missing := size - int(counts.sum()):
-        step = 1 if missing > 0 else -1
-        free = counts < high if step > 0 else counts > low
-        counts[((exact - counts) * step).masked_fill(~free, -torch.inf).argmax()] += step
-    order = torch.randperm(len(labels), generator=generator)
-    chosen = [order[labels[order] == label][:count] for label, count in enumerate(counts.tolist())]
+    images_per_class = torch.bincount(labels)
+    shares = images_per_class.double() * size / len(labels)
+    fewest = torch.zeros_like(images_per_class)
+    most = images_per_class
+    if both_sides:
+        fewest = images_per_class.clamp(max=1)
+        most = images_per_class - 1
+    counts = round_shares(shares, size, fewest, most)
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    chosen = []
+    for label, count in enumerate(counts.tolist()):
+        of_this_class = order[labels[order] == label]
+        chosen.append(of_this_class[:count])
     return torch.cat(chosen).sort().values
 
 
-def check_validation_size(size, images, classes=10):
+def round_shares(shares: Tensor, total: int, fewest: Tensor, most: Tensor) -> Tensor:
+    """Return whole numbers near `shares`, float64 (n,), that add up to `total`, each from `fewest` to `most`.
+
+    All are int64 (n,). Rounded by the method of the largest remainder (Hamilton 1792).
+    """
+    import torch
+
+    counts = shares.floor().long().clamp(fewest, most)
+    while counts.sum() < total:
+        remainders = (shares - counts).masked_fill(counts >= most, -torch.inf)
+        counts[remainders.argmax()] += 1
+    while counts.sum() > total:
+        excesses = (counts - shares).masked_fill(counts <= fewest, -torch.inf)
+        counts[excesses.argmax()] -= 1
+    return counts
+
+
+def check_validation_size(size: int, images: int, classes: int = 10) -> None:
     """Raise BadInput where `size` of `images` would leave a class without a training or a validation image."""
     if not classes <= size <= images - classes:
-        raise BadInput(f"--validation-size {size}: must be from {classes} to {images - classes} for this dataset")
+        rule = f"must be from {classes} to {images - classes} for this dataset"
+        raise BadInput(rule, field="validation_size", value=size)
 
 
-def split(dataset, seed=0, validation_size=None):
+def split(dataset: Dataset, seed: int = 0, validation_size: int | None = None) -> dict[str, Split]:
     """Return {"train": Split, "validation": Split, "test": Split} of a Dataset.
 
     The test set is the dataset's own. Validation is a stratified part of the rest, drawn by `seed`; `validation_size`
@@ -271,23 +315,31 @@ def split(dataset, seed=0, validation_size=None):
     check_validation_size(size, len(rest), len(dataset.class_names))
     in_validation = torch.zeros(len(rest), dtype=torch.bool)
     in_validation[stratified(dataset.labels[rest], size, seed, both_sides=True)] = True
-    parts = {"train": rest[~in_validation], "validation": rest[in_validation], "test": dataset.is_test.nonzero()[:, 0]}
-    return {name: Split(dataset.images[index], dataset.labels[index]) for name, index in parts.items()}
+    indices = {
+        "train": rest[~in_validation],
+        "validation": rest[in_validation],
+        "test": dataset.is_test.nonzero()[:, 0],
+    }
+    return {name: Split(dataset.images[index], dataset.labels[index]) for name, index in indices.items()}
 
 
-def pixel_counts(images):
-    """Return how often each value from 0 to 255 occurs in uint8 images, int64 (256,)."""
+def pixel_counts(images: Tensor) -> Tensor:
+    """Return how often each value from 0 to 255 occurs in uint8 images of any shape, int64 (256,)."""
     import torch
 
-    parts = images.split(1000)  # all at once would be eight times as large for a moment
-    return sum(torch.bincount(part.flatten(), minlength=256) for part in parts)
+    counts = torch.zeros(256, dtype=torch.int64)
+    for some in images.split(1000):  # all at once would be eight times as large for a moment
+        counts += torch.bincount(some.flatten(), minlength=256)
+    return counts
 
 
-def pixel_statistics(images):
+def pixel_statistics(images: Tensor) -> tuple[float, float]:
     """Return (mean, standard deviation) over all pixels of uint8 images, from 0 to 255."""
     import torch
 
     counts = pixel_counts(images).double()
-    levels, share = torch.arange(256), counts / counts.sum()
-    mean = (levels * share).sum()
-    return mean.item(), (((levels - mean) ** 2 * share).sum().sqrt().item())
+    shares = counts / counts.sum()
+    levels = torch.arange(256)
+    mean = (levels * shares).sum()
+    variance = ((levels - mean) ** 2 * shares).sum()
+    return mean.item(), variance.sqrt().item()

@@ -14,16 +14,24 @@ import threading
 import time
 import urllib.request
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from .errors import DatasetUnavailable
 from .files import digest, file_digest, write_file
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 COUNTS = {"train": 60_000, "t10k": 10_000}
 FILES = [f"{part}-{kind}-ubyte" for part in COUNTS for kind in ("images-idx3", "labels-idx1")]
+SIDE = 28  # pixels of an image
+MISSING = "missing"  # what is wrong with a file that is not there
 SUMS = "SHA256SUMS"  # beside the files, as `sha256sum --check` reads it
 PATIENCE = 10  # seconds without an answer after which a mirror is given up
 SLOWEST = 10_000  # bytes a second; a mirror that is slower is given up, too
@@ -39,10 +47,10 @@ class Published:
     folder: str  # under the data folder; also the name of torchvision's class
     class_names: tuple[str, ...]
     origin: str  # who made it, under which licence
-    sums: dict = field(default_factory=dict)  # {file: SHA-256} of the unpacked files, where it is known
+    sums: Mapping[str, str] = field(default_factory=dict)  # {file: SHA-256} of the unpacked files, where it is known
 
 
-SETS = (
+PUBLISHED = (
     Published(
         "mnist",
         "MNIST",
@@ -72,85 +80,117 @@ SETS = (
         "CC BY-SA 4.0",
     ),
 )
-SETS = {published.name: published for published in SETS}
+SETS = {published.name: published for published in PUBLISHED}
 
 
-def raw_folder(published, folder):
+def raw_folder(published: Published, folder: Path) -> Path:
     """Return where the four files of a Published lie in the data folder `folder`."""
     return folder / published.folder / "raw"
 
 
-def noted(published, raw):
-    """Return {file: SHA-256} that the unpacked files must have; {} where nobody has noted them yet."""
+def known_sums(published: Published, raw: Path) -> dict[str, str]:
+    """Return {file: SHA-256} that the unpacked files in `raw` must have; {} where nobody has noted them yet."""
+    if published.sums:
+        return dict(published.sums)
     try:
         lines = (raw / SUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
-        lines = []
-    return published.sums or {name: content for content, _, name in (line.partition("  ") for line in lines)}
+        return {}
+    noted = {}
+    for line in lines:
+        content, _, name = line.partition("  ")
+        noted[name] = content
+    return noted
 
 
-def sums(published, folder):
-    """Return {file: SHA-256} of the unpacked files; those of a set that came another way are noted when first seen."""
+def note_sums(published: Published, raw: Path, sums_of_files: Mapping[str, str]) -> None:
+    """Add {file: SHA-256} to those beside the files, for a set whose sums are not known beforehand."""
+    if published.sums:
+        return
+    noted = known_sums(published, raw) | dict(sums_of_files)
+    lines = [f"{content}  {name}\n" for name, content in sorted(noted.items())]
+    write_file(raw / SUMS, "".join(lines))
+
+
+def sums(published: Published, folder: Path) -> dict[str, str | None]:
+    """Return {file: SHA-256} of the unpacked files; None for a file that is not there.
+
+    Those of a set that came another way are noted when they are first seen.
+    """
     raw = raw_folder(published, folder)
-    found = noted(published, raw)
-    if set(found) != set(FILES):
-        found = {name: file_digest(raw / name) for name in FILES}
+    known = known_sums(published, raw)
+    if set(known) == set(FILES):
+        return dict(known)
+    measured = {name: file_digest(raw / name) for name in FILES}
+    complete = {name: content for name, content in measured.items() if content}
+    if len(complete) == len(FILES):
         with contextlib.suppress(OSError):  # where the folder cannot be written to, they are taken anew each time
-            if all(found.values()):
-                note(published, raw, found)
-    return found
+            note_sums(published, raw, complete)
+    return measured
 
 
-def problems(published, folder):
+def problems(published: Published, folder: Path) -> dict[str, str]:
     """Return {file: what is wrong with it} for the four files of a Published; {} where all is well."""
-    raw, found = raw_folder(published, folder), {}
-    known = noted(published, raw)
+    raw = raw_folder(published, folder)
+    known = known_sums(published, raw)
+    wrong = {}
     for name in FILES:
-        content = file_digest(raw / name)
-        if content is None:
-            found[name] = "missing"
-        elif name in known and content != known[name]:
-            found[name] = "its SHA-256 is not the one that it must have"
-        elif name not in known and (problem := wrong_form(raw, name)):
-            found[name] = problem
-    return found
+        problem = problem_of(raw / name, known.get(name))
+        if problem:
+            wrong[name] = problem
+    return wrong
 
 
-def wrong_form(raw, name):
-    """Return what is wrong with the form of one unpacked file (magic number, length, labels), or ""."""
-    content = (raw / name).read_bytes()
-    is_images, count = "images" in name, COUNTS[name.split("-")[0]]
-    header = 16 if is_images else 8
-    if content[:4] != bytes([0, 0, 8, 3 if is_images else 1]):
+def problem_of(path: Path, known_sum: str | None) -> str:
+    """Return what is wrong with the unpacked file `path`, or "".
+
+    Its SHA-256 is compared with `known_sum`; where that is None, the form of the file is checked.
+    """
+    content = file_digest(path)
+    if content is None:
+        return MISSING
+    if known_sum is None:
+        return wrong_form(path)
+    if content != known_sum:
+        return "its SHA-256 is not the one that it must have"
+    return ""
+
+
+def wrong_form(path: Path) -> str:
+    """Return what is wrong with the form of one unpacked file (magic number, sizes, length, labels), or ""."""
+    content = path.read_bytes()
+    is_images = "images" in path.name
+    dimensions = 3 if is_images else 1
+    header = 4 + 4 * dimensions  # bytes
+    pixels = SIDE * SIDE if is_images else 1  # bytes an entry
+    if content[:4] != bytes([0, 0, 8, dimensions]):
         return "it does not begin with the magic number of such a file"
-    if is_images and content[8:16] != bytes([0, 0, 0, 28, 0, 0, 0, 28]):
-        return "its images are not of 28x28 pixels"
+    if is_images and content[8:16] != bytes([0, 0, 0, SIDE, 0, 0, 0, SIDE]):
+        return f"its images are not of {SIDE}x{SIDE} pixels"
     entries = int.from_bytes(content[4:8], "big")
-    if entries != count or len(content) != header + count * (784 if is_images else 1):
-        return f"{entries:,} entries in {len(content):,} bytes, where {count:,} are expected"
-    highest = 0 if is_images else max(content[8:])
-    return f"a label is {highest}, above 9" if highest > 9 else ""
+    expected = COUNTS[path.name.split("-")[0]]
+    if entries != expected or len(content) != header + expected * pixels:
+        return f"{entries:,} entries in {len(content):,} bytes, where {expected:,} are expected"
+    if not is_images and max(content[header:]) > 9:
+        return f"a label is {max(content[header:])}, above 9"
+    return ""
 
 
-def fetch(published, folder):
+def fetch(published: Published, folder: Path) -> None:
     """Fetch what is missing or damaged, each file from one mirror after the other until its MD5 is right.
 
     A damaged file is set aside as `NAME.damaged` once a whole one has come. DatasetUnavailable names what could not be
     had, and what was tried; files that had come whole before stay. One process fetches at a time.
     """
     from filelock import FileLock
-    from torchvision import datasets
 
-    source, raw, lock = getattr(datasets, published.folder), raw_folder(published, folder), folder / ".download.lock"
+    raw = raw_folder(published, folder)
+    lock = folder / ".download.lock"
     try:
         raw.mkdir(parents=True, exist_ok=True)
         with FileLock(lock):
             try:
-                wrong, mirrors = problems(published, folder), list(source.mirrors)
-                for archive, checksum in source.resources:
-                    name = archive.removesuffix(".gz")
-                    if name in wrong:
-                        install(published, raw, name, from_mirrors(published, archive, checksum, mirrors, raw))
+                fetch_files(published, folder)
             finally:
                 lock.unlink(missing_ok=True)
     except OSError as error:
@@ -161,92 +201,138 @@ def fetch(published, folder):
             raw.parent.rmdir()
 
 
-def from_mirrors(published, archive, checksum, mirrors, raw):
-    """Return the unpacked bytes of `archive`; a mirror that gives no answer is struck from the list `mirrors`."""
-    tried = []
+def fetch_files(published: Published, folder: Path) -> None:
+    """Fetch and install what is missing or damaged, while no other process does; see `fetch`."""
+    from torchvision import datasets
+
+    raw = raw_folder(published, folder)
+    source = getattr(datasets, published.folder)
+    wrong = problems(published, folder)
+    mirrors = list(source.mirrors)
+    for archive, checksum in source.resources:
+        name = archive.removesuffix(".gz")
+        if name not in wrong:
+            continue
+        content, failures = from_mirrors(published, archive, checksum, mirrors)
+        if content is None:
+            state = "is not in the data folder" if wrong[name] == MISSING else "is damaged"
+            tried = "; ".join(failures)
+            raise DatasetUnavailable(f"{published.title}: {archive} {state} and cannot be downloaded ({tried})")
+        install(published, raw, name, content)
+
+
+def from_mirrors(
+    published: Published, archive: str, checksum: str, mirrors: list[str]
+) -> tuple[bytes | None, list[str]]:
+    """Return (the unpacked bytes of `archive` or None, why each mirror failed); `checksum` is the archive's MD5.
+
+    A mirror that gives no answer is struck from the list `mirrors`.
+    """
+    failures = []
     for mirror in list(mirrors):
-        place = urlsplit(mirror).netloc
         try:
             packed = download(mirror + archive, archive)
+            content = unpack(packed, checksum)
         except (OSError, HTTPException, ValueError) as error:
-            reason = str(getattr(error, "reason", error) or type(error).__name__)
-            reason = f"no answer for {PATIENCE} s" if "timed out" in reason else reason
-            if not isinstance(error, HTTPError):
+            if not isinstance(error, HTTPError | WrongFile):
                 mirrors.remove(mirror)
+            failures.append(f"{urlsplit(mirror).netloc}: {reason_of(error)}")
+            print(f"{published.title}: {archive} from {failures[-1]}", flush=True)
         else:
-            if hashlib.md5(packed, usedforsecurity=False).hexdigest() == checksum:
-                with contextlib.suppress(OSError, EOFError, zlib.error):
-                    return gzip.decompress(packed)
-            reason = f"{len(packed):,} bytes that are not the file (wrong MD5)"
-        tried.append(f"{place}: {' '.join(reason.split())[:100]}")
-        print(f"{published.title}: {archive} from {tried[-1]}", flush=True)
-    missing = "is not in the data folder" if not (raw / archive.removesuffix(".gz")).exists() else "is damaged"
-    raise DatasetUnavailable(f"{published.title}: {archive} {missing} and cannot be downloaded ({'; '.join(tried)})")
+            return content, failures
+    return None, failures
 
 
-def download(url, title):
+class WrongFile(ValueError):
+    """A mirror sent something else than the archive that it was asked for."""
+
+
+def unpack(packed: bytes, checksum: str) -> bytes:
+    """Return what the gzip archive `packed` holds; WrongFile where its MD5 is not `checksum`, or it is damaged."""
+    if hashlib.md5(packed, usedforsecurity=False).hexdigest() == checksum:
+        with contextlib.suppress(OSError, EOFError, zlib.error):
+            return gzip.decompress(packed)
+    raise WrongFile(f"{len(packed):,} bytes that are not the file (wrong MD5)")
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a download failed, in one short line."""
+    reason = str(getattr(error, "reason", error) or type(error).__name__)
+    if "timed out" in reason:
+        return f"no answer for {PATIENCE} s"
+    return " ".join(reason.split())[:100]
+
+
+def download(url: str, title: str) -> bytes:
     """Return the bytes behind `url`, with a progress bar; OSError where nothing comes, too slowly, or far too much.
 
     A thread does the waiting: a mirror that sends its headers drop by drop would keep a single one for hours.
     """
     from tqdm import tqdm
 
-    chunks, failed, started = [], [], time.monotonic()
-
-    def work():
-        try:
-            request = urllib.request.Request(url, headers={"User-Agent": "literate-mnist"})
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-                while chunk := answer.read1(1 << 16):
-                    chunks.append(chunk)
-        except Exception as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
+    chunks: list[bytes] = []
+    failures: list[Exception] = []
+    started = time.monotonic()
+    thread = threading.Thread(target=receive, args=(url, chunks, failures), daemon=True)
     thread.start()
     with tqdm(desc=title, unit="B", unit_scale=True, leave=False, disable=None) as bar:
         while thread.is_alive():
             thread.join(0.1)
-            size, spent = sum(map(len, chunks)), time.monotonic() - started
+            size = sum(map(len, chunks))
             bar.update(size - bar.n)
-            if spent > PATIENCE + 1 and size < spent * SLOWEST:
-                raise OSError(f"slower than {SLOWEST // 1000} kB a second" if size else "timed out")
-            if size > LARGEST:
-                raise OSError("far more bytes than the file has")
-    if failed:
-        raise failed[0]
+            check_pace(size, time.monotonic() - started)
+    if failures:
+        raise failures[0]
     return b"".join(chunks)
 
 
-def install(published, raw, name, content):
+def receive(url: str, chunks: list[bytes], failures: list[Exception]) -> None:
+    """Append the bytes behind `url` to `chunks` as they come, or to `failures` what went wrong."""
+    request = urllib.request.Request(url, headers={"User-Agent": "literate-mnist"})
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            while chunk := answer.read1(1 << 16):
+                chunks.append(chunk)
+    except Exception as error:
+        failures.append(error)
+
+
+def check_pace(size: int, seconds: float) -> None:
+    """Raise OSError where `size` bytes after `seconds` are far too many, or too few by more than patience allows."""
+    if size > LARGEST:
+        raise OSError("far more bytes than the file has")
+    if seconds > PATIENCE + 1 and size == 0:
+        raise OSError("timed out")
+    if seconds > PATIENCE + 1 and size < seconds * SLOWEST:
+        raise OSError(f"slower than {SLOWEST // 1000} kB a second")
+
+
+def install(published: Published, raw: Path, name: str, content: bytes) -> None:
     """Put a file that arrived whole into its place, note its SHA-256, and set aside a damaged one that was there."""
-    if published.sums and digest(content) != published.sums[name]:
+    content_digest = digest(content)
+    if published.sums and content_digest != published.sums[name]:
         raise DatasetUnavailable(f"{published.title}: {name} was downloaded, but is not the published file")
     if (raw / name).exists():
-        print(
-            f"{published.title}: {name} was damaged; it is set aside as {name}.damaged, a whole one is there",
-            flush=True,
-        )
+        message = f"{name} was damaged; it is set aside as {name}.damaged, a whole one is there"
+        print(f"{published.title}: {message}", flush=True)
         os.replace(raw / name, raw / f"{name}.damaged")
-    note(published, raw, {name: digest(content)})
+    note_sums(published, raw, {name: content_digest})
     write_file(raw / name, content)
 
 
-def note(published, raw, found):
-    """Add {file: SHA-256} to those beside the files, for a set whose sums are not known beforehand."""
-    if not published.sums:
-        lines = (f"{content}  {name}\n" for name, content in sorted((noted(published, raw) | found).items()))
-        write_file(raw / SUMS, "".join(lines))
+def read(published: Published, folder: Path) -> tuple[list[Tensor], list[Tensor]]:
+    """Return ([training images, test images], [their labels]) of files just found whole.
 
-
-def read(published, folder):
-    """Return ([training images, test images], [their labels]) of files just found whole: uint8 tensors, int64 tensors.
-
-    What follows the headers is read as it is: importing torchvision for that would take a second in every notebook.
+    Images are uint8 (n, 1, 28, 28), labels int64 (n,). What follows the headers is read as it is: importing torchvision
+    for that would take a second in every notebook.
     """
     import torch
 
+    def after_header(name: str, header: int) -> Tensor:
+        content = bytearray((raw / name).read_bytes())
+        return torch.frombuffer(content, dtype=torch.uint8)[header:]
+
     raw = raw_folder(published, folder)
-    parts = {name: torch.frombuffer(bytearray((raw / name).read_bytes()), dtype=torch.uint8) for name in FILES}
-    images = [parts[f"{part}-images-idx3-ubyte"][16:].view(-1, 28, 28) for part in ("train", "t10k")]
-    return images, [parts[f"{part}-labels-idx1-ubyte"][8:].long() for part in ("train", "t10k")]
+    images = [after_header(f"{part}-images-idx3-ubyte", 16).view(-1, 1, SIDE, SIDE) for part in COUNTS]
+    labels = [after_header(f"{part}-labels-idx1-ubyte", 8).long() for part in COUNTS]
+    return images, labels

@@ -23,7 +23,7 @@ with contextlib.suppress(OSError, AttributeError, TypeError):  # glibc alone has
 
 
 def predict(network, images, device="cpu"):
-    """Return the scores (logits) of `images`, uint8 (n, 28, 28), as a float32 tensor (n, classes) on the CPU.
+    """Return the scores (logits) of `images`, uint8 (n, c, h, w), as a float32 tensor (n, classes) on the CPU.
 
     The network is put into evaluation mode for the time of the call; everything is computed in float32.
     """
@@ -31,7 +31,7 @@ def predict(network, images, device="cpu"):
     network.to(device, memory_format=torch.channels_last).eval()
     with torch.inference_mode():  # not around `to`: weights converted under it could never be trained again
         scores = [
-            network(part.to(device).unsqueeze(1).float().contiguous(memory_format=torch.channels_last)).float().cpu()
+            network(part.to(device).float().contiguous(memory_format=torch.channels_last)).float().cpu()
             for part in images.split(BATCH)
         ]
     network.train(was_training)

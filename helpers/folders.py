@@ -9,28 +9,35 @@ Torch is not imported here: run_all.py reads a folder before it starts anything.
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import io
+import logging
 import os
 import re
 import threading
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
 
 from .errors import BadInput, DatasetUnavailable
 from .files import code_digest, digest, write_file
-from .runs import outputs_folder
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+logger = logging.getLogger(__name__)
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-SIDE = 28
-LARGEST = 50_000_000  # pixels of an image, and four times as many bytes of a file; what is larger is left out
-MOST_CLASSES, MOST_STRANGE = 100, 100_000
+SIDE = 28  # pixels of a framed image
+MOST_PIXELS = 50_000_000  # of an image; what is larger is left out
+MOST_BYTES = 4 * MOST_PIXELS  # of a file
+MOST_CLASSES = 100
+MOST_OTHERS = 100_000  # files that are no images
 LARGE = threading.Lock()  # large images are taken one at a time, for the memory's sake
 LOOK_ALIKES = str.maketrans("*`\\[]$~", "∗‵∖⁅⁆¤∼")  # in Markdown and in formulas these mean something else
 
@@ -38,12 +45,20 @@ LOOK_ALIKES = str.maketrans("*`\\[]$~", "∗‵∖⁅⁆¤∼")  # in Markdown a
 class Folder(NamedTuple):
     """What a folder of images holds; the fields are numpy arrays, so that one file keeps them."""
 
-    images: np.ndarray  # uint8 (n, 28, 28), ink light on dark
+    images: np.ndarray  # uint8 (n, 1, 28, 28), ink light on dark
     labels: np.ndarray  # int64 (n,)
     is_test: np.ndarray  # bool (n,); none is set where the folder does not say which images test
     class_names: np.ndarray  # text (classes,)
     fingerprint: np.ndarray  # text (): SHA-256 over the names and the bytes of the files
-    remarks: np.ndarray  # text (any,): what was left out, and what was turned over
+    remarks: np.ndarray  # text (any,): what was left out, and what was inverted
+
+
+class Part(NamedTuple):
+    """A folder of folders by class: all of the images, or those that train, or those that test."""
+
+    path: Path
+    is_test: bool
+    class_names: set[str]
 
 
 class File(NamedTuple):
@@ -52,233 +67,397 @@ class File(NamedTuple):
     name: str  # relative to the folder
     label: int
     is_test: bool
-    size: int
+    size: int  # bytes
     modified: int  # ns
     changed: int  # ns
 
 
-def read(path):
-    """Return the Folder at `path`, from outputs/.images/ where its files are those that were decoded last time.
+class Listing(NamedTuple):
+    """The image files of a folder, by class; none was opened yet."""
+
+    files: list[File]
+    class_names: list[str]  # fit to be shown
+    says_which_test: bool
+    remarks: list[str]  # what was left out
+
+
+class Decoded(NamedTuple):
+    """What became of one file."""
+
+    content: str = ""  # SHA-256 of its bytes
+    pixels: bytes = b""  # 784, or none where it could not be read
+    inverted: bool = False  # whether it was dark on light
+    problem: str = ""
+
+
+def cache_folder() -> Path:
+    """Return where decoded images are kept: in the user's cache, never beside the user's own images."""
+    return Path.home() / ".cache" / "literate-mnist"
+
+
+def read(path: Path) -> Folder:
+    """Return the Folder at `path`, from the cache where its files are those that were decoded last time.
 
     BadInput where it is no folder of images by class, DatasetUnavailable where it cannot be read.
     """
     try:
-        files, class_names, split, remarks = survey(path)
+        listing = survey(path)
     except OSError as error:
         place = os.path.relpath(error.filename, path.parent)
-        raise DatasetUnavailable(f"--dataset {path.name}: {place}: {error.strerror}") from None
-    kept = outputs_folder() / ".images" / f"{digest(str(path))[:16]}.npz"
-    listed = digest([code_digest(__file__), files, class_names, split, remarks])  # a changed decoder decodes again
+        raise DatasetUnavailable(f"{place}: {error.strerror}", field="dataset", value=path.name) from None
+    listed = digest([code_digest(__file__), listing])  # a changed decoder decodes again
+    kept = load_kept(path, listed)
+    if kept is not None:
+        return kept
+    images = decode(path, listing)
+    keep(path, listed, images)
+    return images
+
+
+def kept_file(path: Path) -> Path:
+    """Return the file that keeps what was decoded of the folder at `path`; RuntimeError where the user has no home."""
+    return cache_folder() / f"{digest(str(path))[:16]}.npz"
+
+
+def load_kept(path: Path, listed: str) -> Folder | None:
+    """Return what was decoded of the folder at `path` when its listing had the digest `listed`, or None."""
     try:
-        with np.load(kept) as arrays:
-            if arrays["listed"] == listed:
-                return Folder(*(arrays[name] for name in Folder._fields))
-    except Exception:  # nothing is kept, or it is damaged, in any way
-        pass
-    found, buffer = decode(path, files, class_names, split, remarks), io.BytesIO()
-    np.savez(buffer, listed=listed, **found._asdict())
-    with contextlib.suppress(OSError):  # then it is decoded anew each time
-        write_file(kept, buffer.getvalue())
-    return found
+        with np.load(kept_file(path)) as arrays:
+            if arrays["listed"] != listed:
+                return None
+            return Folder(*(arrays[name] for name in Folder._fields))
+    except Exception as error:  # nothing is kept, or it is damaged, in any way
+        logger.debug("%s is decoded anew: %s", path, error)
+        return None
 
 
-def survey(path):
-    """Return ([File], class names, whether it says which images test, remarks) of a folder; no file is opened.
+def keep(path: Path, listed: str, images: Folder) -> None:
+    """Keep what was decoded of the folder at `path`; where that cannot be written, it is decoded anew each time."""
+    buffer = io.BytesIO()
+    np.savez(buffer, listed=listed, **images._asdict())
+    with contextlib.suppress(OSError, RuntimeError):
+        write_file(kept_file(path), buffer.getvalue())
 
-    BadInput where its images are not sorted by class.
+
+def survey(path: Path) -> Listing:
+    """Return the Listing of the folder at `path`; no file is opened.
+
+    BadInput where its images are not sorted by class, OSError where a folder in it cannot be read.
     """
-    parts, remarks, inside = {False: path}, [], {folder.name.lower(): folder for folder in class_folders(path)}
-    if "train" in inside and class_folders(inside["train"]):
-        if "test" not in inside:
-            raise BadInput(
-                f"--dataset {path.name}: train holds folders, but no test is beside it; name {path.name}/train"
-            )
-        parts = {False: inside.pop("train"), True: inside.pop("test")}
-        remarks += [f"beside train and test, {count(sorted(inside), 'folder')} left out"] if inside else []
-    names = {is_test: {folder.name for folder in class_folders(part)} for is_test, part in parts.items()}
-    unknown = sorted(names.get(True, set()) - names[False])
+    parts, remarks = find_parts(path)
+    files: list[File] = []
+    with_images: list[str] = []
+    others = 0
+    folder_names = parts[0].class_names
+    for name in sorted(folder_names, key=natural_order):
+        files_of_class = []
+        for part in parts:
+            if name not in part.class_names:
+                continue
+            images, others_there = images_in(part.path / name)
+            others += others_there
+            for place, *state in images:
+                files_of_class.append(File(os.path.relpath(place, path), len(with_images), part.is_test, *state))
+        if others > MOST_OTHERS:
+            rule = f"holds over {MOST_OTHERS:,} files that are no images"
+            raise BadInput(rule, field="dataset", value=path.name, way_out="name another")
+        if files_of_class:
+            files += sorted(files_of_class)
+            with_images.append(name)
+    empty = sorted(folder_names - set(with_images))
+    if empty:
+        remarks.append(f"{count(empty, 'folder')} left out, without an image")
+    if others:
+        remarks.append(f"{others:,} files are no images, by their names")
+    return Listing(files, shown_classes(path, with_images), len(parts) == 2, remarks)
+
+
+def find_parts(path: Path) -> tuple[list[Part], list[str]]:
+    """Return the parts of the folder at `path`, the one that trains first, and remarks on what is left out.
+
+    There are two where the folder holds train and test, with the classes below, and otherwise one. BadInput where train
+    stands alone, or test holds a class that train does not.
+    """
+    inside = {folder.name.lower(): folder for folder in class_folders(path)}
+    if "train" not in inside or not class_folders(inside["train"]):
+        return [make_part(path, is_test=False)], []
+    if "test" not in inside:
+        rule = "train holds folders, but no test is beside it"
+        raise BadInput(rule, field="dataset", value=path.name, way_out=f"name {path.name}/train")
+    train = make_part(inside.pop("train"), is_test=False)
+    test = make_part(inside.pop("test"), is_test=True)
+    unknown = sorted(test.class_names - train.class_names)
     if unknown:
-        raise BadInput(f"--dataset {path.name}: test has {count(unknown, 'class')} that train has not")
-    files, strange, classes = [], 0, []
-    for name in sorted(names[False], key=lambda name: (natural(name), name)):
-        found = []
-        for is_test, part in ((is_test, part) for is_test, part in parts.items() if name in names[is_test]):
-            images, others = images_in(part / name)
-            strange += others
-            found += [File(os.path.relpath(place, path), len(classes), is_test, *about) for place, *about in images]
-        if strange > MOST_STRANGE:
-            raise BadInput(f"--dataset {path.name}: holds over {MOST_STRANGE:,} files that are no images; name another")
-        files += sorted(found)
-        classes += [name] if found else []
-    empty = sorted(names[False] - set(classes))
-    remarks += [f"{count(empty, 'folder')} left out, without an image"] if empty else []
-    remarks += [f"{strange:,} files are no images, by their names"] if strange else []
-    if not 2 <= len(classes) <= MOST_CLASSES:
+        rule = f"test has {count(unknown, 'class')} that train has not"
+        raise BadInput(rule, field="dataset", value=path.name)
+    remarks = []
+    if inside:
+        remarks.append(f"beside train and test, {count(sorted(inside), 'folder')} left out")
+    return [train, test], remarks
+
+
+def make_part(path: Path, is_test: bool) -> Part:
+    """Return the Part at `path`."""
+    return Part(path, is_test, {folder.name for folder in class_folders(path)})
+
+
+def shown_classes(path: Path, names: Sequence[str]) -> list[str]:
+    """Return how the classes `names` of the folder at `path` are shown.
+
+    BadInput where there are too few or too many of them, or two would look alike.
+    """
+    if not 2 <= len(names) <= MOST_CLASSES:
+        verb = "has" if len(names) == 1 else "have"
         rule = f"images by class need 2 to {MOST_CLASSES} folders with images in them"
-        raise BadInput(
-            f"--dataset {path.name}: {rule}; here {len(classes)} {'has' if len(classes) == 1 else 'have'} any"
-        )
-    shown = [show(name) for name in classes]
+        raise BadInput(rule, field="dataset", value=path.name, way_out=f"here {len(names)} {verb} any")
+    shown = [show(name) for name in names]
     if len(set(shown)) < len(shown):
-        raise BadInput(f"--dataset {path.name}: two classes would both be shown as {max(shown, key=shown.count)!r}")
-    return files, shown, len(parts) == 2, remarks
+        rule = f"two classes would both be shown as {max(shown, key=shown.count)!r}"
+        raise BadInput(rule, field="dataset", value=path.name)
+    return shown
 
 
-def class_folders(path):
+def class_folders(path: Path) -> list[Path]:
     """Return the folders in `path` that may hold a class: not hidden, and no link that leads back above itself."""
     with os.scandir(path) as entries:
         folders = [Path(entry.path) for entry in entries if os.path.isdir(entry.path) and entry.name[0] != "."]
     return [folder for folder in folders if not path.resolve().is_relative_to(folder.resolve())]
 
 
-def images_in(path):
-    """Return ([(place, size, ns of its last change, ns of its status)] of the image files under `path`, others there).
+def images_in(path: Path) -> tuple[list[tuple[str, int, int, int]], int]:
+    """Return ([(place, bytes, ns of its last change, ns of its status)] of the image files under `path`, others there).
 
     Hidden files do not count, links to folders are not followed. OSError where a folder cannot be read.
     """
 
-    def refuse(error):
+    def refuse(error: OSError) -> NoReturn:
         raise error
 
-    images, others = [], 0
+    images = []
+    others = 0
     for folder, _, names in os.walk(path, onerror=refuse):
         for name in names:
+            if name.startswith("."):
+                continue
             place = os.path.join(folder, name)
-            if name.lower().endswith(ENDINGS) and name[0] != "." and os.path.isfile(place):
+            if name.lower().endswith(ENDINGS) and os.path.isfile(place):
                 status = os.stat(place)
                 images.append((place, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
             else:
-                others += name[0] != "."
-        if others > MOST_STRANGE:
+                others += 1
+        if others > MOST_OTHERS:
             break
     return images, others
 
 
-def natural(name):
-    """Return a key by which 9 comes before 10."""
-    return [int(part) if part.isdecimal() else part.lower() for part in re.split(r"(\d+)", name)]
+def natural_order(name: str) -> tuple[list[int | str], str]:
+    """Return a key by which 9 comes before 10; of names that differ in case alone, capitals come first."""
+    pieces = re.split(r"(\d+)", name)
+    return [int(piece) if piece.isdecimal() else piece.lower() for piece in pieces], name
 
 
-def show(name):
+def show(name: str) -> str:
     """Return a file's name fit for figures and prose: printable, at most 40 characters."""
     name = os.fsencode(name).decode("utf-8", "replace")
     name = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name).strip()
-    name = re.sub("^_+|_+$", lambda ends: "ˍ" * len(ends[0]), name.translate(LOOK_ALIKES))  # else they emphasise
-    return name if len(name) <= 40 else f"{name[:39]}…"
+    name = name.translate(LOOK_ALIKES)
+    name = re.sub("^_+|_+$", lambda ends: "ˍ" * len(ends[0]), name)  # else they emphasise
+    if len(name) > 40:
+        return f"{name[:39]}…"
+    return name
 
 
-def count(names, what):
+def count(names: Sequence[str], what: str) -> str:
     """Return how many `names` there are, with up to three of them."""
-    plural = {"class": "classes"}.get(what, f"{what}s") if len(names) > 1 else what
-    return f"{len(names):,} {plural} ({', '.join(map(show, names[:3]))}{', ...' if len(names) > 3 else ''})"
+    plurals = {"class": "classes", "folder": "folders", "file": "files"}
+    noun = plurals[what] if len(names) > 1 else what
+    some = ", ".join(map(show, names[:3]))
+    if len(names) > 3:
+        some = f"{some}, ..."
+    return f"{len(names):,} {noun} ({some})"
 
 
-def decode(path, files, class_names, split, remarks):
-    """Return the Folder of listed `files`, read on all cores; a file that is no whole image is left out and counted."""
+def decode(path: Path, listing: Listing) -> Folder:
+    """Return the Folder of the listed files; a file that is no whole image is left out and counted.
+
+    BadInput where a class has too few whole images, or all images are alike.
+    """
+    whole: list[File] = []
+    images: list[Decoded] = []
+    broken: list[str] = []
+    for file, image in zip(listing.files, decode_files(path, listing.files), strict=True):
+        if image.pixels:
+            whole.append(file)
+            images.append(image)
+        else:
+            broken.append(f"{file.name}: {image.problem}")
+    labels = np.array([file.label for file in whole], dtype=np.int64)
+    is_test = np.array([file.is_test for file in whole], dtype=bool)
+    check_counts(path, listing, labels, is_test)
+    pixels = np.frombuffer(b"".join(image.pixels for image in images), dtype=np.uint8).copy()
+    pixels = pixels.reshape(-1, 1, SIDE, SIDE)
+    if (pixels == pixels[0]).all():
+        rule = f"all {len(pixels):,} images are alike, or blank"
+        raise BadInput(rule, field="dataset", value=path.name, way_out="there is nothing to learn")
+    contents = [[file.name, file.is_test, image.content] for file, image in zip(whole, images, strict=True)]
+    remarks = [*listing.remarks, *remarks_on(images, broken)]
+    return Folder(
+        images=pixels,
+        labels=labels,
+        is_test=is_test,
+        class_names=np.array(listing.class_names),
+        fingerprint=np.array(digest(contents)),
+        remarks=np.array(remarks, dtype=str),
+    )
+
+
+def remarks_on(images: Sequence[Decoded], broken: Sequence[str]) -> list[str]:
+    """Return remarks on `images` that were inverted and on files that were left out as `broken` (names, reasons)."""
+    remarks = []
+    if broken:
+        remarks.append(f"{count(broken, 'file')} left out, not whole images")
+    inverted = sum(image.inverted for image in images)
+    if inverted:
+        remarks.append(f"{inverted:,} of {len(images):,} images were dark on light, and were turned over")
+    return remarks
+
+
+def check_counts(path: Path, listing: Listing, labels: np.ndarray, is_test: np.ndarray) -> None:
+    """Raise BadInput where a class has too few whole images to train, validate and test."""
+    if listing.says_which_test:
+        check_part(path, listing, labels[~is_test], least=2, purpose=" to train")
+        check_part(path, listing, labels[is_test], least=1, purpose=" to test")
+    else:
+        check_part(path, listing, labels, least=3)
+
+
+def check_part(path: Path, listing: Listing, labels: np.ndarray, least: int, purpose: str = "") -> None:
+    """Raise BadInput where a class has fewer than `least` of the whole images with these `labels`."""
+    images_per_class = np.bincount(labels, minlength=len(listing.class_names))
+    rarest = int(images_per_class.argmin())
+    if images_per_class[rarest] < least:
+        rule = f"class {listing.class_names[rarest]!r} has {images_per_class[rarest]} whole images{purpose}"
+        raise BadInput(rule, field="dataset", value=path.name, way_out=f"{least} are the least")
+
+
+def decode_files(path: Path, files: Sequence[File]) -> list[Decoded]:
+    """Return what became of each of the listed `files` of the folder at `path`, read on up to four cores."""
     from PIL import Image as Pillow
     from tqdm import tqdm
 
     Pillow.init()  # registers all formats, before threads ask for them
-    bar = functools.partial(
-        tqdm, total=len(files), desc=f"reading {show(path.name)}", unit=" images", delay=1, disable=None
-    )
-    workers = ThreadPoolExecutor(min(os.cpu_count(), 4))  # a decoder lets other threads work meanwhile
+    places = [path / file.name for file in files]
+    workers = ThreadPoolExecutor(min(os.cpu_count() or 1, 4))  # a decoder lets other threads work meanwhile
     try:
-        found = list(bar(workers.map(read_image, [path / file.name for file in files])))
+        images = workers.map(read_image, places)
+        title = f"reading {show(path.name)}"
+        return list(tqdm(images, total=len(files), desc=title, unit=" images", delay=1, disable=None))
     finally:
         workers.shutdown(cancel_futures=True)
-    good = [(file, image) for file, image in zip(files, found, strict=True) if image.pixels]
-    bad = [f"{file.name}: {image.problem}" for file, image in zip(files, found, strict=True) if not image.pixels]
-    turned = sum(image.turned for _, image in good)
-    remarks = [*remarks, *([f"{count(bad, 'file')} left out, not whole images"] if bad else [])]
-    if turned:
-        remarks.append(f"{turned:,} of {len(good):,} images were dark on light, and were turned over")
-    labels = np.array([file.label for file, _ in good], dtype=np.int64)
-    is_test = np.array([file.is_test for file, _ in good], dtype=bool)
-    parts = ((" to train", ~is_test, 2), (" to test", is_test, 1)) if split else (("", ~is_test, 3),)
-    for what, part, least in parts:
-        numbers = np.bincount(labels[part], minlength=len(class_names))
-        if numbers.min() < least:
-            few = f"class {class_names[numbers.argmin()]!r} has {numbers.min()} whole images{what}"
-            raise BadInput(f"--dataset {path.name}: {few}; {least} are the least")
-    contents = [[file.name, bool(file.is_test), image.content] for file, image in good]
-    pixels = np.frombuffer(b"".join(image.pixels for _, image in good), dtype=np.uint8).reshape(-1, SIDE, SIDE).copy()
-    if (pixels == pixels[0]).all():
-        raise BadInput(
-            f"--dataset {path.name}: all {len(pixels):,} images are alike, or blank; there is nothing to learn"
-        )
-    texts = np.array(class_names), np.array(digest(contents)), np.array(remarks, dtype=str)
-    return Folder(pixels, labels, is_test, *texts)
 
 
-class Image(NamedTuple):
-    """What became of one file."""
-
-    content: str = ""  # SHA-256 of its bytes
-    pixels: bytes = b""  # 784, or none where it could not be read
-    turned: bool = False  # whether it was dark on light
-    problem: str = ""
-
-
-def read_image(path):
-    """Return the Image in the file `path`; whatever is wrong with the file is told and not raised."""
+def read_image(path: Path) -> Decoded:
+    """Return what became of the image in the file `path`; whatever is wrong with the file is told and not raised."""
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
 
     try:
-        if os.path.getsize(path) > 4 * LARGEST:
-            return Image(problem=f"more than {4 * LARGEST // 1_000_000} MB")
+        if os.path.getsize(path) > MOST_BYTES:
+            return Decoded(problem=f"more than {MOST_BYTES // 1_000_000} MB")
         content = Path(path).read_bytes()
         with warnings.catch_warnings(action="ignore"), Pillow.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > LARGEST:
-                raise Pillow.DecompressionBombError
-            with LARGE if image.width * image.height > LARGEST // 10 else contextlib.nullcontext():
-                pixels, turned = frame(image)
-        return Image(hashlib.sha256(content).hexdigest(), pixels.tobytes(), turned)
+            pixels, inverted = frame_in_turn(image)
+        return Decoded(hashlib.sha256(content).hexdigest(), pixels.tobytes(), inverted)
     except UnidentifiedImageError:
-        return Image(problem="no image")
+        return Decoded(problem="no image")
     except Pillow.DecompressionBombError:
-        return Image(problem=f"more than {LARGEST // 1_000_000} million pixels")
+        return Decoded(problem=f"more than {MOST_PIXELS // 1_000_000} million pixels")
     except OSError as error:
-        return Image(problem=error.strerror or str(error).split("(")[0].strip())
+        return Decoded(problem=error.strerror or str(error).split("(")[0].strip())
     except Exception as error:  # a decoder may fail in any way on bytes that somebody made up
-        return Image(problem=f"{type(error).__name__}: {error}"[:80])
+        return Decoded(problem=f"{type(error).__name__}: {error}"[:80])
 
 
-def frame(image):
-    """Return (uint8 (28, 28), whether it was turned over) of a Pillow image of any size and mode.
+def frame_in_turn(image: Image) -> tuple[np.ndarray, bool]:
+    """Return what `frame` does of an image, one large image at a time; DecompressionBombError for one too large."""
+    from PIL import Image as Pillow
+
+    size = image.width * image.height
+    if size > MOST_PIXELS:
+        raise Pillow.DecompressionBombError
+    if size <= MOST_PIXELS // 10:
+        return frame(image)
+    with LARGE:
+        return frame(image)
+
+
+def frame(image: Image) -> tuple[np.ndarray, bool]:
+    """Return (uint8 (28, 28), whether it was inverted) of a Pillow image of any size and mode.
 
     It is made grey, shrunk or grown to fit while it keeps its shape, and laid onto its own paper: the median of its
     border. Paper lighter than the middle of its values means ink dark on light; then light and dark change places.
     More than 8 bits a pixel are stretched from the lowest value to the highest. What is transparent becomes paper,
     light under dark ink and dark under light.
     """
-    from PIL import Image as Pillow
     from PIL import ImageOps
 
     image.draft("L", (4 * SIDE, 4 * SIDE))  # a large JPEG is decoded smaller
     ImageOps.exif_transpose(image, in_place=True)
-    if image.mode[0] in "IF":  # 16 or 32 bits a pixel: from the lowest that there is to the highest
-        values = np.array(image, dtype=np.float32)
-        finite = values[np.isfinite(values)]
-        low, high = (finite.min(), finite.max()) if len(finite) else (0, 0)
-        values = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) * (255 / max(high - low, 1e-30))
-        image = Pillow.fromarray(values.astype(np.uint8))
-    else:
-        image = image.convert("RGBA").convert("LA") if image.has_transparency_data else image.convert("L")
-    scale = SIDE / max(image.size)
-    size = [max(1, round(length * scale)) for length in image.size]
-    values = np.asarray(image.resize(size, Pillow.Resampling.LANCZOS, reducing_gap=3), dtype=np.float32)
+    values = resize(make_grey(image))
     if values.ndim == 3:
-        values, opaque = values[..., 0], values[..., 1] / 255
-        light = (values * opaque).sum() > 127 * opaque.sum()
-        values = values * opaque + (0 if light else 255) * (1 - opaque)
+        values = fill_transparent(values[..., 0], values[..., 1] / 255)
     paper = np.median(np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]))
     middle = (values.min() + values.max()) / 2
-    turned = bool(paper > (middle if values.max() > values.min() else 127))
-    if turned:
-        values, paper = 255 - values, 255 - paper
-    framed = np.full((SIDE, SIDE), round(float(paper)), dtype=np.uint8)
-    row, column = ((SIDE - length) // 2 for length in values.shape)
-    framed[row : row + values.shape[0], column : column + values.shape[1]] = values.round()
-    return framed, turned
+    if values.max() == values.min():
+        middle = 127
+    inverted = bool(paper > middle)
+    if inverted:
+        values = 255 - values
+        paper = 255 - paper
+    return lay_on_paper(values, float(paper)), inverted
+
+
+def make_grey(image: Image) -> Image:
+    """Return a Pillow image of any mode as mode L (grey, 8 bits a pixel), or LA where part of it is transparent."""
+    from PIL import Image as Pillow
+
+    if image.mode[0] in "IF":  # 16 or 32 bits a pixel
+        return Pillow.fromarray(stretch(np.array(image, dtype=np.float32)))
+    if image.has_transparency_data:
+        return image.convert("RGBA").convert("LA")
+    return image.convert("L")
+
+
+def stretch(values: np.ndarray) -> np.ndarray:
+    """Return float `values` of any shape as uint8, the lowest finite one as 0 and the highest as 255."""
+    finite = values[np.isfinite(values)]
+    low = finite.min() if len(finite) else 0
+    high = finite.max() if len(finite) else 0
+    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+    return ((values - low) * (255 / max(high - low, 1e-30))).astype(np.uint8)
+
+
+def resize(image: Image) -> np.ndarray:
+    """Return a Pillow image, float32 (h, w) or (h, w, 2), made as large as fits into SIDE x SIDE in its own shape."""
+    from PIL import Image as Pillow
+
+    scale = SIDE / max(image.size)
+    size = [max(1, round(length * scale)) for length in image.size]
+    return np.asarray(image.resize(size, Pillow.Resampling.LANCZOS, reducing_gap=3), dtype=np.float32)
+
+
+def fill_transparent(grey: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """Return `grey`, float (h, w), on paper where `opacity`, from 0 to 1, is low: light under dark ink, else dark."""
+    ink_is_light = (grey * opacity).sum() > 127 * opacity.sum()
+    paper = 0 if ink_is_light else 255
+    return grey * opacity + paper * (1 - opacity)
+
+
+def lay_on_paper(values: np.ndarray, paper: float) -> np.ndarray:
+    """Return `values`, float (h, w) with no side above SIDE, in the middle of SIDE x SIDE of `paper`, as uint8."""
+    height, width = values.shape
+    top = (SIDE - height) // 2
+    left = (SIDE - width) // 2
+    framed = np.full((SIDE, SIDE), round(paper), dtype=np.uint8)
+    framed[top : top + height, left : left + width] = values.round()
+    return framed

@@ -98,8 +98,18 @@ def heading(figure, title):
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
 
 
+def drawable(image):
+    """Return an image, (h, w) or (c, h, w), as matplotlib draws it: (h, w), or (h, w, c) of several channels."""
+    image = np.asarray(image)
+    if image.ndim == 2:
+        return image
+    if len(image) == 1:
+        return image[0]
+    return image.transpose(1, 2, 0)
+
+
 def images(pixels, titles=None, columns=10, size=0.8, row_titles=None):
-    """Return a grid of images, (n, h, w); `titles` stand above each, `row_titles` before rows."""
+    """Return a grid of images, (n, h, w) or (n, c, h, w); `titles` stand above each, `row_titles` before rows."""
     columns = min(columns, len(pixels))
     rows = -(-len(pixels) // columns)
     titles = titles and [wrap(title, size, 9) for title in titles]
@@ -110,7 +120,8 @@ def images(pixels, titles=None, columns=10, size=0.8, row_titles=None):
         axis.grid(False)
         axis.spines[:].set_visible(False)
         if place < len(pixels):
-            axis.imshow(pixels[place], interpolation="nearest", vmin=0 if np.min(pixels[place]) >= 0 else None)
+            picture = drawable(pixels[place])
+            axis.imshow(picture, interpolation="nearest", vmin=0 if picture.min() >= 0 else None)
             if titles:
                 axis.set_title(titles[place], fontsize=8, fontweight="normal", loc="center", pad=3)
     for axis, title in zip(axes[:, 0], row_titles or [], strict=False):
@@ -119,14 +130,17 @@ def images(pixels, titles=None, columns=10, size=0.8, row_titles=None):
 
 
 def mosaic(rows, names, title, headings=None, size=0.62):
-    """Return rows of images, (n, h, w) each with values from 0, as one picture: far quicker than `images` with many.
+    """Return rows of grey images, (n, h, w) or (n, 1, h, w) each with values from 0, as one picture.
+
+    This is far quicker than `images` where there are many.
 
     `names` stand before the rows; `headings` {column: text} above. NaN stays white, and so does the end of a short row.
     """
-    count, (height, width), headings = max(map(len, rows)), rows[0].shape[1:], headings or {}
+    count, (height, width), headings = max(map(len, rows)), rows[0].shape[-2:], headings or {}
     sheet = np.full((len(rows), height + 2, count, width + 2), np.nan)  # a margin of one pixel around each image
     for place, row in enumerate(rows):
-        sheet[place, 1:-1, : len(row), 1:-1] = np.asarray(row).transpose(1, 0, 2)
+        for column, image in enumerate(row):
+            sheet[place, 1:-1, column, 1:-1] = drawable(image)
     size = min(size, 7.8 / count)
     apart = min(np.diff(sorted(headings)), default=count) * size  # inches from one heading to the next
     headings = {column: wrap(text, apart) for column, text in headings.items()}

@@ -11,12 +11,13 @@ import sys
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT
 from torchvision import datasets
 
-from helpers import data, downloads, errors, files, transforms
+from helpers import data, downloads, errors, files, plots, transforms
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +26,11 @@ def digits():
 
 
 def test_digits_are_framed_as_mnist_frames_its_own(digits):
-    assert digits.images.shape == (1797, 28, 28) and digits.images.dtype == torch.uint8
+    assert digits.images.shape == (1797, 1, 28, 28) and digits.images.dtype == torch.uint8
     assert digits.labels.dtype == torch.int64 and digits.labels.unique().tolist() == list(range(10))
     assert digits.images.max() == 255
     border = digits.images.clone()
-    border[:, 4:24, 4:24] = 0
+    border[..., 4:24, 4:24] = 0
     assert border.sum() == 0
     assert int(digits.is_test.sum()) == 1797 // 5
 
@@ -54,7 +55,7 @@ def test_the_seed_moves_validation_and_leaves_test_alone(digits):
 
 @pytest.mark.parametrize("size", [0, 9, 1430, 5000])
 def test_a_validation_size_that_leaves_a_class_out_is_refused(digits, size):
-    with pytest.raises(errors.BadInput, match=f"--validation-size {size}: must be from 10 to 1428"):
+    with pytest.raises(errors.BadInput, match=f"^validation_size {size}: must be from 10 to 1428 for this dataset$"):
         data.split(digits, validation_size=size)
 
 
@@ -81,8 +82,20 @@ def test_pixel_statistics_are_those_of_every_pixel(digits):
     assert mean == pytest.approx(pixels.mean().item()) and deviation == pytest.approx(pixels.std(correction=0).item())
 
 
+def test_figures_are_the_same_with_a_channel_and_without(digits):
+    def drawn(figure):
+        return [image.get_array().filled(-1).tolist() for axis in figure.axes for image in axis.images]
+
+    some = digits.images[:6]
+    assert drawn(plots.images(some)) == drawn(plots.images(some[:, 0])) == some[:, 0].tolist()
+    rows = [some[:4], some[4:]]
+    without = [row[:, 0] for row in rows]
+    assert drawn(plots.mosaic(rows, ["a", "b"], "two rows")) == drawn(plots.mosaic(without, ["a", "b"], "two rows"))
+    assert plots.drawable(np.zeros((3, 4, 5))).shape == (4, 5, 3)
+
+
 def test_batches_go_once_around_in_a_shuffled_order():
-    split = data.Split(torch.arange(10, dtype=torch.uint8).view(10, 1, 1).expand(10, 28, 28), torch.arange(10))
+    split = data.Split(torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1).expand(10, 1, 28, 28), torch.arange(10))
     torch.manual_seed(0)
     batches = list(transforms.batches(split, 3))
     assert [images.shape for images, _ in batches] == [(3, 1, 28, 28)] * 3
@@ -115,8 +128,9 @@ def test_augmentation_stays_within_its_limits():
 
 
 def test_an_unknown_dataset_is_refused():
-    with pytest.raises(errors.BadInput, match="mnist"):
+    with pytest.raises(errors.BadInput, match=r"^dataset 'nosuch': not known; choose one of auto, mnist, .*") as caught:
         data.resolve("nosuch")
+    assert caught.value.text("--{}".format).startswith("--dataset 'nosuch': not known")
 
 
 def idx(values):
@@ -345,7 +359,7 @@ def test_a_pixel_that_changes_after_the_first_look_is_noticed(mirror, tmp_path):
 @pytest.mark.real
 def test_the_real_mnist(real_data):
     dataset = data.load("auto", real_data)
-    assert dataset.name == "mnist" and dataset.images.shape == (70_000, 28, 28)
+    assert dataset.name == "mnist" and dataset.images.shape == (70_000, 1, 28, 28)
     splits = data.split(dataset, seed=0)
     assert {name: len(part.labels) for name, part in splits.items()} == {
         "train": 55_000,

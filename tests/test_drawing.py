@@ -28,7 +28,7 @@ def opened(browser, tmp_path):
     pages = []
 
     def open_page(network, names=NAMES, examples=(), **options):
-        html = drawing.widget(network, names, examples, np.zeros((28, 28), np.uint8))
+        html = drawing.widget(network, names, examples, np.zeros((1, 28, 28), np.uint8))
         (tmp_path / "page.html").write_text(f"<!DOCTYPE html><meta charset=utf-8><title>t</title>{html}")
         context = browser.new_context(offline=True, **options)
         page = context.new_page()
@@ -59,7 +59,7 @@ def stroke(page, *points, steps=4):
 @pytest.mark.parametrize("name", models.NETWORKS)
 def test_the_page_computes_what_pytorch_computes(opened, name):
     network = trained(name)
-    images = torch.randint(0, 256, (8, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    images = torch.randint(0, 256, (8, 1, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     expected = torch.softmax(evaluation.predict(network, images), 1).numpy()
     page = opened(network)
     answers = page.evaluate("images => images.map(drawADigit.predict)", images.flatten(1).tolist())
@@ -109,7 +109,7 @@ def test_a_misread_image_is_loaded_as_it_is_and_mended(opened):
 
 def test_names_are_shown_as_text(opened):
     evil = ("<script>window.ran=1</script>", '"><img src=x onerror="window.ran=1">', "</script><b>", *"3456789")
-    page = opened(trained("small"), evil, [(np.zeros((28, 28), np.uint8), evil[0], evil[1])])
+    page = opened(trained("small"), evil, [(np.zeros((1, 28, 28), np.uint8), evil[0], evil[1])])
     assert page.locator(".bars th").all_inner_texts() == list(evil)
     assert page.evaluate("window.ran") is None and not page.complaints
 
@@ -179,7 +179,7 @@ def test_digits_redrawn_as_strokes_are_read(opened, real_data, tmp_path):
     page, hits = opened(network), 0
     for index in right.tolist():
         page.get_by_role("button", name="Clear").click()
-        for line in strokes(thinned(test.images[index].numpy() > 100)):
+        for line in strokes(thinned(test.images[index, 0].numpy() > 100)):
             stroke(page, *line[:-1:3], line[-1], steps=1)
         hits += f"says {int(test.labels[index])}," in page.locator(".answer").inner_text()
     assert len(right) == 100 and hits >= 90

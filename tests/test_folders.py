@@ -2,19 +2,27 @@
 
 import os
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
 from conftest import Project
 from PIL import Image
 
-from helpers import data, errors, files, folders, runs
+from helpers import data, errors, files, folders
 
 
 @pytest.fixture(autouse=True)
-def outputs(tmp_path_factory, monkeypatch):
-    """A folder of its own for what is kept of decoded images."""
-    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path_factory.mktemp("outputs")))
+def cache(tmp_path_factory, monkeypatch):
+    """A folder of its own for what is kept of decoded images, which is not there yet."""
+    folder = tmp_path_factory.mktemp("home") / "cache"
+    monkeypatch.setattr(folders, "cache_folder", lambda: folder)
+    return folder
+
+
+def at_home(folder):
+    """Return settings under which a process that a test starts takes `folder` for the user's home."""
+    return {"HOME": str(folder), "MPLCONFIGDIR": mpl.get_cachedir()}  # matplotlib would list all fonts anew
 
 
 def bar(width=40, height=40, ink=230, paper=10):
@@ -54,8 +62,8 @@ def test_every_mode_becomes_light_ink_on_dark_paper(tmp_path, kind, dark):
         picture = Image.merge("LA", (Image.new("L", picture.size, 0 if dark else 255), alpha)).convert(kind)
     else:
         picture = picture.convert(kind)
-    framed, turned = folders.frame(picture)
-    assert framed.shape == (28, 28) and framed.dtype == np.uint8 and turned == dark
+    framed, inverted = folders.frame(picture)
+    assert framed.shape == (28, 28) and framed.dtype == np.uint8 and inverted == dark
     assert framed[14, 13:15].min() > 240 and framed[:, :8].max() < 15
 
 
@@ -77,13 +85,13 @@ def test_many_bits_are_stretched_over_the_whole_range(low, high):
     values = np.full((40, 40), low, dtype=np.float32)
     values[5:35, 15:25] = high
     values[0, 0], values[1, 0], values[39, 39] = np.nan, np.inf, -np.inf
-    framed, turned = folders.frame(Image.fromarray(values))
-    assert not turned and framed[14, 13:15].min() > 240 and np.median(framed) < 15
+    framed, inverted = folders.frame(Image.fromarray(values))
+    assert not inverted and framed[14, 13:15].min() > 240 and np.median(framed) < 15
 
 
 def test_mnists_own_images_come_back_as_they_were(tmp_path):
     digits = data.load("digits")
-    for label, pixels in zip(digits.labels[:200].tolist(), digits.images[:200].numpy(), strict=True):
+    for label, pixels in zip(digits.labels[:200].tolist(), digits.images[:200, 0].numpy(), strict=True):
         (tmp_path / str(label)).mkdir(exist_ok=True)
         Image.fromarray(pixels).save(tmp_path / str(label) / f"{len(list((tmp_path / str(label)).iterdir()))}.png")
     found = data.load(str(tmp_path))
@@ -96,7 +104,7 @@ def test_mnists_own_images_come_back_as_they_were(tmp_path):
 def test_a_folder_becomes_a_dataset(tmp_path):
     source = data.load(str(make(tmp_path / "my shapes", ("dog 10", "dog 9", "cat"), 10)))
     assert source.title == "my shapes" and source.class_names == ("cat", "dog 9", "dog 10")
-    assert source.images.shape == (30, 28, 28) and source.images.dtype == torch.uint8
+    assert source.images.shape == (30, 1, 28, 28) and source.images.dtype == torch.uint8
     assert source.labels.tolist() == [0] * 10 + [1] * 10 + [2] * 10
     splits = data.split(source)
     assert {name: torch.bincount(part.labels).tolist() for name, part in splits.items()} == {
@@ -137,10 +145,52 @@ def test_what_was_decoded_is_kept_until_a_file_changes(tmp_path, monkeypatch):
     assert data.load(str(tmp_path)).fingerprint != first.fingerprint
 
 
-def test_a_damaged_cache_is_made_again(tmp_path):
+def test_nothing_is_written_beside_the_images(tmp_path, cache):
+    make(tmp_path / "pictures")
+    before = sorted(tmp_path.rglob("*"))
+    data.load("pictures", tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before and len(list(cache.iterdir())) == 1
+
+
+def test_where_nothing_can_be_kept_the_images_are_decoded_each_time(tmp_path, cache, monkeypatch):
+    make(tmp_path)
+    cache.write_text("a file where the folder has to be")
+    first = data.load(str(tmp_path))
+    assert torch.equal(data.load(str(tmp_path)).images, first.images) and cache.is_file()
+    monkeypatch.setattr(folders, "cache_folder", no_home)
+    assert torch.equal(data.load(str(tmp_path)).images, first.images)
+
+
+def no_home():
+    """Fail as pathlib does for a user without a home."""
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_two_data_folders_in_one_process_are_kept_apart(tmp_path):
+    make(tmp_path / "one" / "shapes", count=6), make(tmp_path / "two" / "shapes", ("a", "b", "c"), count=9)
+    one, two = (data.summarise("shapes", tmp_path / name) for name in ("one", "two"))
+    assert (one.classes, one.training_images) == (2, 10) and (two.classes, two.training_images) == (3, 22)
+    for folder, summary in ((tmp_path / "one", one), (tmp_path / "two", two)):
+        dataset = data.load("shapes", folder)
+        assert dataset.fingerprint == summary.fingerprint and len(dataset.class_names) == summary.classes
+        assert data.find_folder("shapes", folder) == folder / "shapes"
+        assert data.summarise("shapes", folder) == summary
+    assert one.fingerprint != two.fingerprint
+
+
+def test_a_summary_is_made_anew_when_it_is_asked_to_be(tmp_path):
+    make(tmp_path / "shapes")
+    first = data.summarise("shapes", tmp_path)
+    bar(ink=77).save(tmp_path / "shapes" / "a" / "new.png")
+    assert data.summarise("shapes", tmp_path) == first
+    data.summarise.cache_clear()
+    assert data.summarise("shapes", tmp_path).fingerprint != first.fingerprint
+
+
+def test_a_damaged_cache_is_made_again(tmp_path, cache):
     make(tmp_path)
     first = data.load(str(tmp_path))
-    (kept,) = (runs.outputs_folder() / ".images").iterdir()
+    (kept,) = cache.iterdir()
     kept.write_bytes(kept.read_bytes()[:-100])
     assert torch.equal(data.load(str(tmp_path)).images, first.images)
     content = bytearray(kept.read_bytes())
@@ -228,7 +278,8 @@ def test_a_folder_that_cannot_be_used_is_refused_in_one_line(tmp_path, spoil, to
     spoil(tmp_path)
     with pytest.raises(errors.BadInput, match=told) as caught:
         data.load(str(tmp_path))
-    assert "\n" not in str(caught.value) and str(caught.value).startswith(f"--dataset {tmp_path.name}: ")
+    assert "\n" not in str(caught.value) and str(caught.value).startswith(f"dataset {tmp_path.name}: ")
+    assert caught.value.field == "dataset" and caught.value.value == tmp_path.name
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
@@ -237,7 +288,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
 
     make(tmp_path)
     monkeypatch.setattr(folders.os, "scandir", refuse)
-    with pytest.raises(errors.DatasetUnavailable, match="Permission denied"):
+    with pytest.raises(errors.DatasetUnavailable, match=f"^dataset {tmp_path.name}: .*: Permission denied$"):
         data.load(str(tmp_path))
 
 
@@ -250,7 +301,8 @@ def test_a_file_that_cannot_be_read_is_left_out(tmp_path, monkeypatch):
 
 
 def test_the_command_line_takes_a_folder_and_finds_it_again(tmp_path, monkeypatch):
-    monkeypatch.delenv("MNIST_OUTPUTS_DIR")
+    for name, value in at_home(tmp_path).items():
+        monkeypatch.setenv(name, value)
     (tmp_path / "project").mkdir()
     project = Project(tmp_path / "project")
     make(tmp_path / "pictures" / "my shapes", count=9)
@@ -279,7 +331,8 @@ def test_the_command_line_takes_a_folder_and_finds_it_again(tmp_path, monkeypatc
 def test_the_smallest_folder_of_all_goes_through_the_notebooks(tmp_path):
     project = Project(tmp_path, real_notebooks=True)
     make(tmp_path / "tiny", count=3)
-    code, out, error = project.run("--dataset", "tiny", "--recipe", "fast", "--only", "eda", dataset=None)
+    arguments = ("--dataset", "tiny", "--recipe", "fast", "--only", "eda")
+    code, out, error = project.run(*arguments, dataset=None, **at_home(tmp_path))
     assert code == 0, out + error
 
 
@@ -294,7 +347,8 @@ def test_the_notebooks_tell_of_a_folders_own_classes(tmp_path):
             picture.rotate(20 * len(name), fillcolor=int(np.asarray(picture)[0, 0])).save(
                 tmp_path / "shapes" / name / (f"{number}.png" if number % 3 else f"{number}.jpg")
             )
-    code, out, error = project.run("--dataset", "shapes", "--recipe", "fast", "--run", "it", dataset=None)
+    arguments = ("--dataset", "shapes", "--recipe", "fast", "--run", "it")
+    code, out, error = project.run(*arguments, dataset=None, **at_home(tmp_path))
     assert code == 0, out + error
     assert "note: 18 of 36 images were dark on light, and were turned over" in out
     reports = {path.stem: path.read_text() for path in (project.outputs / "it" / "reports").glob("*.html")}

@@ -67,11 +67,11 @@ def pack(network):
 def widget(network, class_names, examples, still):
     """Return HTML with a canvas, a bar for each class, and buttons that load the `examples` onto the canvas.
 
-    `examples`: [(pixels uint8 (28, 28), the label's name, the answer's name)]. `still`: uint8 (28, 28), shown to
+    `examples`: [(pixels uint8 (1, 28, 28), the label's name, the answer's name)]. `still`: uint8 (1, 28, 28), shown to
     readers without JavaScript.
     """
     picture = io.BytesIO()
-    imsave(picture, 255 - np.asarray(still), cmap="gray", vmin=0, vmax=255, format="png")
+    imsave(picture, 255 - np.asarray(still).squeeze(), cmap="gray", vmin=0, vmax=255, format="png")
     layers, weights = pack(network)
     pictures = [base64.b64encode(np.ascontiguousarray(pixels).tobytes()).decode() for pixels, _, _ in examples]
     values = {"layers": layers, "names": list(class_names), "pictures": pictures}
