@@ -4,7 +4,12 @@
     python benchmarks/speed.py --parts inference  some of them; the others stay in the file as they were
 
 What is compared is measured in one run, in turns, so that a slow moment of the machine falls on both. Seconds count
-the preparation of the data where it says so. Readings go to benchmarks/results/speed.json.
+the preparation of the data where it says so.
+
+Readings go to benchmarks/results/speed.json, one row each. `part` is the function that took it and `what` says in words
+what was measured; whatever a row is selected by stands in a field of its own: `recipe`, `images`, `epochs`, `width`,
+`threads`, `operator`, `share_of` and the like. Then come `ours` and `baseline` (medians, in `unit`), `ratio` (how many
+times less ours took, median over the rounds), `range` (lowest and highest) and `repeats` (how many rounds).
 """
 
 import argparse
@@ -16,15 +21,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # as run_all.py sets it for its kernels
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, nll_loss
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
@@ -34,37 +43,98 @@ from pipeline import machine, reports
 
 RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
 CPU = torch.device("cpu")
+OURS = ("fast", "balanced", "best")
+PRODUCT_SIZE = 2048  # rows and columns of the matrices whose product is the yardstick
+PRODUCT_FLOPS = 2 * PRODUCT_SIZE**3
+TIMES = 20  # how often a task repeats what takes milliseconds
+
+Row = dict[str, Any]
+Task = Callable[[], object]
+Times = dict[str, list[float]]
 
 
-def in_turns(tasks, repeats):
-    """Return {name: [seconds, ...]} of `tasks` ({name: function}), each run once a round; the first does not count."""
-    times = {name: [] for name in tasks}
+def in_turns(tasks: Mapping[str, Task], repeats: int) -> Times:
+    """Return {name: [seconds, ...]} of `tasks`, each run once a round for `repeats` rounds.
+
+    A round before them warms up and does not count.
+    """
+    times: Times = {name: [] for name in tasks}
     for turn in range(repeats + 1):
         for name, task in tasks.items():
             started = time.perf_counter()
             task()
-            if turn:
-                times[name].append(time.perf_counter() - started)
-            print(f"{name}: {time.perf_counter() - started:.3f} s", flush=True)
+            seconds = time.perf_counter() - started
+            if turn > 0:
+                times[name].append(seconds)
+            print(f"{name}: {seconds:.3f} s", flush=True)
     return times
 
 
-def versus(what, ours, baseline):
-    """Return a row: how many times less time `ours` took than `baseline`, both lists of seconds of the same turns."""
+def versus(facts: Row, ours: Sequence[float], baseline: Sequence[float]) -> Row:
+    """Return a row: how many times less time `ours` took than `baseline`, both lists of seconds of the same turns.
+
+    `facts` are the fields that say what was measured.
+    """
     ratios = [slow / quick for quick, slow in zip(ours, baseline, strict=True)]
-    row = {"what": what, "ours": statistics.median(ours), "baseline": statistics.median(baseline)}
-    row |= {"ratio": statistics.median(ratios), "range": [min(ratios), max(ratios)], "unit": "s"}
-    return row | {"repeats": len(ours)}
+    return facts | {
+        "ours": statistics.median(ours),
+        "baseline": statistics.median(baseline),
+        "ratio": statistics.median(ratios),
+        "range": [min(ratios), max(ratios)],
+        "unit": "s",
+        "repeats": len(ours),
+    }
 
 
-def single(what, values, unit):
-    """Return a row for something that has no baseline."""
-    row = {"what": what, "ours": statistics.median(values), "baseline": None, "ratio": None}
-    return row | {"range": [min(values), max(values)], "unit": unit, "repeats": len(values)}
+def single(facts: Row, values: Sequence[float], unit: str) -> Row:
+    """Return a row for something that has no baseline; `facts` are the fields that say what was measured."""
+    return facts | {
+        "ours": statistics.median(values),
+        "baseline": None,
+        "ratio": None,
+        "range": [min(values), max(values)],
+        "unit": unit,
+        "repeats": len(values),
+    }
 
 
-def stock_epoch(network, optimizer, loss, batch_size, images=None):
-    """Train one epoch as textbooks do: torchvision's dataset, one image after the other made a tensor, a DataLoader."""
+def divided(values: Sequence[float], by: Sequence[float]) -> list[float]:
+    """Return the quotients of two lists of the same turns."""
+    return [value / divisor for value, divisor in zip(values, by, strict=True)]
+
+
+def repeated(task: Task) -> Task:
+    """Return a task that runs `task` TIMES times."""
+
+    return lambda: [task() for _ in range(TIMES)]
+
+
+def matrix_product() -> Task:
+    """Return the yardstick as a task: TIMES products of two large matrices, in the type that training computes in."""
+    left, right = torch.randn(2, PRODUCT_SIZE, PRODUCT_SIZE, dtype=training.precision(CPU)).unbind()
+    return repeated(lambda: left @ right)
+
+
+def flops_of_a_step(
+    network: nn.Module, recipe: recipes.Recipe, batch: tuple, optimizer: torch.optim.Optimizer, schedule: Any
+) -> int:
+    """Take one step of training and return how many floating-point operations it took."""
+    with FlopCounterMode(display=False) as counter:
+        training.train_step(network, recipe, batch, optimizer, schedule)
+    return counter.get_total_flops()
+
+
+def stock_epoch(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Callable[..., torch.Tensor],
+    batch_size: int,
+    images: int | None = None,
+) -> None:
+    """Train one epoch as textbooks do: torchvision's dataset, one image after the other made a tensor, a DataLoader.
+
+    images: how many of MNIST's training images; None is all of them.
+    """
     steps = Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])
     whole = datasets.MNIST(data.data_folder(), transform=steps)
     part = whole if images is None else torch.utils.data.Subset(whole, range(images))
@@ -75,7 +145,7 @@ def stock_epoch(network, optimizer, loss, batch_size, images=None):
         optimizer.step()
 
 
-def our_epoch(network, recipe, split, steps=None):
+def our_epoch(network: nn.Module, recipe: recipes.Recipe, split: data.Split, steps: int | None = None) -> None:
     """Train one epoch, or some `steps` of it, with this project's loop, without scoring the validation images."""
     optimizer, schedule = training.make_optimizer(network, recipe, len(split.labels), CPU)
     for number, batch in enumerate(transforms.batches(split, recipe.batch_size, recipe.augmentation())):
@@ -84,33 +154,49 @@ def our_epoch(network, recipe, split, steps=None):
         training.train_step(network, recipe, batch, optimizer, schedule)
 
 
-def network_of(recipe):
+def network_of(recipe: recipes.Recipe) -> nn.Module:
     """Return a fresh network in the layout that training uses."""
     return models.build(recipe.network, 10, 33.3, 78.6).to(memory_format=torch.channels_last)
 
 
-def published(source, repeats):
+def published_stock(recipe: recipes.Recipe, split: data.Split) -> None:
+    """Train an epoch of a published network as its author did: Adam, batches of 64, the stock loop."""
+    layers = list(models.build(recipe.network, dropout=recipe.dropout))
+    network = nn.Sequential(*layers[1:])  # the loader normalises
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    stock_epoch(network, optimizer, cross_entropy, 64, len(split.labels))
+
+
+def published_ours(recipe: recipes.Recipe, split: data.Split, batch_size: int) -> None:
+    """Train an epoch of a published network with this project's loop, in batches of `batch_size`."""
+    our_epoch(network_of(recipe), replace(recipe, batch_size=batch_size), split)
+
+
+def published(source: data.Dataset, repeats: int) -> list[Row]:
     """An epoch of the published networks P1, P3 and P4, Adam, batches of 64: the stock loop against ours."""
-    split, rows = data.split(source)["train"], []
+    split = data.split(source)["train"]
+    rows = []
     for name in ("linear-head-published", "dropout-published", "narrow-published"):
         recipe = recipes.RECIPES[name]
-
-        def stock(recipe=recipe):
-            network = nn.Sequential(*list(models.build(recipe.network, dropout=recipe.dropout))[1:])
-            optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-            stock_epoch(network, optimizer, cross_entropy, 64, len(split.labels))
-
-        def ours(recipe=recipe, batch_size=64):
-            our_epoch(network_of(recipe), replace(recipe, batch_size=batch_size), split)
-
-        tasks = {"stock": stock, "64": ours, "256": lambda ours=ours: ours(batch_size=256)}
+        tasks = {
+            "stock": partial(published_stock, recipe, split),
+            "64": partial(published_ours, recipe, split, 64),
+            "256": partial(published_ours, recipe, split, 256),
+        }
         times = in_turns(tasks, repeats)
-        rows.append(versus(f"an epoch of {recipe.network}, batches of 64, stock loop", times["64"], times["stock"]))
-        rows.append(versus(f"an epoch of {recipe.network}, batches of 256, stock loop", times["256"], times["stock"]))
+        for batch_size in (64, 256):
+            facts = {
+                "recipe": name,
+                "what": f"an epoch of {recipe.network}, batches of {batch_size}, stock loop",
+                "epochs": 1,
+                "batch_size": batch_size,
+                "baseline_batch_size": 64,
+            }
+            rows.append(versus(facts, times[str(batch_size)], times["stock"]))
     return rows
 
 
-def example_network():
+def example_network() -> nn.Sequential:
     """Return the network of the MNIST script in pytorch/examples, written from its published settings."""
     return nn.Sequential(
         nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25),
@@ -118,7 +204,9 @@ def example_network():
     )  # fmt: skip
 
 
-def example_in_memory(pixels, labels, network, optimizer):
+def example_in_memory(
+    pixels: torch.Tensor, labels: torch.Tensor, network: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
     """Train the example's epoch on normalised images that are in memory."""
     network.train()
     for index in torch.randperm(len(labels)).split(64):
@@ -127,247 +215,377 @@ def example_in_memory(pixels, labels, network, optimizer):
         optimizer.step()
 
 
-def example_pixels(source):
-    """Return ((pixels, labels) to train on, (pixels, labels) to test on) as the example prepares them."""
+def example_pixels(source: data.Dataset) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return [(pixels, labels) to train on, (pixels, labels) to test on] as the example prepares them.
+
+    Pixels are float32 (n, 1, h, w), normalised; labels int64 (n,).
+    """
     pixels = (source.images / 255 - 0.1307) / 0.3081
     return [(pixels[part], source.labels[part]) for part in (~source.is_test, source.is_test)]
 
 
-def example_accuracy(source, repeats):
+def example_trainings(source: data.Dataset, seeds: Sequence[int]) -> Iterator[list[float]]:
+    """Yield the test accuracies of the example, one a seed, after each of its epochs, without end."""
+    (pixels, labels), (test_pixels, test_labels) = example_pixels(source)
+    trainings = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        network = example_network()
+        trainings.append((network, torch.optim.Adadelta(network.parameters(), lr=1.0)))
+    learning_rate_factor = 0.7
+    epoch = 0
+    while True:
+        accuracies = []
+        for network, optimizer in trainings:
+            optimizer.param_groups[0]["lr"] = learning_rate_factor**epoch
+            example_in_memory(pixels, labels, network, optimizer)
+            with torch.inference_mode():
+                predicted = torch.cat([network.eval()(part) for part in test_pixels.split(1000)]).argmax(1)
+            accuracies.append(float((predicted == test_labels).float().mean()))
+        yield accuracies
+        epoch += 1
+
+
+def example_accuracy(source: data.Dataset, repeats: int) -> list[Row]:
     """The example's test accuracy after each epoch, mean of five seeds, until 99.0% is reached; nothing is timed.
 
     Its settings: Adadelta, rate 1.0, times 0.7 after each epoch, batches of 64. It alone is scored on test each epoch.
     """
     del repeats
-    (pixels, labels), (test_pixels, test_labels) = example_pixels(source)
-    trainings = []
-    for seed in range(5):
-        torch.manual_seed(seed)
-        network = example_network()
-        trainings.append((network, torch.optim.Adadelta(network.parameters(), lr=1.0)))
-    reached = []
-    while len(reached) < 10 and (not reached or reached[-1] < 0.99):
-        shares = []
-        for network, optimizer in trainings:
-            optimizer.param_groups[0]["lr"] = 0.7 ** len(reached)
-            example_in_memory(pixels, labels, network, optimizer)
-            with torch.inference_mode():
-                said = torch.cat([network.eval()(part) for part in test_pixels.split(1000)]).argmax(1)
-            shares.append(float((said == test_labels).float().mean()))
-        reached.append(statistics.mean(shares))
-        print(f"the example after {len(reached)} epochs: {reached[-1]:.4f}, mean of {shares}", flush=True)
-    return [{"what": "the example's test accuracy after each epoch, mean of five seeds", "ours": reached,
-             "baseline": None, "ratio": None, "range": None, "unit": "share", "repeats": 5}]  # fmt: skip
+    reached: list[float] = []
+    for accuracies in example_trainings(source, range(5)):
+        reached.append(statistics.mean(accuracies))
+        print(f"the example after {len(reached)} epochs: {reached[-1]:.4f}, mean of {accuracies}", flush=True)
+        if reached[-1] >= 0.99 or len(reached) == 10:
+            break
+    facts = {"what": "the example's test accuracy after each epoch, mean of five seeds", "epochs": len(reached)}
+    reading = {"ours": reached, "baseline": None, "ratio": None, "range": None, "unit": "share", "repeats": 5}
+    return [facts | reading]
 
 
-def example(source, repeats):
+def epochs_of_the_example() -> int:
+    """Return how many epochs the example needs for 99.0%, from the readings of example_accuracy."""
+    results = files.read_json(RESULTS) or {"rows": []}
+    for row in results["rows"]:
+        if row["part"] == "example_accuracy":
+            return row["epochs"]
+    raise SystemExit("run the part example_accuracy first")
+
+
+def example(source: data.Dataset, repeats: int) -> list[Row]:
     """`fast` and `balanced` against the settings of pytorch/examples, over as many epochs as those need for 99.0%."""
-    rows = (files.read_json(RESULTS) or {"rows": []})["rows"]
-    epochs = next((len(row["ours"]) for row in rows if row["part"] == "example_accuracy"), 0)
-    assert epochs, "run the part example_accuracy first"
+    epochs = epochs_of_the_example()
     pixels, labels = example_pixels(source)[0]
     network = example_network()
     optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
     split = data.split(source)["train"]
     balanced = recipes.RECIPES["balanced"]
-    tasks = {
+    tasks: dict[str, Task] = {
         "example, stock loader": lambda: stock_epoch(network, optimizer, nll_loss, 64),
         "example, in memory": lambda: example_in_memory(pixels, labels, network, optimizer),
         "fast, data and all": lambda: training.train(data.load("mnist"), recipes.RECIPES["fast"]),
         "balanced, an epoch": lambda: our_epoch(network_of(balanced), balanced, split),
     }
     times = in_turns(tasks, repeats)
-    stock, memory, fast, ours = times.values()
-    rows = [
-        versus(f"fast against {epochs} epochs of the example, {name}", fast, [seconds * epochs for seconds in epoch])
-        for name, epoch in (("stock loader", stock), ("in memory", memory))
-    ]
-    ten = [seconds * 10 for seconds in ours]
-    return [*rows, versus("balanced, 10 epochs, against one of the example, stock loader", ten, stock)]
+    rows = []
+    for loader in ("stock loader", "in memory"):
+        facts = {
+            "recipe": "fast",
+            "what": f"fast against {epochs} epochs of the example, {loader}",
+            "epochs": 1,
+            "baseline_epochs": epochs,
+            "baseline_loader": loader,
+        }
+        baseline = [seconds * epochs for seconds in times[f"example, {loader}"]]
+        rows.append(versus(facts, times["fast, data and all"], baseline))
+    facts = {
+        "recipe": "balanced",
+        "what": "balanced, 10 epochs, against one of the example, stock loader",
+        "epochs": 10,
+        "baseline_epochs": 1,
+        "baseline_loader": "stock loader",
+    }
+    ten = [seconds * 10 for seconds in times["balanced, an epoch"]]
+    return [*rows, versus(facts, ten, times["example, stock loader"])]
 
 
-def parts_of_a_step(recipe, split):
-    """Return ({part: function}, flops): the parts that a step of `recipe` consists of, each as a task of 20 steps."""
-    network, device = network_of(recipe), CPU
-    optimizer, schedule = training.make_optimizer(network, recipe, 10_000, device)
+def parts_of_a_step(recipe: recipes.Recipe, split: data.Split) -> tuple[dict[str, Task], int]:
+    """Return ({part: task}, flops): the parts that a step of `recipe` consists of, each as a task of TIMES steps.
+
+    flops: the floating-point operations of one step.
+    """
+    network = network_of(recipe)
+    kind = training.precision(CPU)
+    optimizer, schedule = training.make_optimizer(network, recipe, 10_000, CPU)
     batch = next(transforms.batches(split, recipe.batch_size, recipe.augmentation()))
     index = torch.randperm(len(split.labels))[: recipe.batch_size]
-    images, kind = split.images[index].float(), training.precision(device)
+    images = split.images[index].float()
 
-    def forward():
+    def forward() -> torch.Tensor:
         with torch.autocast("cpu", kind, enabled=kind != torch.float32):
-            scores = network(batch[0].contiguous(memory_format=torch.channels_last))
-        return cross_entropy(scores.float(), batch[1], label_smoothing=recipe.label_smoothing)
+            logits = network(batch[0].contiguous(memory_format=torch.channels_last))
+        return cross_entropy(logits.float(), batch[1], label_smoothing=recipe.label_smoothing)
 
-    with FlopCounterMode(display=False) as counter:
-        training.train_step(network, recipe, batch, optimizer, schedule)
+    flops = flops_of_a_step(network, recipe, batch, optimizer, schedule)
     tasks = {
-        "step": lambda: [training.train_step(network, recipe, batch, optimizer, schedule) for _ in range(20)],
-        "forward": lambda: [forward() for _ in range(20)],
-        "forward and backward": lambda: [forward().backward() for _ in range(20)],
-        "augmentation": lambda: [transforms.augment(images, **recipe.augmentation()) for _ in range(20)],
-        "indexing": lambda: [split.images[index].float() for _ in range(20)],
-        "optimiser": lambda: [optimizer.step() for _ in range(20)],
+        "step": repeated(lambda: training.train_step(network, recipe, batch, optimizer, schedule)),
+        "forward": repeated(forward),
+        "forward and backward": repeated(lambda: forward().backward()),
+        "augmentation": repeated(lambda: transforms.augment(images, **recipe.augmentation())),
+        "indexing": repeated(lambda: split.images[index].float()),
+        "optimiser": repeated(optimizer.step),
     }
-    return tasks, counter.get_total_flops()
+    return tasks, flops
 
 
-def arithmetic(source, repeats):
+def arithmetic(source: data.Dataset, repeats: int) -> list[Row]:
     """How near training comes to a plain matrix product, and where the time of its steps goes."""
-    split, kind, rows = data.split(source)["train"], training.precision(CPU), []
-    left, right = torch.randn(2, 2048, 2048, dtype=kind).unbind()
-    product = {"product": lambda: [left @ right for _ in range(20)]}
-    for name in ("fast", "balanced", "best"):
+    split = data.split(source)["train"]
+    product = {"product": matrix_product()}
+    rows = []
+    for name in OURS:
         tasks, flops = parts_of_a_step(recipes.RECIPES[name], split)
         times = in_turns(product | tasks, repeats)
-        limit = [20 * 2 * 2048**3 / seconds / 1e9 for seconds in times["product"]]
-        whole = [sum(times[part][turn] for part in ("step", "augmentation", "indexing")) for turn in range(repeats)]
-        achieved = [20 * flops / seconds / 1e9 for seconds in whole]
-        rows.append(single(f"a 2048-cube matrix product in {kind}, beside {name}", limit, "GFLOP/s"))
-        rows.append(single(f"arithmetic of {name} while it learns", achieved, "GFLOP/s"))
-        shares = [a / b for a, b in zip(achieved, limit, strict=True)]
-        rows.append(single(f"{name}: share of the product's rate", shares, "share"))
-        times["backward"] = [
-            both - one for both, one in zip(times["forward and backward"], times["forward"], strict=True)
-        ]
-        for part in ("forward", "backward", "optimiser", "augmentation", "indexing"):
-            shares = [seconds / total for seconds, total in zip(times[part], whole, strict=True)]
-            rows.append(single(f"{name}: {part}, share of its steps", shares, "share"))
+        rows += rows_of_arithmetic(name, times, flops)
     return rows
 
 
-KINDS = {
+def rows_of_arithmetic(name: str, times: Times, flops: int) -> list[Row]:
+    """Return the rows of `arithmetic` for the recipe `name`, from the times of its parts and of the product.
+
+    flops: the floating-point operations of one of its steps.
+    """
+    parts_of_whole = zip(times["step"], times["augmentation"], times["indexing"], strict=True)
+    whole = [sum(seconds) for seconds in parts_of_whole]
+    limit = [TIMES * PRODUCT_FLOPS / seconds / 1e9 for seconds in times["product"]]
+    achieved = [TIMES * flops / seconds / 1e9 for seconds in whole]
+    both_ways = zip(times["forward and backward"], times["forward"], strict=True)
+    backward = [both - forward for both, forward in both_ways]
+    dtype = str(training.precision(CPU)).removeprefix("torch.")
+    product = {"recipe": name, "what": "matrix product", "size": PRODUCT_SIZE, "dtype": dtype}
+    share = {"recipe": name, "what": "arithmetic while it learns", "share_of": "matrix product"}
+    rows = [
+        single(product, limit, "GFLOP/s"),
+        single({"recipe": name, "what": "arithmetic while it learns"}, achieved, "GFLOP/s"),
+        single(share, divided(achieved, limit), "share"),
+    ]
+    for step_part in ("forward", "backward", "optimiser", "augmentation", "indexing"):
+        seconds = backward if step_part == "backward" else times[step_part]
+        facts = {"recipe": name, "what": "time of a part of its steps", "step_part": step_part, "share_of": "step"}
+        rows.append(single(facts, divided(seconds, whole), "share"))
+    return rows
+
+
+OPERATORS = {  # a name for people: a regular expression of the profiler's names
     "convolution, forward": "aten::mkldnn_convolution",
     "convolution, backward": "aten::convolution_backward",
     "batch normalisation": "batch_norm",
     "pooling": "max_pool|aten::fill_",  # its slopes are set to 0 before they are filled in
     "ReLU": "clamp_min|threshold",
 }
+EVERYTHING_ELSE = "everything else"
 
 
-def operators(source, repeats):
+def operator_of(event: str) -> str:
+    """Return the name in OPERATORS of an event of the profiler, or EVERYTHING_ELSE."""
+    for operator, pattern in OPERATORS.items():
+        if re.search(pattern, event):
+            return operator
+    return EVERYTHING_ELSE
+
+
+def profiled(step: Task) -> dict[str, float]:
+    """Return {operator: seconds} of one run of `step`, under the profiler."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        step()
+    spent = dict.fromkeys([*OPERATORS, EVERYTHING_ELSE], 0.0)
+    for event in profiler.key_averages():
+        spent[operator_of(event.key)] += event.self_cpu_time_total / 1e6
+    return spent
+
+
+def operators(source: data.Dataset, repeats: int) -> list[Row]:
     """Which operators the time of a step goes to, and how near the convolutions alone come to a matrix product."""
-    from torch.profiler import ProfilerActivity, profile
-
-    split, kind, rows = data.split(source)["train"], training.precision(CPU), []
-    left, right = torch.randn(2, 2048, 2048, dtype=kind).unbind()
-    for name in ("fast", "balanced", "best"):
+    split = data.split(source)["train"]
+    product = {"product": matrix_product()}
+    rows = []
+    for name in OURS:
         tasks, flops = parts_of_a_step(recipes.RECIPES[name], split)
-        shares, rates = {part: [] for part in [*KINDS, "everything else"]}, []
+        shares: Times = {operator: [] for operator in [*OPERATORS, EVERYTHING_ELSE]}
+        rates = []
         for turn in range(repeats + 1):
-            limit = in_turns({"product": lambda: [left @ right for _ in range(20)]}, 1)["product"][0]
-            with profile(activities=[ProfilerActivity.CPU]) as found:
-                tasks["step"]()
-            spent = dict.fromkeys(shares, 0.0)
-            for event in found.key_averages():
-                part = next((part for part, words in KINDS.items() if re.search(words, event.key)), "everything else")
-                spent[part] += event.self_cpu_time_total / 1e6
-            for part, seconds in spent.items() if turn else ():
-                shares[part].append(seconds / sum(spent.values()))
+            product_seconds = in_turns(product, 1)["product"][0]
+            spent = profiled(tasks["step"])
+            if turn == 0:
+                continue  # warms up
+            for operator, seconds in spent.items():
+                shares[operator].append(seconds / sum(spent.values()))
             convolving = spent["convolution, forward"] + spent["convolution, backward"]
-            rates += [20 * flops / convolving / (20 * 2 * 2048**3 / limit)] if turn else []
-        rows += [
-            single(f"{name}: {part}, share of a profiled step", values, "share") for part, values in shares.items()
-        ]
-        rows.append(single(f"{name}: share of the product's rate while it convolves", rates, "share"))
+            rates.append((TIMES * flops / convolving) / (TIMES * PRODUCT_FLOPS / product_seconds))
+        for operator, values in shares.items():
+            facts = {"recipe": name, "what": "time of an operator", "operator": operator, "share_of": "profiled step"}
+            rows.append(single(facts, values, "share"))
+        facts = {"recipe": name, "what": "arithmetic while it convolves", "share_of": "matrix product"}
+        rows.append(single(facts, rates, "share"))
     return rows
 
 
-def choices(source, repeats):
+def learner(
+    split: data.Split,
+    kind: torch.dtype,
+    layout: torch.memory_format = torch.channels_last,
+    batch_size: int = 128,
+    fused: bool = True,
+    compiled: bool = False,
+) -> Task:
+    """Return a task in which `best` learns from 2,560 images, in batches of `batch_size`.
+
+    kind: what convolutions and products are computed in. layout: of images and weights in memory. fused: the whole
+    step of the optimiser is one operator. compiled: the network is compiled by torch.compile.
+    """
+    recipe = recipes.RECIPES["best"]
+    network = network_of(recipe).to(memory_format=layout)
+    called = torch.compile(network) if compiled else network
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=fused, foreach=False)
+    images, labels = next(transforms.batches(split, batch_size, recipe.augmentation()))
+
+    def steps() -> None:
+        for _ in range(2560 // batch_size):
+            with torch.autocast("cpu", kind, enabled=kind != torch.float32):
+                logits = called(images.contiguous(memory_format=layout))
+            optimizer.zero_grad()
+            cross_entropy(logits.float(), labels).backward()
+            optimizer.step()
+
+    return steps
+
+
+def choices(source: data.Dataset, repeats: int) -> list[Row]:
     """What each choice of the engine is worth: `best` learning with one of them taken back, beside as it is."""
-    recipe, split, ours = recipes.RECIPES["best"], data.split(source)["train"], training.precision(CPU)
-
-    def learner(kind=ours, layout=torch.channels_last, batch_size=128, fused=True, compiled=False):
-        network = network_of(recipe).to(memory_format=layout)
-        called = torch.compile(network) if compiled else network
-        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=fused, foreach=False)
-        images, labels = next(transforms.batches(split, batch_size, recipe.augmentation()))
-
-        def steps():
-            for _ in range(2560 // batch_size):
-                with torch.autocast("cpu", kind, enabled=kind != torch.float32):
-                    scores = called(images.contiguous(memory_format=layout))
-                optimizer.zero_grad()
-                cross_entropy(scores.float(), labels).backward()
-                optimizer.step()
-
-        return steps
-
+    split = data.split(source)["train"]
+    ours = training.precision(CPU)
     tasks = {
-        "as it is": learner(),
-        "computed in float32": learner(torch.float32),
-        "channels apart in memory (not channels_last)": learner(layout=torch.contiguous_format),
-        "an optimiser that is not fused": learner(fused=False),
-        "batches of 64": learner(batch_size=64),
-        "batches of 256": learner(batch_size=256),
-        "torch.compile, once it has compiled": learner(compiled=True),
+        "as it is": learner(split, ours),
+        "computed in float32": learner(split, torch.float32),
+        "channels apart in memory (not channels_last)": learner(split, ours, layout=torch.contiguous_format),
+        "an optimiser that is not fused": learner(split, ours, fused=False),
+        "batches of 64": learner(split, ours, batch_size=64),
+        "batches of 256": learner(split, ours, batch_size=256),
+        "torch.compile, once it has compiled": learner(split, ours, compiled=True),
     }
     times = in_turns(tasks, repeats)
-    known = times.pop("as it is")
-    return [versus(f"best: {name}", known, seconds) for name, seconds in times.items()]
+    as_it_is = times.pop("as it is")
+    # Here the change is the baseline: a ratio above 1 says that the change makes it slower.
+    return [versus({"recipe": "best", "what": change}, as_it_is, seconds) for change, seconds in times.items()]
 
 
-def inference(source, repeats):
+def inference(source: data.Dataset, repeats: int) -> list[Row]:
     """Images a second and milliseconds an image with `balanced`."""
     network = network_of(recipes.RECIPES["balanced"]).eval()
-    images, one = source.images[source.is_test], source.images[:1]
+    images = source.images[source.is_test]
+    one = source.images[:1]
+    calls = 200
 
-    def in_bfloat16():
+    def in_bfloat16() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             evaluation.predict(network, images)
 
-    tasks = {
+    tasks: dict[str, Task] = {
         "float32": lambda: evaluation.predict(network, images),
         "bfloat16": in_bfloat16,
-        "one": lambda: [evaluation.predict(network, one) for _ in range(200)],
+        "one": lambda: [evaluation.predict(network, one) for _ in range(calls)],
     }
     times = in_turns(tasks, repeats)
-    rows = [
-        single(f"inference with balanced, {kind}", [len(images) / seconds for seconds in times[kind]], "images/s")
-        for kind in ("float32", "bfloat16")
-    ]
-    return [*rows, single("one image alone", [seconds / 200 * 1000 for seconds in times["one"]], "ms")]
+    rows = []
+    for dtype in ("float32", "bfloat16"):
+        facts = {"recipe": "balanced", "what": "inference", "images": len(images), "dtype": dtype}
+        rows.append(single(facts, [len(images) / seconds for seconds in times[dtype]], "images/s"))
+    facts = {"recipe": "balanced", "what": "inference", "images": 1, "dtype": "float32"}
+    return [*rows, single(facts, [seconds / calls * 1000 for seconds in times["one"]], "ms")]
 
 
-def growth(source, repeats):
+WIDTHS = (8, 16, 32, 48, 64)
+STEPS_AT_A_WIDTH = 50
+
+
+def balanced_of_width(width: int) -> nn.Module:
+    """Return the network of `balanced`, fresh, with `width` channels where it begins."""
+    network = nn.Sequential(models.Normalise(33.3, 78.6), *models.compact(10, width).values())
+    return network.to(memory_format=torch.channels_last)
+
+
+def flops_at(width: int, split: data.Split) -> int:
+    """Return the floating-point operations of a step of `balanced` with `width` channels."""
+    recipe = recipes.RECIPES["balanced"]
+    network = balanced_of_width(width)
+    batch = next(transforms.batches(split, recipe.batch_size))
+    optimizer, schedule = training.make_optimizer(network, recipe, 1000, CPU)
+    return flops_of_a_step(network, recipe, batch, optimizer, schedule)
+
+
+def steps_on_threads(split: data.Split, steps: int, threads: int) -> None:
+    """Train a fresh `balanced` for some `steps` on so many threads; afterwards there are as many as before."""
+    recipe = recipes.RECIPES["balanced"]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    our_epoch(network_of(recipe), recipe, split, steps)
+    torch.set_num_threads(before)
+
+
+def label(facts: Row) -> str:
+    """Return the name of a measurement in one line."""
+    return ", ".join(f"{name} {value}" for name, value in facts.items())
+
+
+def epochs_of_balanced(few: data.Split, epochs: int) -> None:
+    """Train a fresh `balanced` for some `epochs` of `few` images, with its schedule and validation."""
+    recipe = replace(recipes.RECIPES["balanced"], epochs=epochs)
+    validation = data.Split(*(tensor[:640] for tensor in few))
+    training.fit(network_of(recipe), recipe, few, validation)
+
+
+def steps_at(split: data.Split, width: int) -> None:
+    """Train a fresh `balanced` with `width` channels for STEPS_AT_A_WIDTH steps."""
+    our_epoch(balanced_of_width(width), recipes.RECIPES["balanced"], split, STEPS_AT_A_WIDTH)
+
+
+def tasks_of_growth(split: data.Split, threads: int) -> list[tuple[Row, Task]]:
+    """Return (what is measured, task) for every amount of work of `balanced` whose time is taken."""
+    few = data.Split(*(tensor[:2560] for tensor in split))
+    measured: list[tuple[Row, Task]] = []
+    facts: Row
+    for steps in (50, 100, 200, 400):
+        facts = {"what": "time by images", "images": 128 * steps, "threads": threads}
+        measured.append((facts, partial(steps_on_threads, split, steps, threads)))
+    for epochs in (2, 4, 8, 16):
+        facts = {"what": "time by epochs", "epochs": epochs, "images": 2560}
+        measured.append((facts, partial(epochs_of_balanced, few, epochs)))
+    for width in WIDTHS:
+        facts = {"what": "time by width", "width": width, "steps": STEPS_AT_A_WIDTH}
+        measured.append((facts, partial(steps_at, split, width)))
+    return measured
+
+
+def growth(source: data.Dataset, repeats: int) -> list[Row]:
     """How the time of `balanced` grows with images, epochs, width and threads, and what arithmetic alone would take."""
-    recipe, splits = recipes.RECIPES["balanced"], data.split(source)
-    split, few = splits["train"], data.Split(*(tensor[:2560] for tensor in splits["train"]))
+    split = data.split(source)["train"]
     threads = torch.get_num_threads()
+    flops = {width: flops_at(width, split) for width in WIDTHS}
+    measured = tasks_of_growth(split, threads)
+    tasks = {label(facts): task for facts, task in measured}
+    others = {"1 thread": lambda: steps_on_threads(split, 100, 1), "product": matrix_product()}
+    times = in_turns(tasks | others, repeats)
 
-    def steps(count, used):
-        torch.set_num_threads(used)
-        our_epoch(network_of(recipe), recipe, split, count)
-        torch.set_num_threads(threads)
-
-    def epochs(count):
-        training.fit(network_of(recipe), replace(recipe, epochs=count), few, data.Split(*(t[:640] for t in few)))
-
-    def wide(width):
-        network = nn.Sequential(models.Normalise(33.3, 78.6), *models.compact(10, width).values())
-        return network.to(memory_format=torch.channels_last)
-
-    def flops(width):
-        network, batch = wide(width), next(transforms.batches(split, recipe.batch_size))
-        optimizer, schedule = training.make_optimizer(network, recipe, 1000, CPU)
-        with FlopCounterMode(display=False) as counter:
-            training.train_step(network, recipe, batch, optimizer, schedule)
-        return counter.get_total_flops()
-
-    left, right = torch.randn(2, 2048, 2048, dtype=training.precision(CPU)).unbind()
-    widths = {width: flops(width) for width in (8, 16, 32, 48, 64)}
-    tasks = {f"{count * 128:,} images": lambda count=count: steps(count, threads) for count in (50, 100, 200, 400)}
-    tasks |= {f"{count} epochs of 2,560 images": lambda count=count: epochs(count) for count in (2, 4, 8, 16)}
-    tasks |= {
-        f"50 steps at width {width}": lambda width=width: our_epoch(wide(width), recipe, split, 50) for width in widths
-    }
-    product = {"1 thread": lambda: steps(100, 1), "product": lambda: [left @ right for _ in range(20)]}
-    times = in_turns(tasks | product, repeats)
-    rows = [single(f"balanced, {name}", times[name], "s") for name in tasks]
-    for width, needed in widths.items():
-        limit = [50 * needed * seconds / (20 * 2 * 2048**3) for seconds in times["product"]]
-        rows.append(single(f"balanced, 50 steps at width {width}: at the rate of a matrix product", limit, "s"))
-    return [*rows, versus(f"{threads} threads against 1", times["12,800 images"], times["1 thread"])]
+    rows = [single({"recipe": "balanced"} | facts, times[label(facts)], "s") for facts, _ in measured]
+    for width in WIDTHS:
+        at_the_rate: Row = {"recipe": "balanced", "what": "time by width at the rate of a matrix product"}
+        at_the_rate |= {"width": width, "steps": STEPS_AT_A_WIDTH}
+        needed = STEPS_AT_A_WIDTH * flops[width] / (TIMES * PRODUCT_FLOPS)
+        rows.append(single(at_the_rate, [needed * seconds for seconds in times["product"]], "s"))
+    work: Row = {"images": 12_800, "threads": threads}
+    on_all_threads = times[label({"what": "time by images"} | work)]
+    facts = {"recipe": "balanced", "what": f"{threads} threads against 1"} | work | {"baseline_threads": 1}
+    return [*rows, versus(facts, on_all_threads, times["1 thread"])]
 
 
 # A small process starts the command and asks for the peak of its children: those of a large one inherit its peak.
@@ -377,72 +595,108 @@ PEAK = (
 )
 
 
-def pipeline(source, repeats):
-    """What `python run_all.py` on MNIST takes beyond training: five notebooks and their reports."""
-    del source
-    names = (
-        "whole",
-        "training",
-        "beyond training",
-        "up to date",
-        "start",
-        "imports",
-        "data",
-        "figures",
-        "evaluation",
-        "other cells",
-        "rendering",
-    )
-    rows, peaks = {name: [] for name in names}, []
-    for _ in range(repeats):
-        with tempfile.TemporaryDirectory() as outputs:
-            command = [sys.executable, "-c", PEAK, sys.executable, str(files.PROJECT / "run_all.py")]
-            command += ["--dataset", "mnist", "--run", "it"]
-            for kind in ("whole", "up to date"):
-                started = time.perf_counter()
-                environment = os.environ | {"MNIST_OUTPUTS_DIR": outputs}
-                told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
-                peaks.append(int(told.split()[-1]) / 1e6)
-                rows[kind].append(time.perf_counter() - started)
-            folder = Path(outputs) / "it"
-            with open(folder / "history.csv") as file:
-                fitted = sum(float(row["seconds"]) for row in csv.DictReader(file))
-            fitted += files.read_json(folder / "prototyping.json")["fit_seconds"]
-            cells, manifest = seconds_of_cells(folder / "notebooks"), runs.read_manifest(folder)
-            started = time.perf_counter()
-            for stage, path in zip(manifest["stages"], sorted((folder / "notebooks").glob("*.ipynb")), strict=True):
-                reports.render(path, folder / "reports" / f"{path.stem}.html", manifest, stage)
-            rows["rendering"].append(time.perf_counter() - started)
-        rows["training"].append(fitted)
-        rows["beyond training"].append(rows["whole"][-1] - fitted)
-        for kind in ("imports", "data", "figures", "evaluation"):
-            rows[kind].append(cells[kind])
-        rows["other cells"].append(cells["other"] + cells["fitting"] - fitted)
-        rows["start"].append(rows["whole"][-1] - sum(cells.values()) - rows["rendering"][-1])
-        print({name: values[-1] for name, values in rows.items()}, flush=True)
-    names = {"start": "starting, saving", "up to date": "everything up to date"}
-    found = [single(f"run_all.py: {names.get(name, name)}", values, "s") for name, values in rows.items()]
-    return [*found, single("run_all.py: largest process", peaks[::2], "GB")]
+def run_on_mnist(outputs: str) -> tuple[float, float]:
+    """Run `python run_all.py` on MNIST as the run `it` in the folder `outputs`; return (seconds, peak in GB).
+
+    The peak is the largest memory of a single one of its processes.
+    """
+    command = [sys.executable, "-c", PEAK, sys.executable, str(files.PROJECT / "run_all.py")]
+    command += ["--dataset", "mnist", "--run", "it"]
+    environment = os.environ | {"MNIST_OUTPUTS_DIR": outputs}
+    started = time.perf_counter()
+    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    seconds = time.perf_counter() - started
+    return seconds, int(printed.split()[-1]) / 1e6
 
 
-CELLS = {"fitting": r"training\.(fit|train)\(", "imports": "from helpers import", "data": r"data\.load",
-         "figures": r"plots\.show", "evaluation": r"evaluation\."}  # fmt: skip
+def seconds_of_fitting(folder: Path) -> float:
+    """Return the seconds that a run spent on fitting networks, in 02 and 03 together."""
+    with open(folder / "history.csv") as file:
+        training_seconds = sum(float(row["seconds"]) for row in csv.DictReader(file))
+    return training_seconds + files.read_json(folder / "prototyping.json")["fit_seconds"]
 
 
-def seconds_of_cells(folder):
-    """Return {kind: seconds} of the cells of executed notebooks: of the first kind in CELLS that they match."""
-    spent = dict.fromkeys([*CELLS, "other"], 0.0)
+def seconds_of_rendering(folder: Path) -> float:
+    """Render the reports of a run once more; return the seconds that takes."""
+    manifest = runs.load_manifest(folder)
+    assert manifest is not None
+    for page in (folder / "reports").iterdir():
+        page.unlink()
+    started = time.perf_counter()
+    reports.render_pages(folder, manifest)
+    return time.perf_counter() - started
+
+
+CELLS = {  # kind: a regular expression of a cell's source; the first that matches decides
+    "fitting": r"training\.(fit|train)\(",
+    "imports": "from helpers import",
+    "data": r"data\.load",
+    "figures": r"plots\.show",
+    "evaluation": r"evaluation\.",
+}
+OTHER_CELLS = "other cells"
+
+
+def kind_of(cell: dict) -> str:
+    """Return the kind in CELLS of a notebook's cell, or OTHER_CELLS."""
+    source = "".join(cell["source"])
+    for kind, pattern in CELLS.items():
+        if re.search(pattern, source):
+            return kind
+    return OTHER_CELLS
+
+
+def seconds_of_cells(folder: Path) -> dict[str, float]:
+    """Return {kind: seconds} of the cells of the executed notebooks in `folder`."""
+    spent = dict.fromkeys([*CELLS, OTHER_CELLS], 0.0)
     for path in folder.glob("*.ipynb"):
         for cell in files.read_json(path)["cells"]:
             when = cell["metadata"].get("execution", {})
-            if "iopub.status.busy" in when and "shell.execute_reply" in when:
-                begun, ended = (
-                    datetime.fromisoformat(when[key]) for key in ("iopub.status.busy", "shell.execute_reply")
-                )
-                source = "".join(cell["source"])
-                kind = next((kind for kind, words in CELLS.items() if re.search(words, source)), "other")
-                spent[kind] += (ended - begun).total_seconds()
+            if "iopub.status.busy" not in when or "shell.execute_reply" not in when:
+                continue
+            begun = datetime.fromisoformat(when["iopub.status.busy"])
+            ended = datetime.fromisoformat(when["shell.execute_reply"])
+            spent[kind_of(cell)] += (ended - begun).total_seconds()
     return spent
+
+
+def one_run() -> dict[str, float]:
+    """Run everything on MNIST, and once more when all is up to date; return {what: seconds}, and the peak in GB."""
+    with tempfile.TemporaryDirectory() as outputs:
+        whole, peak = run_on_mnist(outputs)
+        up_to_date, _ = run_on_mnist(outputs)
+        folder = Path(outputs) / "it"
+        fitting = seconds_of_fitting(folder)
+        cells = seconds_of_cells(folder / "notebooks")
+        rendering = seconds_of_rendering(folder)
+    return {
+        "whole": whole,
+        "training": fitting,
+        "beyond training": whole - fitting,
+        "everything up to date": up_to_date,
+        "starting, saving": whole - sum(cells.values()) - rendering,
+        "imports": cells["imports"],
+        "data": cells["data"],
+        "figures": cells["figures"],
+        "evaluation": cells["evaluation"],
+        "other cells": cells[OTHER_CELLS] + cells["fitting"] - fitting,
+        "rendering": rendering,
+        "largest process": peak,
+    }
+
+
+def pipeline(source: data.Dataset, repeats: int) -> list[Row]:
+    """What `python run_all.py` on MNIST takes beyond training: five notebooks and their reports."""
+    del source
+    taken = []
+    for _ in range(repeats):
+        taken.append(one_run())
+        print(taken[-1], flush=True)
+    rows = []
+    for what in taken[0]:
+        unit = "GB" if what == "largest process" else "s"
+        rows.append(single({"recipe": "balanced", "what": what}, [one[what] for one in taken], unit))
+    return rows
 
 
 PARTS = {
@@ -451,17 +705,17 @@ PARTS = {
 }
 
 
-def main():
+def main() -> None:
     """Measure what is asked for and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     source = data.load("mnist")
-    for name in options.parts:
-        rows = [row | {"part": name} for row in PARTS[name](source, options.repeats)]
+    for part in options.parts:
+        rows = [{"part": part} | row for row in PARTS[part](source, options.repeats)]
         results = files.read_json(RESULTS) or {"rows": []}
-        others = [row for row in results["rows"] if row["part"] != name]
+        others = [row for row in results["rows"] if row["part"] != part]
         files.write_json(RESULTS, machine.provenance() | {"rows": [*others, *rows]})
         for row in rows:
             print(row, flush=True)

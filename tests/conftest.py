@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,6 +32,21 @@ LEAVES = {
 METRICS = '{"test": {"accuracy": 0.5, "accuracy_ci95": [0.25, 0.75]}}'
 
 
+def pytest_configure(config):
+    """Compute on one thread in the tests' own process, and in each of several, as `offline` does in its children."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # before the first test module imports torch
+
+
+def pytest_collection_modifyitems(items):
+    """Put the tests that use the costly fixture `finished` last, except for one, which comes first and makes it.
+
+    Where several processes share the tests, the others have theirs to do meanwhile, instead of waiting for it.
+    """
+    using = [item for item in items if "finished" in item.fixturenames]
+    others = [item for item in items if "finished" not in item.fixturenames]
+    items[:] = using[:1] + others + using[1:]
+
+
 def offline(folder):
     """Return an environment in which every download is refused at once, and no MNIST is found."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MNIST_")}
@@ -40,10 +56,16 @@ def offline(folder):
 
 
 class Project:
-    """A copy of run_all.py and helpers/ in `folder`, with notebooks that may be replaced."""
+    """A copy of run_all.py, helpers/ and pipeline/ in `folder`, with notebooks that may be replaced.
+
+    A folder that holds such a copy already is taken as it is.
+    """
 
     def __init__(self, folder, real_notebooks=False):
-        self.folder, self.outputs = folder, folder / "outputs"
+        self.folder = folder
+        self.outputs = folder / "outputs"
+        if (folder / "run_all.py").is_file():
+            return
         shutil.copy(ROOT / "run_all.py", folder)
         for package in ("helpers", "pipeline"):
             shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -52,6 +74,11 @@ class Project:
         else:
             for name, leaves in LEAVES.items():
                 self.notebook(name, *(f"(folder / {leaf!r}).write_text({METRICS!r})" for leaf in leaves))
+
+    def copy_to(self, folder):
+        """Copy the project with its runs to `folder`, which must not be there; return the copy."""
+        shutil.copytree(self.folder, folder)
+        return Project(folder)
 
     def notebook(self, name, *code, parameters=PARAMETERS):
         """Write the notebook `name`: a title, the parameters, the imports, then the cells `code`."""
@@ -88,11 +115,25 @@ def project(tmp_path):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """The real notebooks, run once on the embedded digits with one epoch: (project, run folder, what it printed)."""
-    project = Project(tmp_path_factory.mktemp("finished"), real_notebooks=True)
-    code, out, error = project.run("--epochs", "1", dataset=None)
-    assert code == 0, out + error
-    return project, project.outputs / "digits-balanced-1epochs-seed0", out
+    """The real notebooks, run once on the embedded digits with one epoch: (project, run folder, what it printed).
+
+    All processes of pytest-xdist share it: the first makes it, the others wait for that and read. No test may change
+    it; one that has to takes a copy (`Project.copy_to`).
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # each worker has a folder of its own in that of the session
+    folder = folder / "finished"
+    printed = folder / "printed.txt"
+    with FileLock(f"{folder}.lock"):
+        if not printed.is_file():
+            folder.mkdir()  # fails where another process has failed: the tests then say so once more, in a moment
+            project = Project(folder, real_notebooks=True)
+            code, out, error = project.run("--epochs", "1", dataset=None)
+            assert code == 0, out + error
+            printed.write_text(out)
+    project = Project(folder)
+    return project, project.outputs / "digits-balanced-1epochs-seed0", printed.read_text()
 
 
 @pytest.fixture(scope="session")

@@ -200,8 +200,10 @@ def test_executed_notebooks_have_no_warnings(finished):
             assert not [item.text for item in cell.outputs if item.get("name") == "stderr"], path.name
 
 
-def test_another_epoch_count_is_another_run_and_a_plot_change_trains_nothing(finished):
-    project, folder, _ = finished
+def test_another_epoch_count_is_another_run_and_a_plot_change_trains_nothing(finished, tmp_path):
+    shared, folder, _ = finished
+    project = shared.copy_to(tmp_path / "copy")
+    folder = project.outputs / folder.name
     module = project.folder / "helpers" / "plots.py"
     module.write_text(module.read_text() + "\n# a comment\n")
     before = (folder / "model.safetensors").stat().st_mtime_ns
