@@ -143,7 +143,7 @@ def main(options: argparse.Namespace) -> None:
         show_list()
         return
     started = time.perf_counter()
-    request = settle(Wishes(**vars(options)))
+    request = settle(Wishes(**{name: getattr(options, name) for name in Wishes.model_fields}))
     print(f"run {request.run}")
     for remark in remarks_of(request):
         print(f"note: {remark}")

@@ -10,11 +10,11 @@ import os
 import sys
 
 from helpers import data, errors, runs
-from pipeline import index, reports
+from helpers.runs import StageRecord
+from pipeline import index, reports, runner
 from pipeline.kernels import Kernels
 from pipeline.reports import Header
 from pipeline.request import kernel_environment
-from pipeline.runner import run_notebook
 from pipeline.screen import Screen
 from pipeline.stages import Stage
 
@@ -32,13 +32,14 @@ def main() -> None:
     folder = runs.open_run("comparison", outputs)
     parameters = {"run": "comparison", "readings": options.readings, "dataset": dataset}
     screen = Screen()
-    with runs.lock(folder), Kernels(kernel_environment(os.environ, data.data_folder(), outputs)) as kernels:
-        record, failure = run_notebook(STAGE, parameters, folder, kernels, screen)
-    if failure is not None:
-        raise failure
+    record = StageRecord(state="running", started=runner.now())
+    environment = kernel_environment(os.environ, data.data_folder(), outputs)
+    with runs.lock(folder), Kernels(environment) as kernels, screen.stage(STAGE, "comparison"):
+        assistant = runner.Assistant(kernels, screen, folder, following=())
+        runner.run_notebook(STAGE, parameters, folder, kernels, assistant, record)
     page = outputs / "comparison.html"
     header = Header(dataset="MNIST", run="all recipes", started=reports.in_words(record.started))
-    reports.render(reports.executed_notebook(folder, STAGE.notebook), page, header)
+    reports.render(reports.executed_notebook(folder, STAGE.notebook).read_bytes(), page, header)
     index.write_index(outputs)
     screen.say(str(page))
     if note:

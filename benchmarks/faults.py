@@ -244,7 +244,7 @@ def places_of(folder: Path) -> list[Place]:
         return state is None or len(state["history"]) < 3
 
     def product_is_refused() -> bool:
-        request = settle(Wishes(run="it", only=("training", "results")))
+        request = settle(Wishes(run="it", only=("training", "results")), outputs=folder)
         return any(not decision.up_to_date for decision in plan(request))
 
     def dataset_is_refused() -> bool:
@@ -267,12 +267,10 @@ def changes(options: argparse.Namespace) -> dict[str, Any]:
     draw = random.Random(options.seed)
     detected: dict[str, int] = {}
     missed = []
-    before = os.environ.get("MNIST_OUTPUTS_DIR")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         command = ("--dataset", "digits", "--recipe", "fast", "--epochs", "3", "--run", "it")
         assert finish(folder, *command, "--only", "training", "results")[0] == 0
-        os.environ["MNIST_OUTPUTS_DIR"] = name
         places = places_of(folder)
         for turn in range(options.changes + options.changes // 3):
             place = places[turn % len(places)]
@@ -290,9 +288,6 @@ def changes(options: argparse.Namespace) -> dict[str, Any]:
             if not good:
                 missed.append(f"{what} at {position}")
             place.restore()
-    os.environ.pop("MNIST_OUTPUTS_DIR")
-    if before is not None:
-        os.environ["MNIST_OUTPUTS_DIR"] = before
     return {"detected": detected, "missed": missed}
 
 

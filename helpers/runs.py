@@ -1,11 +1,12 @@
 """A run's folder: its name, its one writer, and its manifest, the only word on what is done and what is true of it.
 
-The pipeline writes the manifest; notebooks take the lock and read it. Torch is not imported here: run_all.py reads this
-module before it decides whether anything has to run.
+The pipeline writes the manifest, and holds the lock meanwhile; whoever shows a run reads it here. Torch is not
+imported: run_all.py reads this module before it decides whether anything has to run.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -248,14 +249,20 @@ def load_manifest(folder: Path) -> Manifest | None:
         manifest = Manifest.model_validate(upgrade(content) if version == 1 else content)
     except (ValidationError, AttributeError, TypeError, KeyError):
         return None
+    check_paths(folder, manifest)
+    if version == 1 and "results" in manifest.stages:
+        manifest.stages["results"].accuracy = read_accuracy(read_recorded(folder, manifest, "metrics.json"))
+    return manifest
+
+
+def check_paths(folder: Path, manifest: Manifest) -> None:
+    """Raise BadInput where a manifest names a file outside the run's folder."""
     for record in manifest.stages.values():
         for path in record.outputs:
             if leads_out(folder, path):
                 rule = f"its run.json names a file outside its folder, {path[:100]!r}"
-                raise BadInput(
-                    rule, field="run", value=folder.name, way_out="delete that folder or choose another name"
-                )
-    return manifest
+                way_out = "delete that folder or choose another name"
+                raise BadInput(rule, field="run", value=folder.name, way_out=way_out)
 
 
 def leads_out(folder: Path, path: str) -> bool:
@@ -281,10 +288,20 @@ def read_recorded(folder: Path, manifest: Manifest, path: str) -> bytes | None:
     return content if digest(content) in digests else None
 
 
+def read_accuracy(metrics: bytes | None) -> Accuracy | None:
+    """Return the accuracy on test images that the content of a metrics.json holds, if it does."""
+    try:
+        test = json.loads(metrics or b"")["test"]
+        low, high = test["accuracy_ci95"]
+        return Accuracy(value=test["accuracy"], low=low, high=high)
+    except (KeyError, TypeError, ValueError):  # a notebook that was changed may leave other figures
+        return None
+
+
 def upgrade(content: dict[str, Any]) -> dict[str, Any]:
     """Return a manifest of version 1 as one of version 2.
 
-    Its pages are rendered anew, so they are not among the outputs; its accuracy stood in metrics.json alone.
+    Its pages are rendered anew, so they are not among the outputs; its accuracy stands in metrics.json.
     """
     stages = {}
     for name, old in content["stages"].items():

@@ -6,9 +6,11 @@ The executed notebook's own status is not trusted: after a kernel has died it re
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,12 +18,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from helpers import errors, files
 from helpers.progress import MESSAGE
 
-from . import kernels
+from . import kernels, plan
 from .stages import Stage
 
 if TYPE_CHECKING:
     from jupyter_client import KernelManager
     from nbformat import NotebookNode
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 600  # seconds that a kernel may take to import on a slow disk
 EXIT_CODES = {
@@ -64,47 +68,44 @@ class CellCounter:
             self.done += 1
 
 
-def execute(
-    stage: Stage,
-    parameters: Mapping[str, Any],
-    path: Path,
-    kernel: KernelManager,
-    listener: Listener,
-    counter: CellCounter,
-) -> None:
-    """Execute a stage's notebook with `parameters` in a running `kernel`, and write it to `path`, however it ends.
+def execute(stage: Stage, parameters: Mapping[str, Any], path: Path, kernel: KernelManager, listener: Listener) -> None:
+    """Execute a stage's notebook in a running `kernel`, and write it to `path`, however it ends.
 
-    `counter` tells afterwards how far it came. StageFailed names the cell that raised, or in which the kernel died.
+    Of the `parameters` it gets those that it declares. StageFailed names the cell that raised, or in which the kernel
+    died; OSError where the notebook cannot be written.
     """
     kernels.skip_uri_checker()
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
+    declared = plan.declared_parameters(stage)
+    values = {name: value for name, value in parameters.items() if name in declared}
     notebook = load_notebook_node(str(stage.source))
-    counter.total = len(notebook.cells)
-    notebook = parameterize_notebook(notebook, parameters, kernel_name="python3", language="python")
-    failure = attempt(stage, notebook, kernel, listener, counter)
-    try:
-        write(notebook, path)
-    except OSError as error:  # a full disk: the notebook's own failure matters more
-        failure = failure or error
-    if failure is not None:
-        raise failure
+    counter = CellCounter(total=len(notebook.cells))
+    notebook = parameterize_notebook(notebook, values, kernel_name="python3", language="python")
+    with written_in_any_case(notebook, path):
+        try:
+            run_cells(notebook, kernel, listener, counter)
+            raise_unless_complete(stage, notebook, counter)
+        except (errors.ProjectError, OSError):
+            raise
+        except Exception as error:  # nbclient, zmq and asyncio raise different errors when a kernel dies
+            text = f"{where(stage, counter)}: the kernel died or did not answer ({type(error).__name__})"
+            raise StageFailed(f"{text}; run the same command again") from error
 
 
-def attempt(
-    stage: Stage, notebook: NotebookNode, kernel: KernelManager, listener: Listener, counter: CellCounter
-) -> BaseException | None:
-    """Run the cells of a notebook and return what kept it from a good end, or None."""
+@contextmanager
+def written_in_any_case(notebook: NotebookNode, path: Path) -> Iterator[None]:
+    """Write a notebook when the block ends; where the block fails, its own failure matters more than one to write."""
     try:
-        run_cells(notebook, kernel, listener, counter)
-        judge(stage, notebook, counter)
-    except (errors.ProjectError, OSError, KeyboardInterrupt) as error:
-        return error
-    except Exception as error:  # nbclient, zmq and asyncio each have their own words for a kernel that is gone
-        text = f"{place(stage, counter)}: the kernel died or did not answer ({type(error).__name__})"
-        return StageFailed(f"{text}; run the same command again")
-    return None
+        yield
+    except BaseException:
+        try:
+            write(notebook, path)
+        except Exception as error:
+            logger.warning("%s could not be written: %s", path.name, error)
+        raise
+    write(notebook, path)
 
 
 def run_cells(notebook: NotebookNode, kernel: KernelManager, listener: Listener, counter: CellCounter) -> None:
@@ -146,10 +147,11 @@ def drop_tasks() -> None:
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=2))
 
 
-def judge(stage: Stage, notebook: NotebookNode, counter: CellCounter) -> None:
+def raise_unless_complete(stage: Stage, notebook: NotebookNode, counter: CellCounter) -> None:
     """Raise StageFailed unless every cell has run, and none has raised."""
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import raise_for_execution_errors, remove_error_markers
@@ -159,14 +161,14 @@ def judge(stage: Stage, notebook: NotebookNode, counter: CellCounter) -> None:
     except PapermillExecutionError as error:
         remove_error_markers(notebook)
         begins = error.source.strip().splitlines()[0] if error.source.strip() else ""
-        text = f"{place(stage, counter)}, which begins: {short(begins)}"
+        text = f"{where(stage, counter)}, which begins: {short(begins)}"
         raise StageFailed(f"{text}\n{short(f'{error.ename}: {error.evalue}')}", error.ename) from None
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
             raise StageFailed(f"{stage.name}: a cell ended the notebook before its last cell had run")
 
 
-def place(stage: Stage, counter: CellCounter) -> str:
+def where(stage: Stage, counter: CellCounter) -> str:
     """Return where a stage failed, in words."""
     return f"{stage.name} failed at cell {counter.done} of {counter.total}"
 
@@ -209,7 +211,7 @@ def without_paths(text: Any) -> Any:
         return [without_paths(line) for line in text]
     names = {files.PROJECT: ".", Path(sys.prefix): "<python>", Path(sys.base_prefix): "<python>", Path.home(): "~"}
     for folder, name in names.items():
-        is_home = folder == Path.home() != Path("/")
-        if len(folder.parts) > 2 or is_home:
+        is_home = folder == Path.home()
+        if len(folder.parts) > 2 or (is_home and folder != Path("/")):
             text = re.sub(re.escape(str(folder)) + r"(?![\w-])", name, text)
     return text

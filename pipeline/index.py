@@ -19,6 +19,7 @@ from .reports import TEMPLATE
 from .stages import STAGES
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
+SHOWN = ("model.json", "history.csv", "metrics.json", "figures/confusion_matrix.png")  # what the index takes from a run
 UNREADABLE = "failed: its files cannot be read"
 
 
@@ -28,12 +29,12 @@ def write_index(outputs: Path) -> None:
 
     rows = [row_of(path.parent) for path in sorted(outputs.glob("*/run.json"))]
     rows.sort(key=lambda row: row["started"], reverse=True)
+    texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js", "runs.js")}
+    others = ["comparison.html"] if (outputs / "comparison.html").is_file() else []
     environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True)
     environment.filters["sparkline"] = sparkline
-    page = environment.get_template("runs.html.j2")
-    parts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js", "runs.js")}
-    others = ["comparison.html"] if (outputs / "comparison.html").is_file() else []
-    files.write_file(outputs / "index.html", page.render(runs=rows, parts=parts, others=others))
+    page = environment.get_template("runs.html.j2").render(runs=rows, parts=texts, others=others)
+    files.write_file(outputs / "index.html", page)
 
 
 def row_of(folder: Path) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         dataset += ", MNIST was not there"
     pages = []
     for stage in STAGES.values():
-        if (folder / "reports" / f"{stage.notebook}.html").is_file():
+        if stage.name in manifest.stages and reports.page_of(folder, stage).is_file():
             pages.append((stage.name, f"{folder.name}/reports/{stage.notebook}.html"))
     confusion = "figures/confusion_matrix.png"
     shows_confusion = accuracy and runs.read_recorded(folder, manifest, confusion)
@@ -91,8 +92,9 @@ def state_of(folder: Path, manifest: Manifest) -> str:
     if manifest.is_done("results") and manifest.test_accuracy is None:
         return "stopped before results looked at the new model"
     for name, record in manifest.stages.items():
-        if any(files.file_digest(folder / path) != digest for path, digest in record.outputs.items()):
-            return f"changed since {name} ran"
+        for path in SHOWN:
+            if path in record.outputs and runs.read_recorded(folder, manifest, path) is None:
+                return f"{path} has changed since {name} ran"
     return "done"
 
 

@@ -17,7 +17,7 @@ from .stages import NOTEBOOKS, Stage
 if TYPE_CHECKING:
     from jupyter_client import KernelManager
 
-# What a kernel runs before its first cell; what is wrong with the imports the notebook itself will say.
+# What a kernel runs before its first cell; import errors are left for the notebook to report.
 WARM_UP = """
 try:
     from helpers import progress

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from .request import Request
 from .stages import STAGES, Stage
 
 HELPERS = files.PROJECT / "helpers"
+SUFFIXES = (".py", ".js", ".html", ".css")  # of what a helper consists of
 TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
 
 
@@ -25,7 +27,6 @@ class Decision:
     """Whether a stage has to run: why, in a few words, or "" where its last success had the same inputs."""
 
     stage: Stage
-    parameters: dict[str, Any]  # of its notebook
     inputs: dict[str, dict[str, Any]]  # {part: {thing: value}}: all that decides what it makes
     reason: str
 
@@ -52,13 +53,12 @@ def plan(request: Request) -> list[Decision]:
 
 def decide(stage: Stage, request: Request, manifest: Manifest | None, runs_before: Collection[str] = ()) -> Decision:
     """Return whether `stage` has to run. `runs_before`: the names of stages that are about to run."""
-    parameters = parameters_of(stage, request)
-    inputs = inputs_of(stage, request, manifest, parameters)
+    inputs = inputs_of(stage, request, manifest)
     reason = "forced" if request.force else reason_to_run(stage, inputs, request.folder, manifest)
     waited_for = [need for need in stage.needs if need in runs_before]
     if not reason and waited_for:
         reason = f"{', '.join(waited_for)} runs before it"
-    return Decision(stage, parameters, inputs, reason)
+    return Decision(stage, inputs, reason)
 
 
 def reason_to_run(
@@ -81,50 +81,47 @@ def reason_to_run(
     return ""
 
 
-def parameters_of(stage: Stage, request: Request) -> dict[str, Any]:
-    """Return those parameters of a Request that a stage's notebook declares."""
-    declared = declared_parameters(stage)
-    return {name: value for name, value in request.parameters.items() if name in declared}
-
-
-def inputs_of(
-    stage: Stage, request: Request, manifest: Manifest | None, parameters: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+def inputs_of(stage: Stage, request: Request, manifest: Manifest | None) -> dict[str, dict[str, Any]]:
     """Return all that decides what a stage makes, as {part: {thing: value}}, to be compared with its last success.
 
     The run's own name is not part of it: a run that was renamed is still what it is.
     """
     needed: dict[str, Any] = {}
     for need in stage.needs:
-        needed |= outputs_of(STAGES[need], manifest)
+        needed |= recorded_outputs(STAGES[need], manifest)
+    counting = declared_parameters(stage).keys() - {"run"}
     return {
         "notebook": {stage.source.name: files.digest(cells_of(stage))},  # what it printed last time does not count
-        "parameter": {name: value for name, value in parameters.items() if name != "run"},
+        "parameter": {name: value for name, value in request.parameters.items() if name in counting},
         "helper": helper_digests(stage),
         "dataset": {request.dataset: request.summarise().fingerprint, "stands in for MNIST": bool(request.note)},
         "input": needed,
     }
 
 
-def outputs_of(stage: Stage, manifest: Manifest | None) -> dict[str, str | None]:
+def recorded_outputs(stage: Stage, manifest: Manifest | None) -> dict[str, str | None]:
     """Return {file: its digest when the stage ended, or None} for what a stage leaves."""
-    left = {}
-    if manifest is not None and stage.name in manifest.stages:
-        left = manifest.stages[stage.name].outputs
-    return {name: left.get(name) for name in stage.outputs}
+    if manifest is None or stage.name not in manifest.stages:
+        return dict.fromkeys(stage.outputs)
+    return {name: manifest.stages[stage.name].outputs.get(name) for name in stage.outputs}
 
 
 def check_needs(stage: Stage, request: Request, manifest: Manifest | None) -> None:
     """Raise BadInput where a stage needs one that is not asked for, and not done or no longer whole."""
-    asked_for = [other.name for other in request.stages]
     for need in stage.needs:
-        if need in asked_for:
+        if STAGES[need] in request.stages:
             continue
-        left = outputs_of(STAGES[need], manifest)
-        whole = all(digest == files.file_digest(request.folder / path) for path, digest in left.items())
-        if manifest is None or not manifest.is_done(need) or not whole:
+        if manifest is None or not manifest.is_done(need) or not is_whole(STAGES[need], request.folder, manifest):
             rule = f"needs {need}, which is not done or not whole in {request.run}"
             raise BadInput(rule, field="only", value=stage.name, way_out="add it")
+
+
+def is_whole(stage: Stage, folder: Path, manifest: Manifest) -> bool:
+    """Return whether everything that a stage leaves is in a run's folder as it was left."""
+    for path, digest in recorded_outputs(stage, manifest).items():
+        if digest is None or files.file_digest(folder / path) != digest:
+            return False
+    return True
 
 
 def check_parameters(request: Request) -> None:
@@ -152,7 +149,8 @@ def declared_parameters(stage: Stage) -> dict[str, str]:
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
         rule = f"notebooks/{stage.source.name}: missing, or not a notebook"
         raise BadInput(rule, way_out="`git checkout` brings it back")
-    return {name: found["inferred_type_name"] for name, found in inspect_notebook(str(stage.source)).items()}
+    parameters = inspect_notebook(str(stage.source))
+    return {name: parameter["inferred_type_name"] for name, parameter in parameters.items()}
 
 
 def cells_of(stage: Stage) -> list[tuple[str, str]]:
@@ -181,15 +179,20 @@ def helper_digests(stage: Stage) -> dict[str, str | None]:
 
 def imported_helpers(sources: Iterable[str]) -> set[str]:
     """Return the names of the helpers that pieces of source import, directly or through each other."""
-    found: set[str] = set()
-    queue = list(sources)
-    while queue:
-        names = modules_named(queue.pop())
-        new = {name for name in names - found if files_of(name)}
-        found |= new
+    reached: set[str] = set()
+    new: set[str] = set()
+    for source in sources:
+        new |= modules_named(source)
+    while new:
+        reached |= new
+        named: set[str] = set()
         for name in new:
-            queue += [path.read_text(encoding="utf-8") for path in files_of(name) if path.suffix == ".py"]
-    return found
+            for path in files_of(name):
+                if path.suffix == ".py":
+                    package = "helpers" if path.parent == HELPERS else f"helpers.{path.parent.name}"
+                    named |= modules_named(path.read_text(encoding="utf-8"), package)
+        new = named - reached
+    return reached
 
 
 def files_of(name: str) -> list[Path]:
@@ -198,25 +201,24 @@ def files_of(name: str) -> list[Path]:
     if module.is_file():
         return [module]
     package = HELPERS / name
-    if (package / "__init__.py").is_file():
-        return sorted(path for path in package.iterdir() if path.is_file())
-    return []
+    if not (package / "__init__.py").is_file():
+        return []
+    return sorted(path for path in package.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
 
 
-def modules_named(source: str) -> set[str]:
-    """Return the names that may be helper modules in the import statements of one piece of source."""
-    names = set()
+def modules_named(source: str, package: str = "") -> set[str]:
+    """Return the names of helpers in the import statements of a piece of source, which lies in a `package`."""
+    modules = set()
     for node in ast.walk(parse(source)):
         if isinstance(node, ast.Import):
-            paths = [alias.name for alias in node.names]
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            package = "helpers" if node.level else None
-            module = ".".join(part for part in (package, node.module) if part)
-            paths = [f"{module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        names |= {path.split(".")[1] for path in paths if path.startswith("helpers.")}
-    return names
+            origin = node.module or ""
+            if node.level:
+                origin = resolve_name("." * node.level + origin, package)
+            modules |= {f"{origin}.{alias.name}" for alias in node.names}
+    names = {module.split(".")[1] for module in modules if module.startswith("helpers.")}
+    return {name for name in names if files_of(name)}
 
 
 def parse(code: str) -> ast.Module:

@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers import files
+from helpers import files, runs
+from helpers.errors import ProjectError
 from helpers.runs import Manifest
 
-from .stages import STAGES
+from .stages import STAGES, Stage
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -72,28 +73,46 @@ def in_words(moment: str) -> str:
 
 
 def render_pages(folder: Path, manifest: Manifest, coming: Collection[str] = ()) -> None:
-    """Render those pages of a run that are missing, damaged, or made from something else than what is there now.
+    """Render those pages of a run that are missing, damaged or out of date; delete those of which nothing is known.
 
-    `coming`: the names of stages whose pages will follow soon, so that the pages before can name them.
+    A page is made only from a notebook that is as its stage left it. `coming`: the names of stages whose pages will
+    follow soon, so that the pages before can name them.
     """
+    notebooks = recorded_notebooks(folder, manifest)
     links = {}
     for stage in STAGES.values():
-        if stage.name in coming or executed_notebook(folder, stage.notebook).is_file():
-            links[f"{stage.notebook}.html"] = stage.name
-    known = read_rendered(folder)
+        if stage.name in notebooks or stage.name in coming:
+            links[page_of(folder, stage).name] = stage.name
+    rendered = read_rendered(folder)
     template = template_digest()
     for stage in STAGES.values():
-        notebook = executed_notebook(folder, stage.notebook)
-        if stage.name not in manifest.stages or not notebook.is_file():
+        page = page_of(folder, stage)
+        if stage.name not in notebooks:
+            page.unlink(missing_ok=True)
             continue
         header = header_of(manifest, stage.name, links)
-        source = files.digest([files.file_digest(notebook), asdict(header), template])
-        page = folder / "reports" / f"{stage.notebook}.html"
-        if known.get(page.name) != {"source": source, "page": files.file_digest(page)}:
-            render(notebook, page, header)
-            known[page.name] = {"source": source, "page": files.file_digest(page)}
-            files.write_json(folder / "reports" / RENDERED, known)
-    collect(folder, list(links))
+        source = files.digest([files.digest(notebooks[stage.name]), asdict(header), template])
+        if rendered.get(page.name) != {"source": source, "page": files.file_digest(page)}:
+            render(notebooks[stage.name], page, header)
+            rendered[page.name] = {"source": source, "page": files.file_digest(page)}
+            files.write_json(folder / "reports" / RENDERED, rendered)
+    pack(folder, list(links))
+
+
+def recorded_notebooks(folder: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Return {stage: content} of the executed notebooks of a run that are as their stages left them."""
+    notebooks = {}
+    for stage in STAGES.values():
+        if stage.name in manifest.stages:
+            content = runs.read_recorded(folder, manifest, f"notebooks/{stage.notebook}.ipynb")
+            if content is not None:
+                notebooks[stage.name] = content
+    return notebooks
+
+
+def page_of(folder: Path, stage: Stage) -> Path:
+    """Return the path of a stage's page in a run's folder."""
+    return folder / "reports" / f"{stage.notebook}.html"
 
 
 def executed_notebook(folder: Path, name: str) -> Path:
@@ -109,28 +128,37 @@ def read_rendered(folder: Path) -> dict[str, Any]:
 
 def template_digest() -> str:
     """Return the SHA-256 of all that turns a notebook into a page: the templates and this module."""
-    digests = [files.file_digest(path) for path in sorted(TEMPLATE.iterdir())]
+    digests = [files.file_digest(path) for path in sorted(TEMPLATE.glob("[!.]*"))]
     return files.digest([*digests, files.code_digest(__file__)])
 
 
-def render(notebook_path: Path, target: Path, header: Header) -> None:
-    """Render an executed notebook as the HTML file `target`, under `header`."""
+def render(content: bytes, target: Path, header: Header) -> None:
+    """Render an executed notebook, the `content` of its file, as the HTML file `target`, under `header`.
+
+    ProjectError where it is no notebook that can be rendered.
+    """
     import nbformat
     from nbconvert import HTMLExporter
 
-    notebook = nbformat.read(notebook_path, as_version=4)
-    about = asdict(header) | {
-        "title": title(notebook),
-        "failed_cell": failed_cell(notebook, header),
-        "css": (TEMPLATE / "report.css").read_text(encoding="utf-8"),
-        "script": (TEMPLATE / "report.js").read_text(encoding="utf-8"),
-        "page": target.name,
-    }
     exporter = HTMLExporter(template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)])
     exporter.register_filter("tidy_table", tidy_table)
     exporter.register_filter("prose", prose)
-    html, _ = exporter.from_notebook_node(notebook, resources={"about": about})
-    files.write_file(target, with_contents(html))
+    try:
+        notebook = nbformat.reads(content.decode(), as_version=4)
+        page = asdict(header) | {
+            "title": title(notebook),
+            "failed_cell": failed_cell(notebook, header),
+            "css": (TEMPLATE / "report.css").read_text(encoding="utf-8"),
+            "script": (TEMPLATE / "report.js").read_text(encoding="utf-8"),
+            "file": target.name,
+        }
+        html, _ = exporter.from_notebook_node(notebook, resources={"page": page})
+        html = with_contents(html)
+    except (OSError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # nbformat, nbconvert, Jinja and mistune raise errors of their own
+        raise ProjectError(f"reports/{target.name}: cannot be rendered ({type(error).__name__}: {error})") from error
+    files.write_file(target, html)
 
 
 def failed_cell(notebook: NotebookNode, header: Header) -> str | None:
@@ -227,7 +255,7 @@ def mark_columns(rows: list[list[Tag]]) -> None:
             cell["class"] = kind
 
 
-def collect(folder: Path, pages: Collection[str]) -> None:
+def pack(folder: Path, pages: Collection[str]) -> None:
     """Pack the `pages` of a run that are there into reports.zip, for mailing; the same pages give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

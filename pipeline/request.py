@@ -1,6 +1,6 @@
 """A command line's wishes -> one settled Request, which everything below takes; nothing below asks again.
 
-Torch is not imported here, unless a device is named that it alone knows.
+Torch is not imported here, unless a CUDA or MPS device was requested.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from helpers.files import PROJECT, digest
 from helpers.recipes import Recipe
 from helpers.runs import Manifest
 
+from . import machine
 from .stages import STAGES, Stage
 
 SETTINGS = ("device", "threads")  # parameters that do not belong to the recipe
@@ -27,7 +28,7 @@ SETTINGS = ("device", "threads")  # parameters that do not belong to the recipe
 class Wishes(BaseModel):
     """What a person asked for; None is what the recipe, the dataset or the run of that name says."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)  # a command line has flags that are no wishes of this kind
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     run: str | None = None
     dataset: str | None = None  # a name that data.NAMES holds, or the path of a folder of images
@@ -44,12 +45,6 @@ class Wishes(BaseModel):
     force: bool = False
     dry_run: bool = False  # then a dataset that is not there is not fetched
 
-    def parameters(self) -> dict[str, Any]:
-        """Return those of the notebooks' parameters that were asked for, but for run and dataset."""
-        names = ("recipe", "seed", *recipes.OVERRIDES, *SETTINGS)
-        values = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in values.items() if value is not None}
-
 
 class Request(BaseModel):
     """One run, settled: which dataset and where it lies, how to train, and what of it to do."""
@@ -62,12 +57,11 @@ class Request(BaseModel):
     data_dir: Path  # the folder in which it lies
     note: str = ""  # why the dataset stands in for another
     recipe: Recipe  # with its changes
-    changes: dict[str, int | float] = {}  # what differs from the recipe of that name
-    seed: int = 0
-    device: str | None = None  # None is the best that is there
-    threads: int | None = None  # None is one a core
+    parameters: dict[str, Any]  # of the notebooks, but for those that are left to their defaults
     stages: tuple[Stage, ...]
     force: bool = False
+    threads: int  # that a kernel computes with
+    environment: dict[str, str]  # of the kernels
 
     @property
     def folder(self) -> Path:
@@ -79,25 +73,9 @@ class Request(BaseModel):
         """Whether the dataset is a folder of images, and none of those that are known by name."""
         return self.dataset not in data.NAMES
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of the notebooks that are not left to their defaults."""
-        values: dict[str, Any] = {"run": self.run, "dataset": self.dataset, "recipe": self.recipe.name}
-        values["seed"] = self.seed
-        values |= self.changes
-        if self.device is not None:
-            values["device"] = self.device
-        if self.threads is not None:
-            values["threads"] = self.threads
-        return values
-
     def summarise(self) -> data.DatasetSummary:
         """Return what is known of the dataset without loading it."""
         return data.summarise(self.dataset, self.data_dir)
-
-    def kernel_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return the `environment` as the notebooks' kernels need it; nothing outside is changed."""
-        return kernel_environment(environment, self.data_dir, self.outputs)
 
 
 def kernel_environment(environment: Mapping[str, str], data_dir: Path, outputs: Path) -> dict[str, str]:
@@ -116,45 +94,60 @@ def kernel_environment(environment: Mapping[str, str], data_dir: Path, outputs: 
     return defaults | dict(environment) | settings
 
 
-def settle(wishes: Wishes) -> Request:
+def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str, str] = os.environ) -> Request:
     """Return the Request of a command line: defaults filled in, `auto` and the run's name settled.
 
-    What a run of that name already is fills in what was not asked for. BadInput for a wish that breaks a rule, or that
-    contradicts the run of that name; DatasetUnavailable where the dataset cannot be had.
+    What a run of that name already is fills in what was not asked for. `outputs` is the folder of all runs, None that
+    of runs.outputs_folder. BadInput for a wish that breaks a rule, or that contradicts the run of that name;
+    DatasetUnavailable where the dataset cannot be had.
     """
-    outputs = runs.outputs_folder()
-    before = None if wishes.run is None else runs.load_manifest(runs.run_folder(wishes.run, outputs))
-    known = {} if before is None else before.parameters
-    wanted = known | wishes.parameters()
-    dataset, data_dir = locate_dataset(wishes, before)
-    dataset, note = data.resolve(dataset, data_dir, download=not wishes.dry_run)
-    if not note and wishes.dataset is None and before is not None and before.dataset.name == dataset:
-        note = before.dataset.note
-    recipe, changes = settle_recipe(wanted)
-    summary = data.summarise(dataset, data_dir)
-    if recipe.validation_size is not None:
-        data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
-    check_device(wanted.get("device"))
+    outputs = outputs or runs.outputs_folder()
+    stages = settle_stages(wishes)
+    before = None
+    if wishes.run is not None:
+        before = runs.load_manifest(runs.run_folder(wishes.run, outputs))
+    dataset, data_dir, note = settle_dataset(wishes, before)
+    parameters, recipe = settle_recipe(wishes, before)
+    check_validation_size(recipe, dataset, data_dir)
+    check_device(parameters.get("device"))
+    name = wishes.run or default_name(dataset, data_dir, recipe, parameters)
     request = Request(
-        run=wishes.run or "",
+        run=name,
         outputs=outputs,
         dataset=dataset,
         data_dir=data_dir,
         note=note,
         recipe=recipe,
-        changes=changes,
-        seed=wanted.get("seed", 0),
-        device=None if wanted.get("device") == "auto" else wanted.get("device"),
-        threads=wanted.get("threads"),
-        stages=tuple(stage for stage in STAGES.values() if wishes.only is None or stage.name in wishes.only),
+        parameters={"run": name, "dataset": dataset} | parameters,
+        stages=stages,
         force=wishes.force,
+        threads=machine.threads(parameters.get("threads"), environment),
+        environment=kernel_environment(environment, data_dir, outputs),
     )
-    if wishes.run is None:
-        request = request.model_copy(update={"run": default_name(request)})
-        before = runs.load_manifest(request.folder)
-    if before is not None:
-        refuse_another_run(request, before, wishes)
+    there = runs.load_manifest(request.folder)
+    if there is not None:
+        refuse_another_run(request, there, wishes)
     return request
+
+
+def settle_stages(wishes: Wishes) -> tuple[Stage, ...]:
+    """Return the stages that were asked for, in their order; all where none was named. BadInput names a bad one."""
+    if wishes.only is None:
+        return tuple(STAGES.values())
+    for name in wishes.only:
+        if name not in STAGES:
+            raise BadInput("not known", field="only", value=name, way_out=f"choose one of {', '.join(STAGES)}")
+    return tuple(stage for stage in STAGES.values() if stage.name in wishes.only)
+
+
+def settle_dataset(wishes: Wishes, before: Manifest | None) -> tuple[str, Path, str]:
+    """Return the dataset, never `auto`, the folder of datasets, and why it stands in for another, if it does."""
+    name, data_dir = locate_dataset(wishes, before)
+    dataset, note = data.resolve(name, data_dir, download=not wishes.dry_run)
+    is_as_before = wishes.dataset is None and before is not None and before.dataset.name == dataset
+    if is_as_before and before is not None and not note:
+        note = before.dataset.note
+    return dataset, data_dir, note
 
 
 def locate_dataset(wishes: Wishes, before: Manifest | None) -> tuple[str, Path]:
@@ -172,23 +165,45 @@ def locate_dataset(wishes: Wishes, before: Manifest | None) -> tuple[str, Path]:
         name = "auto" if before is None else before.parameters.get("dataset", "auto")
     if name in data.NAMES:
         return name, data_dir
+    folder: Path | None = None
     if wishes.dataset and wishes.dataset.isprintable() and os.path.isdir(wishes.dataset):
         folder = Path(wishes.dataset).resolve()
+    elif before is not None and before.dataset.data_dir and wishes.data_dir is None:
+        folder = data.find_folder(name, before.dataset.data_dir)
     else:
-        known_place = before.dataset.data_dir if before is not None and wishes.data_dir is None else None
-        folder = data.find_folder(name, known_place or data_dir)
-    in_its_parent = f"./{folder.name}" if folder.name in data.NAMES else folder.name
-    return in_its_parent, folder.parent
+        folder = data.find_folder(name, data_dir)
+    assert folder is not None  # only a known name has none
+    name_in_its_parent = f"./{folder.name}" if folder.name in data.NAMES else folder.name
+    return name_in_its_parent, folder.parent
 
 
-def settle_recipe(wanted: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
-    """Return the recipe that is wanted with its changes, and the changes: {field: value}. BadInput for a bad one."""
+def settle_recipe(wishes: Wishes, before: Manifest | None) -> tuple[dict[str, Any], Recipe]:
+    """Return the parameters that say how to train, those of the recipe itself left out, and the recipe with them.
+
+    BadInput names one that cannot be trained with.
+    """
+    wanted = {} if before is None else dict(before.parameters)
+    for name in ("recipe", "seed", *recipes.OVERRIDES, *SETTINGS):
+        if getattr(wishes, name) is not None:
+            wanted[name] = getattr(wishes, name)
     published = recipes.choose(wanted.get("recipe", "balanced"))
     changes = {}
     for field in recipes.OVERRIDES:
         if wanted.get(field) not in (None, getattr(published, field)):
             changes[field] = wanted[field]
-    return recipes.choose(published.name, **changes), changes
+    settings = {}
+    for name in SETTINGS:
+        if wanted.get(name) not in (None, "auto"):
+            settings[name] = wanted[name]
+    parameters = {"recipe": published.name, "seed": wanted.get("seed", 0)} | changes | settings
+    return parameters, recipes.choose(published.name, **changes)
+
+
+def check_validation_size(recipe: Recipe, dataset: str, data_dir: Path) -> None:
+    """Raise BadInput where a recipe holds back more images, or fewer, than the dataset allows."""
+    if recipe.validation_size is not None:
+        summary = data.summarise(dataset, data_dir)
+        data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
 
 
 def check_device(name: str | None) -> None:
@@ -199,19 +214,19 @@ def check_device(name: str | None) -> None:
         choose_device(name)
 
 
-def default_name(request: Request) -> str:
+def default_name(dataset: str, data_dir: Path, recipe: Recipe, parameters: Mapping[str, Any]) -> str:
     """Return a run's name that says what it is: dataset, recipe, epochs, seed, then every departure from the recipe."""
-    dataset = request.dataset
-    if request.is_folder_of_images:  # two folders may have the same name
+    if dataset not in data.NAMES:  # two folders of images may have the same name
         plain = re.sub("[^A-Za-z0-9]+", "-", dataset)[:40]
-        dataset = f"{plain}-{digest([str(request.data_dir), dataset])[:6]}".strip("-")
-    parts = [dataset, request.recipe.name, f"{request.recipe.epochs}epochs", f"seed{request.seed}"]
-    marks = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
-    marks |= {"device": "{}", "threads": "{}threads"}
-    for parameter, mark in marks.items():
-        if parameter in request.parameters:
-            parts.append(mark.format(request.parameters[parameter]))
-    return "-".join(parts)
+        mark = digest([str(data_dir), dataset])[:6]
+        dataset = f"{plain}-{mark}".strip("-")
+    words = [dataset, recipe.name, f"{recipe.epochs}epochs", f"seed{parameters['seed']}"]
+    forms = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
+    forms |= {"device": "{}", "threads": "{}threads"}
+    for parameter, form in forms.items():
+        if parameter in parameters:
+            words.append(form.format(parameters[parameter]))
+    return "-".join(words)
 
 
 def differences_of(request: Request, before: Manifest) -> list[str]:

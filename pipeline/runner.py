@@ -5,24 +5,28 @@ The record is the run's manifest. A stage that fails or is stopped is recorded a
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from helpers import data, files, runs
 from helpers.errors import BadInput
-from helpers.runs import Accuracy, DatasetRecord, Manifest, StageRecord
+from helpers.runs import DatasetRecord, Manifest, StageRecord
 
 from . import index, machine, reports
-from .execute import CellCounter, Listener, StageFailed, execute, without_paths
+from .execute import Listener, StageFailed, execute, without_paths
 from .kernels import Kernels
-from .plan import Decision, decide, plan
+from .plan import Decision, check_needs, decide, plan
 from .request import Request, differences_of
 from .screen import Screen
 from .stages import STAGES, Stage
+
+logger = logging.getLogger(__name__)
 
 
 def run(request: Request, screen: Screen | None = None) -> Path:
@@ -33,25 +37,37 @@ def run(request: Request, screen: Screen | None = None) -> Path:
     screen = screen or Screen(quiet=True)
     expected = [decision.stage for decision in plan(request) if not decision.up_to_date]
     folder = runs.open_run(request.run, request.outputs)
-    with runs.lock(folder), Kernels(request.kernel_environment(os.environ)) as kernels:
+    with runs.lock(folder), Kernels(request.environment) as kernels, up_to_date_pages(folder):
         manifest = take_over(request, screen)
-        try:
-            for number, stage in enumerate(request.stages, 1):
-                data.summarise.cache_clear()  # a folder of images may have changed while the stage before ran
-                decision = decide(stage, request, manifest)
-                if decision.up_to_date:
-                    screen.skip(stage)
-                    continue
-                manifest = describe(request, manifest)
-                screen.start(stage, number, len(request.stages), decision.reason)
-                following = [other for other in expected if other in request.stages[number:]]
+        for number, stage in enumerate(request.stages, 1):
+            data.summarise.cache_clear()  # a folder of images may have changed while the stage before ran
+            check_needs(stage, request, manifest)
+            decision = decide(stage, request, manifest)
+            if decision.up_to_date:
+                screen.skip(stage)
+                continue
+            manifest = describe(request, manifest)
+            following = [other for other in expected if other in request.stages[number:]]
+            with screen.stage(stage, f"[{number}/{len(request.stages)}] {stage.name}: {decision.reason}"):
                 run_stage(decision, request, manifest, kernels, screen, following)
-        finally:
-            finish(folder)
     return folder
 
 
-def finish(folder: Path) -> None:
+@contextmanager
+def up_to_date_pages(folder: Path) -> Iterator[None]:
+    """Bring a run's pages and the index up to date when the block ends; what made it fail matters more than a page."""
+    try:
+        yield
+    except BaseException:
+        try:
+            render_all(folder)
+        except Exception as error:
+            logger.warning("the pages of this run are not up to date: %s", error)
+        raise
+    render_all(folder)
+
+
+def render_all(folder: Path) -> None:
     """Bring a run's pages, their archive and the index over all runs up to date."""
     manifest = runs.load_manifest(folder)
     if manifest is not None:
@@ -72,8 +88,8 @@ def describe(request: Request, manifest: Manifest | None) -> Manifest:
     return Manifest(
         run=request.run,
         parameters=request.parameters,
-        seed=request.seed,
-        threads=machine.threads(request.threads, os.environ),
+        seed=request.parameters["seed"],
+        threads=request.threads,
         dataset=dataset,
         stages={} if manifest is None else manifest.stages,
         **machine.provenance(),
@@ -95,10 +111,13 @@ def take_over(request: Request, screen: Screen) -> Manifest | None:
         own = [path for stage in STAGES.values() for path in own_files(stage, folder)]
         delete(folder, [*recorded, *own, folder / "run.json"], screen)
         return None
-    if manifest.run != request.run:
-        manifest.run = request.run
-        manifest.parameters = request.parameters
-        runs.save_manifest(folder, manifest)
+    manifest.run = request.run
+    manifest.parameters = request.parameters
+    for record in manifest.stages.values():
+        if record.state == "running":  # nobody else holds the lock, so nothing runs
+            record.state = "stopped"
+            record.message = "its runner died"
+    runs.save_manifest(folder, manifest)
     return manifest
 
 
@@ -107,8 +126,7 @@ def own_files(stage: Stage, folder: Path) -> list[Path]:
     paths = [folder / name for name in stage.outputs]
     if stage.trains:
         paths += sorted((folder / "checkpoints").glob("epoch-*"))
-    page = folder / "reports" / f"{stage.notebook}.html"
-    return [*paths, reports.executed_notebook(folder, stage.notebook), page]
+    return [*paths, reports.executed_notebook(folder, stage.notebook), reports.page_of(folder, stage)]
 
 
 def delete(folder: Path, paths: Iterable[Path], screen: Screen) -> None:
@@ -122,7 +140,7 @@ def delete(folder: Path, paths: Iterable[Path], screen: Screen) -> None:
         path.unlink()
     if present:
         names = ", ".join(str(path.relative_to(folder)) for path in present)
-        screen.say(f"note: deleted, as it was forced: {names}")
+        screen.say(f"note: started over, and deleted: {names}")
 
 
 def run_stage(
@@ -133,7 +151,7 @@ def run_stage(
     screen: Screen,
     following: Sequence[Stage],
 ) -> None:
-    """Run one stage and record it in the manifest, whatever happens to it; then render its page.
+    """Run one stage and record it in the manifest, whatever happens to it; render its page, and tell how it ended.
 
     Kernels for the next two of the stages `following` get ready meanwhile.
     """
@@ -141,21 +159,30 @@ def run_stage(
     folder = request.folder
     if request.force:
         delete(folder, own_files(stage, folder), screen)
-    manifest.stages[stage.name] = StageRecord(state="running", started=now(), commit=manifest.commit)
-    runs.save_manifest(folder, manifest)
-    record, failure = run_notebook(stage, decision.parameters, folder, kernels, screen, following)
-    record.commit = manifest.commit
-    record.inputs = decision.inputs
+    record = StageRecord(state="running", started=now(), commit=manifest.commit, inputs=decision.inputs)
     manifest.stages[stage.name] = record
     runs.save_manifest(folder, manifest)
+    assistant = Assistant(kernels, screen, folder, following)
     try:
-        reports.render_pages(folder, manifest, coming=[other.name for other in following])
-    except Exception as error:  # a full disk, or half a notebook: the stage's own failure matters more
-        failure = failure or error
-    page = folder / "reports" / f"{stage.notebook}.html"
-    screen.finish(stage, record, str(page.relative_to(folder)) if page.is_file() else "no report")
-    if failure is not None:
-        raise failure
+        run_notebook(stage, request.parameters, folder, kernels, assistant, record)
+    finally:
+        runs.save_manifest(folder, manifest)
+        with screen_line(stage, folder, record, screen):
+            reports.render_pages(folder, manifest, coming=[other.name for other in following])
+
+
+@contextmanager
+def screen_line(stage: Stage, folder: Path, record: StageRecord, screen: Screen) -> Iterator[None]:
+    """Tell how a stage ended, once the block that renders its page has; a stage that failed needs no page."""
+    try:
+        yield
+    except Exception as error:
+        if record.state == "done":
+            raise
+        logger.warning("no report on %s: %s", stage.name, error)
+    finally:
+        page = reports.page_of(folder, stage)
+        screen.finish(stage, record, str(page.relative_to(folder)) if page.is_file() else "no report")
 
 
 def run_notebook(
@@ -163,35 +190,33 @@ def run_notebook(
     parameters: Mapping[str, Any],
     folder: Path,
     kernels: Kernels,
-    screen: Listener,
-    following: Sequence[Stage] = (),
-) -> tuple[StageRecord, BaseException | None]:
-    """Execute a stage's notebook in a run's `folder`; return its record, and what kept it from a good end.
+    assistant: Assistant,
+    record: StageRecord,
+) -> None:
+    """Execute a stage's notebook in a run's `folder`, and complete its record, whatever happens.
 
-    The record holds its state, its times and the digests of what it left.
+    The record then holds its state, its times and the digests of what it left. What made it fail is raised.
     """
     executed = reports.executed_notebook(folder, stage.notebook)
-    record = StageRecord(state="done", started=now())
+    executed.unlink(missing_ok=True)  # the one before would be taken for what this attempt left
+    figures = figures_of(folder)
     begun = time.perf_counter()
-    before = figures_of(folder)
-    counter = CellCounter(total=0)
-    failure: BaseException | None = None
     try:
-        assistant = Assistant(kernels, screen, folder, following)
         with kernels.take(stage) as kernel:
-            execute(stage, parameters, executed, kernel, assistant, counter)
+            execute(stage, parameters, executed, kernel, assistant)
         check_outputs(stage, folder)
+        record.state = "done"
     except (Exception, KeyboardInterrupt) as error:
-        failure = error
         record.state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
         record.message = without_paths(str(error))
-        record.cell = counter.done
-    record.seconds = round(time.perf_counter() - begun, 2)
-    drawn = [path for path, written in figures_of(folder).items() if written != before.get(path)]
-    record.outputs = digests(folder, [*(folder / name for name in stage.outputs), *drawn, executed])
-    if failure is None:
-        record.accuracy = read_accuracy(stage, folder)
-    return record, failure
+        record.cell = assistant.cell_reached
+        raise
+    finally:
+        record.seconds = round(time.perf_counter() - begun, 2)
+        drawn = [path for path, written in figures_of(folder).items() if figures.get(path) != written]
+        record.outputs = digests(folder, [*(folder / name for name in stage.outputs), *drawn, executed])
+        if "metrics.json" in stage.outputs and record.state == "done":
+            record.accuracy = runs.read_accuracy((folder / "metrics.json").read_bytes())
 
 
 class Assistant:
@@ -206,9 +231,11 @@ class Assistant:
         self.screen = screen
         self.folder = folder
         self.following = following
+        self.cell_reached = 0
 
     def cell(self, number: int, total: int) -> None:
         """Take note that a cell begins."""
+        self.cell_reached = number
         self.screen.cell(number, total)
         late = max(2, total * 3 // 4)
         if number == 1:
@@ -219,7 +246,10 @@ class Assistant:
     def prepare(self, stages: Iterable[Stage]) -> None:
         """Get the kernels of `stages` ready, and write down which processes work on the run."""
         for stage in stages:
-            self.kernels.prepare(stage)
+            try:
+                self.kernels.prepare(stage)
+            except Exception as error:  # it will be started when its turn comes
+                logger.warning("no kernel could be made ready for %s: %s", stage.name, error)
         runs.note_holder(self.folder)
 
     def message(self, fields: Mapping[str, Any]) -> None:
@@ -241,24 +271,12 @@ def figures_of(folder: Path) -> dict[Path, int]:
 
 def digests(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
     """Return {path relative to the folder: SHA-256} of those `paths` that are files."""
-    found = {}
+    known = {}
     for path in paths:
         digest = files.file_digest(path)
         if digest is not None:
-            found[str(path.relative_to(folder))] = digest
-    return found
-
-
-def read_accuracy(stage: Stage, folder: Path) -> Accuracy | None:
-    """Return the accuracy on test images that a stage has just left in metrics.json, where it leaves that file."""
-    if "metrics.json" not in stage.outputs:
-        return None
-    try:
-        test = files.read_json(folder / "metrics.json")["test"]
-        low, high = test["accuracy_ci95"]
-        return Accuracy(value=test["accuracy"], low=low, high=high)
-    except (KeyError, TypeError, ValueError):  # a notebook that was changed may leave other figures
-        return None
+            known[str(path.relative_to(folder))] = digest
+    return known
 
 
 def now() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any
 
 from rich.console import Console
@@ -19,13 +21,23 @@ BAR = 20  # characters
 
 
 class Screen:
-    """Tells on a stream how the stages get on; on no stream at all where it is None and `quiet`."""
+    """Tells on a stream, standard output unless said otherwise, how the stages get on; nothing where it is `quiet`."""
 
     def __init__(self, stream: IO[str] | None = None, quiet: bool = False) -> None:
-        self.console = Console(file=stream or sys.stdout, quiet=quiet, highlight=False, markup=False, emoji=False)
+        stream = stream or sys.stdout
+        self.moving = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.console = Console(
+            file=stream,
+            quiet=quiet,
+            force_terminal=self.moving,
+            force_interactive=self.moving,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
         self.live: Live | None = None
-        self.stage = ""
-        self.place = ""
+        self.stage_name = ""
+        self.cell_reached = ""
         self.bar = ""
         self.milestone = 0
 
@@ -33,21 +45,35 @@ class Screen:
         """Print a line; a moving one stays below it."""
         self.console.print(Text(text), soft_wrap=True)
 
-    def start(self, stage: Stage, number: int, total: int, reason: str) -> None:
-        """Announce a stage and why it runs."""
-        self.stage = stage.name
-        self.place = ""
+    @contextmanager
+    def stage(self, stage: Stage, announcement: str) -> Iterator[None]:
+        """Show a stage at work while the block runs; a log gets the `announcement` as a line."""
+        self.stage_name = stage.name
+        self.cell_reached = ""
         self.bar = ""
         self.milestone = 0
-        if not self.console.is_interactive:
-            self.say(f"[{number}/{total}] {stage.name}: {reason}")
+        if not self.moving:
+            self.say(announcement)
+            yield
             return
-        self.live = Live(console=self.console, transient=True, auto_refresh=False, get_renderable=self.moving_line)
-        self.live.start(refresh=True)
+        self.live = Live(
+            console=self.console,
+            transient=True,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            get_renderable=self.moving_line,
+        )
+        try:
+            with self.live:
+                self.live.refresh()
+                yield
+        finally:
+            self.live = None
 
     def moving_line(self) -> Text:
         """Return the line that moves: stage, cell and progress, cut to the terminal's width."""
-        return Text(f"  {self.stage:<12} {self.place}  {self.bar}", no_wrap=True, overflow="crop")
+        return Text(f"  {self.stage_name:<12} {self.cell_reached}  {self.bar}", no_wrap=True, overflow="crop")
 
     def refresh(self) -> None:
         """Draw the moving line, if there is one."""
@@ -56,7 +82,7 @@ class Screen:
 
     def cell(self, number: int, total: int) -> None:
         """Tell which cell the stage has reached."""
-        self.place = f"cell {number}/{total}"
+        self.cell_reached = f"cell {number}/{total}"
         self.bar = ""
         self.refresh()
 
@@ -71,7 +97,7 @@ class Screen:
         """Show how far a computation has come; in a log, a line for each epoch that is done."""
         filled = round(BAR * fields["share"])
         self.bar = f"{fields['label']} [{'=' * filled:<{BAR}}] {fields['share']:4.0%} {fields['detail']}"
-        if not self.console.is_interactive and fields["milestone"] > self.milestone:
+        if not self.moving and fields["milestone"] > self.milestone:
             self.say(f"      {fields['label']}")
         self.milestone = fields["milestone"]
         self.refresh()
@@ -82,14 +108,12 @@ class Screen:
 
     def finish(self, stage: Stage, record: StageRecord, report: str) -> None:
         """Tell how a stage ended, how long it took and where its report lies."""
-        if self.live is not None:
-            self.live.stop()
-            self.live = None
         self.say_state(stage, record.state, f" {record.seconds or 0:7.1f} s  {report}")
 
     def say_state(self, stage: Stage, state: str, rest: str) -> None:
         """Print the closing line of a stage, its state in colour where colours are wanted."""
+        style = "" if self.console.no_color else STYLES.get(state, "")
         line = Text(f"  {stage.name:<12} ")
-        line.append(f"{state:<8}", style=STYLES.get(state, ""))
+        line.append(f"{state:<8}", style=style)
         line.append(rest)
         self.console.print(line, soft_wrap=True)

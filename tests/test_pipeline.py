@@ -143,7 +143,7 @@ def test_a_failing_cell_is_named_and_reported(project):
     manifest = json.loads((run / "run.json").read_text())
     assert manifest["stages"]["eda"]["state"] == "failed" and "training" not in manifest["stages"]
     assert "failed in eda" in (project.outputs / "index.html").read_text()
-    assert not list(run.rglob("*.partial.ipynb"))
+    assert not list(run.rglob(f".*{files.PARTIAL}*"))
     project.notebook("01_eda", "(folder / 'dataset.json').write_text('{}')")
     code, out, _ = project.run()
     assert code == 0 and states(out)["walkthrough"] == "up to date" and states(out)["eda"] == "done"
@@ -448,7 +448,7 @@ def test_starting_over_deletes_what_is_the_projects_and_says_so(project):
     code, out, error = project.run("--run", "mine", "--seed", "1", "--force")
     assert code == 0, error
     (line,) = [line for line in out.splitlines() if "run.json" in line]
-    assert line.startswith("note: deleted, as it was forced: ") and "checkpoints/epoch-001.pt" in line
+    assert line.startswith("note: started over, and deleted: ") and "checkpoints/epoch-001.pt" in line
     assert "notes.txt" not in line and not (run / "checkpoints" / "epoch-001.pt").exists()
     assert all(
         (run / note).read_text() == "mine" for note in ("checkpoints/notes.txt", "notes.txt", "reports/mine.html")

@@ -94,6 +94,15 @@ def test_readme_names_every_flag_module_notebook_and_nothing_else():
         assert (ROOT / link).exists(), link
 
 
+def test_contributing_names_files_and_targets_that_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for path in re.findall(r"\b(?:tests|helpers|pipeline)/[\w/.]+\.\w+", text):
+        assert (ROOT / path).is_file(), path
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"\bmake (\w+)", text):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
 def test_readme_names_the_datasets_makers():
     for words in ("Yann LeCun", "Corinna Cortes", "Christopher", "CC BY-SA 3.0", "MIT"):
         assert words in README

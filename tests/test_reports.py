@@ -8,6 +8,7 @@ import nbformat
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from conftest import METRICS
 
 from helpers import errors, files, runs
 from helpers.runs import DatasetRecord, Manifest, StageRecord
@@ -51,7 +52,7 @@ def rendered(tmp_path):
         nbformat.write(notebook, path)
         target = tmp_path / "run" / "reports" / "01_eda.html"
         header = Header("scikit-learn digits", "r", "2026-01-01 00:00", note=note, state=state, message=message)
-        reports.render(path, target, header)
+        reports.render(path.read_bytes(), target, header)
         return target.read_text()
 
     return render
@@ -116,7 +117,7 @@ def test_the_zip_holds_the_reports_and_is_the_same_each_time(finished):
         assert sorted(archive.namelist()) == sorted(
             f"{folder.name}/{path.name}" for path in (folder / "reports").glob("*.html")
         )
-    reports.collect(folder, [path.name for path in (folder / "reports").glob("*.html")])
+    reports.pack(folder, [path.name for path in (folder / "reports").glob("*.html")])
     assert (folder / "reports.zip").read_bytes() == before
 
 
@@ -145,17 +146,46 @@ def test_the_index_survives_odd_runs(tmp_path):
 def test_a_manifest_of_the_first_version_is_read(tmp_path):
     stage = {"state": "done", "started": "2026", "commit": "c", "seconds": 1.5}
     stage |= {"ingredients": {"helper": {"a": "b"}}, "products": {"dataset.json": "d", "reports/01_eda.html": "e"}}
+    files.write_file(tmp_path / "metrics.json", METRICS)
+    left = {"model.json": "m"}
+    training = stage | {"products": left}
+    results = stage | {"products": {"metrics.json": files.file_digest(tmp_path / "metrics.json")}}
+    results |= {"ingredients": {"input": left}}
     first = {"run": "old", "parameters": {"seed": 0}, "seed": 0, "threads": 2, "commit": "c", "versions": {}}
-    first |= {"machine": {}, "stages": {"eda": stage}}
+    first |= {"machine": {}, "stages": {"eda": stage, "training": training, "results": results}}
     first |= {"dataset": {"name": "digits", "title": "digits", "fingerprint": "f", "note": ""}}
     files.write_json(tmp_path / "run.json", first)
     record = runs.load_manifest(tmp_path).stages["eda"]
     assert record.inputs == {"helper": {"a": "b"}} and record.outputs == {"dataset.json": "d"}
     runs.save_manifest(tmp_path, runs.load_manifest(tmp_path))
     assert runs.load_manifest(tmp_path).stages["eda"] == record
+    assert str(runs.load_manifest(tmp_path).test_accuracy) == "50.00% (95% interval 25.00% to 75.00%)"
 
 
 def test_a_manifest_of_a_later_version_is_refused_with_one_line(tmp_path):
     files.write_json(tmp_path / "run.json", {"version": 3})
     with pytest.raises(errors.BadInput, match=r"its run.json is of version 3, and this code knows 2; use newer code"):
         runs.load_manifest(tmp_path)
+
+
+def test_what_is_no_notebook_is_told_by_the_pages_name(tmp_path):
+    header = Header("digits", "r", "2026-01-01 00:00 UTC")
+    with pytest.raises(errors.ProjectError, match=r"reports/01_eda.html: cannot be rendered \(\w+"):
+        reports.render(b"no notebook", tmp_path / "01_eda.html", header)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_is_made_only_from_a_notebook_as_it_was_left(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Accuracy 97.77%")])
+    path = reports.executed_notebook(tmp_path, "01_eda")
+    files.write_file(path, nbformat.writes(notebook))
+    outputs = {"notebooks/01_eda.ipynb": files.file_digest(path)}
+    record = StageRecord(state="done", started="2026-01-31T12:00:00+00:00", outputs=outputs)
+    known = manifest("mine", stages={"eda": record})
+    reports.render_pages(tmp_path, known)
+    page = tmp_path / "reports" / "01_eda.html"
+    other = files.write_file(tmp_path / "reports" / "04_results.html", "of a run before this one")
+    assert "97.77%" in page.read_text()
+    path.write_text(path.read_text().replace("97.77", "99.99"))
+    reports.render_pages(tmp_path, known)
+    assert not page.exists() and not other.exists()  # better none than one that is not true

@@ -49,7 +49,7 @@ def test_two_requests_with_two_data_folders_are_planned_in_one_process(tmp_path)
     plans = [plan(request) for request in (here, there, here)]
     marks = [decisions[0].inputs["dataset"]["shapes"] for decisions in plans]
     assert marks[0] == marks[2] != marks[1]
-    places = [request.kernel_environment({})["MNIST_DATA_DIR"] for request in requests]
+    places = [request.environment["MNIST_DATA_DIR"] for request in requests]
     assert places == [str(tmp_path / "here"), str(tmp_path / "there")]
     assert dict(os.environ) == before and not (tmp_path / "outputs").exists()
 
@@ -64,9 +64,9 @@ def test_a_request_cannot_be_changed_and_says_what_notebooks_get():
         "epochs": 3,
         "threads": 2,
     }
-    assert request.recipe.epochs == 3 and request.stages == tuple(STAGES.values())
+    assert request.threads == 2 and request.recipe.epochs == 3 and request.stages == tuple(STAGES.values())
     with pytest.raises(ValueError, match="frozen"):
-        request.seed = 1
+        request.note = "another"
 
 
 def test_a_run_of_that_name_fills_in_what_was_not_asked_for():
@@ -94,6 +94,13 @@ def test_kernels_get_an_environment_of_their_own(tmp_path):
     assert environment["MNIST_OUTPUTS_DIR"] == str(tmp_path / "outputs") and environment["OTHER"] == "kept"
     assert environment["GOMP_SPINCOUNT"] == "1" and environment["PYTHONPATH"].split(os.pathsep)[1:] == ["/a", "/b"]
     assert given["PYTHONPATH"] == os.pathsep.join(["/a", "/b"]) and "MNIST_OUTPUTS_DIR" not in given
+
+
+def test_a_wish_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="sead"):
+        Wishes(sead=3)
+    with pytest.raises(errors.BadInput, match="only trainin: not known; choose one of walkthrough"):
+        settle(Wishes(only=("trainin",)))
 
 
 def stack_of(frame):
@@ -132,9 +139,16 @@ def test_the_number_of_epochs_passes_through_ten_functions_at_most(monkeypatch):
     assert passed == listed_route() and len(passed) <= 10
 
 
+def test_no_other_function_hands_the_number_of_epochs_on():
+    """A Request holds it as it was settled: what reads it elsewhere compares or shows it."""
+    request = settle(Wishes(dataset="digits", epochs=7))
+    holders = {name for name, value in request if value == 7 or (isinstance(value, dict) and 7 in value.values())}
+    assert holders == {"parameters"} and request.recipe.epochs == 7
+
+
 def listed_route():
     """Return the functions that CONTRIBUTING.md names on the way of `--epochs`."""
-    section = (ROOT / "CONTRIBUTING.md").read_text().split("## The way of a flag")[1].split("\n## ")[0]
+    section = (ROOT / "CONTRIBUTING.md").read_text().split("## How a flag travels")[1].split("\n## ")[0]
     return re.findall(r"^\d+\. `(?:\w+\.)*(\w+)`", section, re.MULTILINE)
 
 

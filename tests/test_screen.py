@@ -2,10 +2,11 @@
 
 import io
 import logging
+import re
+import sys
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from rich.console import Console
 
 from helpers import progress
 from helpers.runs import StageRecord
@@ -25,12 +26,12 @@ def message(label, share, milestone=0):
 
 def tell(screen):
     """Let a screen tell of one stage."""
-    screen.start(EDA, 2, 5, "has not run yet")
-    screen.cell(3, 40)
-    screen.message(message("epoch 0/2", 0.25))
-    screen.message(message("epoch 1/2  train loss 0.1", 0.5, milestone=1))
-    screen.message(message("epoch 1/2  train loss 0.1", 0.75, milestone=1))
-    screen.message({"kind": "log", "level": "WARNING", "text": "warning: a checkpoint is damaged"})
+    with screen.stage(EDA, "[2/5] eda: has not run yet"):
+        screen.cell(3, 40)
+        screen.message(message("epoch 0/2", 0.25))
+        screen.message(message("epoch 1/2  train loss 0.1", 0.5, milestone=1))
+        screen.message(message("epoch 1/2  train loss 0.1", 0.75, milestone=1))
+        screen.message({"kind": "log", "level": "WARNING", "text": "warning: a checkpoint is damaged"})
     screen.finish(EDA, DONE, "reports/01_eda.html")
     screen.skip(STAGES["results"])
 
@@ -47,27 +48,77 @@ def test_a_log_gets_plain_lines():
     ]
 
 
-@pytest.mark.parametrize("no_color", [False, True])
-def test_a_terminal_gets_one_moving_line_and_colours_unless_they_are_unwanted(no_color):
-    screen = Screen(io.StringIO())
-    stream = io.StringIO()
-    screen.console = Console(
-        file=stream, force_terminal=True, width=60, no_color=no_color, color_system="standard", legacy_windows=False
-    )
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Return a function that gives a Screen on a terminal of 40 columns, with or without colours, and its stream."""
+
+    def make(no_color=False):
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.setenv("COLUMNS", "40")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if no_color:
+            monkeypatch.setenv("NO_COLOR", "1")
+        stream = Terminal()
+        return Screen(stream), stream
+
+    return make
+
+
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def test_a_terminal_gets_one_moving_line_that_fits_and_colours(terminal):
+    screen, stream = terminal()
     tell(screen)
     text = stream.getvalue()
-    assert "[2/5]" not in text and "cell 3/40" in text and "\x1b[2K" in text  # the line is drawn over itself
+    assert "[2/5]" not in text and "\x1b[2K" in text  # the line is drawn over itself
     assert "warning: a checkpoint is damaged" in text and "reports/01_eda.html" in text
-    assert ("\x1b[32m" in text) is not no_color
-    assert max(len(line) for line in text.replace("\r", "\n").splitlines() if "cell 3" in line) < 90
+    drawn = [line for line in re.split(r"\r|\n|\x1b\[[0-9;?]*[A-Za-z]", text) if "cell 3/40" in line]
+    assert len(drawn) >= 4 and max(map(len, drawn)) == 40
+    assert "\x1b[32m" in text and text.count("\x1b[?25h") >= text.count("\x1b[?25l") > 0
+
+
+def test_no_color_leaves_no_style_at_all(terminal):
+    screen, stream = terminal(no_color=True)
+    tell(screen)
+    assert "cell 3/40" in stream.getvalue() and not STYLE.search(stream.getvalue())
+
+
+def test_a_log_stays_plain_where_the_environment_asks_for_colours(monkeypatch):
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.setenv(name, "1")
+    stream = io.StringIO()
+    tell(Screen(stream))
+    assert "\x1b" not in stream.getvalue() and "[2/5] eda" in stream.getvalue()
+
+
+def test_a_stage_that_is_interrupted_gives_the_cursor_and_the_streams_back(terminal):
+    screen, stream = terminal()
+    before = sys.stdout, sys.stderr
+    with pytest.raises(KeyboardInterrupt), screen.stage(EDA, "eda"):
+        assert (sys.stdout, sys.stderr) == before
+        raise KeyboardInterrupt
+    assert stream.getvalue().rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in stream.getvalue().split("\x1b[?25l")[-1]
+
+
+def test_a_quiet_screen_tells_nothing(capsys):
+    tell(Screen(quiet=True))
+    assert capsys.readouterr().out == ""
 
 
 def test_a_run_needs_no_screen(tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path))
     request = settle(Wishes(dataset="digits", recipe="fast", run="it", only=("eda",)))
-    told = []
-    monkeypatch.setattr(runner, "run_stage", lambda decision, *_: told.append(decision.stage.name))
-    assert runner.run(request) == tmp_path / "it" and told == ["eda"]
+    stages = []
+    monkeypatch.setattr(runner, "run_stage", lambda decision, *_: stages.append(decision.stage.name))
+    assert runner.run(request) == tmp_path / "it" and stages == ["eda"]
 
 
 class Publisher:
