@@ -47,9 +47,12 @@ lock:  ## resolve the direct dependencies anew, for all platforms; needs uv
 	sed -n 's/^\([a-z0-9.-]*==[^\\]*[^ \\]\) *\\*$$/    - "\1"/p' requirements.txt >> environment.new
 	mv environment.new environment.yml
 
-lint: $(READY)  ## check modules and notebooks
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
+lint: $(READY)  ## check modules and notebooks: style, the direction of imports, types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+	.venv/bin/mypy
 
 clean:  ## delete .venv and caches; runs and data stay
-	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
