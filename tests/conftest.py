@@ -117,8 +117,8 @@ def project(tmp_path):
 def finished(tmp_path_factory):
     """The real notebooks, run once on the embedded digits with one epoch: (project, run folder, what it printed).
 
-    All processes of pytest-xdist share it: the first makes it, the others wait for that and read. No test may change it;
-    one that has to takes a copy (`Project.copy_to`).
+    All processes of pytest-xdist share it: the first makes it, the others wait for that and read. No test may change
+    it; one that has to takes a copy (`Project.copy_to`).
     """
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
