@@ -8,8 +8,8 @@ READY = .venv/.ready
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
 
-test: $(READY)  ## run the tests, on all cores
-	.venv/bin/python -m pytest -n auto --dist worksteal $(ARGS)
+test: $(READY)  ## run the tests, on up to eight cores
+	.venv/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	GOMP_SPINCOUNT=20000 .venv/bin/jupyter lab --notebook-dir=notebooks $(ARGS)
