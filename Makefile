@@ -8,8 +8,8 @@ READY = .venv/.ready
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
 
-test: $(READY)  ## run the tests, on all cores
-	.venv/bin/python -m pytest -n auto --dist worksteal $(ARGS)
+test: $(READY)  ## run the tests, on up to eight cores
+	.venv/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	GOMP_SPINCOUNT=20000 .venv/bin/jupyter lab --notebook-dir=notebooks $(ARGS)
@@ -47,9 +47,12 @@ lock:  ## resolve the direct dependencies anew, for all platforms; needs uv
 	sed -n 's/^\([a-z0-9.-]*==[^\\]*[^ \\]\) *\\*$$/    - "\1"/p' requirements.txt >> environment.new
 	mv environment.new environment.yml
 
-lint: $(READY)  ## check modules and notebooks
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
+lint: $(READY)  ## check modules and notebooks: style, the direction of imports, types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+	.venv/bin/mypy
 
 clean:  ## delete .venv and caches; runs and data stay
-	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,9 @@ stay in outputs/accuracy/. A reading that was made with other code or versions t
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,23 +22,30 @@ from pipeline import machine
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.json"
 README = files.PROJECT / "README.md"
 SEEDS = {"fast": range(10)}  # five for every other recipe
-TOGETHER = ("best",)
-BEGIN, END = "<!-- results, written by benchmarks/accuracy.py --readme -->", "<!-- end of results -->"
+TOGETHER = ("best",)  # recipes whose models answer together as well
+BEGIN = "<!-- results, written by benchmarks/accuracy.py --readme -->"
+END = "<!-- end of results -->"
+
+Row = dict[str, Any]  # one training, or one ensemble, in the results file
+Results = dict[str, Any]  # the content of the results file
 
 
-def folder_of(recipe, seed):
+def folder_of(recipe: str, seed: int) -> Path:
     """Return the folder in which a reading's model is kept."""
     return runs.outputs_folder() / "accuracy" / f"{recipe}-seed{seed}"
 
 
-def read(recipe, seed, source):
-    """Return one row of the results file: `recipe` trained on `source` with `seed`, scored at the end."""
+def read(recipe: recipes.Recipe, seed: int, source: data.Dataset) -> Row:
+    """Return one row of the results file: `recipe` trained on `source` with `seed`, scored at the end.
+
+    Accuracies, F1 and calibration errors are fractions from 0 to 1, losses nats.
+    """
     folder = folder_of(recipe.name, seed)
     bar = progress.training_bar(recipe.epochs)
     network, history = training.train(source, recipe, seed, "cpu", folder, bar)
     splits = data.split(source, seed, recipe.validation_size)
     predictions = {name: evaluation.predict_split(network, part) for name, part in splits.items()}
-    scores = {name: evaluation.metrics(part) for name, part in predictions.items()}
+    metrics = {name: evaluation.metrics(part) for name, part in predictions.items()}
     temperature = evaluation.fit_temperature(predictions["validation"])
     row = {
         "recipe": recipe.name,
@@ -47,75 +56,112 @@ def read(recipe, seed, source):
         "parameters": models.count_parameters(network),
         "train_seconds": round(sum(epoch["seconds"] for epoch in history), 2),
         "key": training.fingerprint(recipe, seed, source, torch.device("cpu")),
-        "per_class": scores["test"]["per_class"],
+        "per_class": metrics["test"]["per_class"],
         "temperature": temperature,
-        "test_ece": scores["test"]["ece"],
+        "test_ece": metrics["test"]["ece"],
         "test_ece_calibrated": evaluation.calibration_error(predictions["test"].at_temperature(temperature)),
         "history": history,
-        "wrong": wrong(predictions["test"].predicted, predictions["test"].labels),
+        "wrong": misread(predictions["test"].predicted, predictions["test"].labels),
     }
-    for part, figures in scores.items():
-        row |= {f"{part}_{name}": figures[name] for name in ("accuracy", "loss", "macro_f1")}
+    for part, figures in metrics.items():
+        for name in ("accuracy", "loss", "macro_f1"):
+            row[f"{part}_{name}"] = figures[name]
     return row
 
 
-def wrong(predicted, labels):
+def misread(predicted: np.ndarray, labels: np.ndarray) -> list[list[int]]:
     """Return [[index among the test images, predicted label], ...] of the misread ones."""
     return [[int(index), int(predicted[index])] for index in np.flatnonzero(predicted != labels)]
 
 
-def together(recipe, rows, source):
+def trained_networks(recipe: str, rows: Sequence[Row]) -> list[torch.nn.Module]:
+    """Return the networks behind `rows`, readings of `recipe`; raise BadInput unless all are those of the readings."""
+    networks = []
+    for row in rows:
+        model = checkpoints.load_model(folder_of(recipe, row["seed"]))
+        if not model or model[2]["key"] != row["key"]:
+            raise errors.BadInput(
+                f"outputs/accuracy: the models of {recipe} are not those of the readings; read them again"
+            )
+        networks.append(model[0])
+    return networks
+
+
+def together(recipe: str, rows: Sequence[Row], source: data.Dataset) -> Row:
     """Return an entry of "ensembles": the models of `rows`, one a seed, answer with the mean of their probabilities."""
     test = data.split(source)["test"]
-    trained = [checkpoints.load_model(folder_of(recipe, row["seed"])) for row in rows]
-    if any(not found or found[2]["key"] != row["key"] for found, row in zip(trained, rows, strict=True)):
-        raise errors.BadInput(
-            f"outputs/accuracy: the models of {recipe} are not those of the readings; read them again"
-        )
-    mean = np.mean([evaluation.predict_split(network, test).probabilities for network, _, _ in trained], axis=0)
+    networks = trained_networks(recipe, rows)
+    probabilities = [evaluation.predict_split(network, test).probabilities for network in networks]
+    predicted = np.mean(probabilities, axis=0).argmax(axis=1)
     labels = test.labels.numpy()
     return {
         "recipe": recipe,
         "seeds": [row["seed"] for row in rows],
         "keys": [row["key"] for row in rows],
-        "test_accuracy": float((mean.argmax(axis=1) == labels).mean()),
+        "test_accuracy": float((predicted == labels).mean()),
         "train_seconds": round(sum(row["train_seconds"] for row in rows), 2),
-        "wrong": wrong(mean.argmax(axis=1), labels),
+        "wrong": misread(predicted, labels),
     }
 
 
-def table(results):
+def recipe_line(name: str, rows: Sequence[Row]) -> str:
+    """Return the line of README's table for the readings `rows` of a recipe."""
+    mean, low, high = evaluation.mean_interval([row["test_accuracy"] for row in rows])
+    interval = f"{low:.2%} to {high:.2%}" if len(rows) > 1 else "one seed"
+    seconds = np.median([row["train_seconds"] for row in rows])
+    first = rows[0]
+    return (
+        f"| `{name}` | {first['parameters']:,} | {first['epochs']} | **{mean:.2%}** | {interval} "
+        f"| {len(rows)} | {seconds:.0f} s |"
+    )
+
+
+def ensemble_line(entry: Row, member: Row) -> str:
+    """Return the line of README's table for an ensemble; `member` is the reading of one of its models."""
+    count = len(entry["seeds"])
+    images = 10_000
+    low, high = evaluation.wilson(images - len(entry["wrong"]), images)
+    return (
+        f"| {count} of `{entry['recipe']}` together | {count * member['parameters']:,} | {member['epochs']} "
+        f"| **{entry['test_accuracy']:.2%}** | {low:.2%} to {high:.2%}, over images "
+        f"| all | {entry['train_seconds']:.0f} s |"
+    )
+
+
+def table(results: Results) -> str:
     """Return README's result table as Markdown, from the content of accuracy.json."""
-    lines = ["| recipe | parameters | epochs | test accuracy, mean over seeds | its 95% interval | seeds | training |"]
-    lines += ["| --- | ---: | ---: | ---: | --- | ---: | ---: |"]
-    for name in sorted({row["recipe"] for row in results["rows"]}, key=list(recipes.RECIPES).index):
+    lines = [
+        "| recipe | parameters | epochs | test accuracy, mean over seeds | its 95% interval | seeds | training |",
+        "| --- | ---: | ---: | ---: | --- | ---: | ---: |",
+    ]
+    read_recipes = {row["recipe"] for row in results["rows"]}
+    for name in recipes.RECIPES:
+        if name not in read_recipes:
+            continue
         rows = [row for row in results["rows"] if row["recipe"] == name]
-        mean, low, high = evaluation.mean_interval([row["test_accuracy"] for row in rows])
-        interval = f"{low:.2%} to {high:.2%}" if len(rows) > 1 else "one seed"
-        seconds = np.median([row["train_seconds"] for row in rows])
-        cells = [f"`{name}`", f"{rows[0]['parameters']:,}", f"{rows[0]['epochs']}", f"**{mean:.2%}**", interval]
-        lines.append(f"| {' | '.join(cells)} | {len(rows)} | {seconds:.0f} s |")
-        for entry in (entry for entry in results["ensembles"] if entry["recipe"] == name):
-            count, images = len(entry["seeds"]), 10_000
-            low, high = evaluation.wilson(images - len(entry["wrong"]), images)
-            cells = [f"{count} of `{name}` together", f"{count * rows[0]['parameters']:,}", f"{rows[0]['epochs']}"]
-            cells += [f"**{entry['test_accuracy']:.2%}**", f"{low:.2%} to {high:.2%}, over images", "all"]
-            lines.append(f"| {' | '.join(cells)} | {entry['train_seconds']:.0f} s |")
-    machine, versions = results["machine"], results["versions"]
-    lines += ["", f"MNIST's 10,000 test images; every weight and image from one seed, and each seed scored once. "
-              f"{machine['cores']} cores of an {machine['processor']}, PyTorch {versions['torch']}; training time is "
-              "the median over the seeds."]  # fmt: skip
+        lines.append(recipe_line(name, rows))
+        for entry in results["ensembles"]:
+            if entry["recipe"] == name:
+                lines.append(ensemble_line(entry, rows[0]))
+    cores = results["machine"]["cores"]
+    processor = results["machine"]["processor"]
+    torch_version = results["versions"]["torch"]
+    lines += [
+        "",
+        "MNIST's 10,000 test images; every weight and image from one seed, and each seed scored once. "
+        f"{cores} cores of an {processor}, PyTorch {torch_version}; training time is the median over the seeds.",
+    ]
     return "\n".join(lines)
 
 
-def write_readme(results):
+def write_readme(results: Results) -> None:
     """Put the result table between its marks in README."""
     text = README.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     files.write_file(README, f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{rest.split(END)[1]}")
 
 
-def main():
+def main() -> None:
     """Read what is asked for and not there yet, then write README's table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipes", nargs="+", choices=recipes.RECIPES, default=list(recipes.RECIPES))
@@ -128,37 +174,54 @@ def main():
     write_readme(results)
 
 
-def measure(names, seeds, results):
-    """Return `results` with a reading for each recipe and seed that today's code has not read; each is kept at once."""
+def measure(names: Sequence[str], seeds: Sequence[int] | None, results: Results) -> Results:
+    """Return `results` with a reading for each recipe and seed that today's code has not read; each is kept at once.
+
+    seeds: None is as many as the recipe gets by default.
+    """
     source = data.load("mnist")
-    wanted = [(name, seed) for name in names for seed in seeds or SEEDS.get(name, range(5))]
-    for name, seed in wanted:
-        recipe = recipes.choose(name)
-        known = {(row["recipe"], row["seed"]): row["key"] for row in results["rows"]}
-        if known.get((name, seed)) != training.fingerprint(recipe, seed, source, torch.device("cpu")):
-            row = read(recipe, seed, source)
-            print(f"{name}, seed {seed}: test accuracy {row['test_accuracy']:.2%}, {row['train_seconds']:.0f} s")
-            old = [one for one in results["rows"] if (one["recipe"], one["seed"]) == (name, seed)]
-            others = [one for one in results["rows"] if one not in old]
-            results = keep(results, rows=[*others, row], earlier=[*results["earlier"], *map(in_short, old)])
+    for name in names:
+        for seed in seeds or SEEDS.get(name, range(5)):
+            results = with_reading(name, seed, results, source)
     for name in TOGETHER:
-        rows = [row for row in results["rows"] if row["recipe"] == name]
-        known = next((entry["keys"] for entry in results["ensembles"] if entry["recipe"] == name), [])
-        if len(rows) >= 5 and known != [row["key"] for row in rows]:
-            others = [entry for entry in results["ensembles"] if entry["recipe"] != name]
-            results = keep(results, ensembles=[*others, together(name, rows, source)])
+        results = with_ensemble(name, results, source)
     return results
 
 
-def in_short(row):
+def with_reading(name: str, seed: int, results: Results, source: data.Dataset) -> Results:
+    """Return `results` with a reading of recipe `name` with `seed` by today's code; one by other code moves aside."""
+    recipe = recipes.choose(name)
+    old = [row for row in results["rows"] if row["recipe"] == name and row["seed"] == seed]
+    if old and old[-1]["key"] == training.fingerprint(recipe, seed, source, torch.device("cpu")):
+        return results
+    row = read(recipe, seed, source)
+    print(f"{name}, seed {seed}: test accuracy {row['test_accuracy']:.2%}, {row['train_seconds']:.0f} s")
+    others = [other for other in results["rows"] if other not in old]
+    earlier = [*results["earlier"], *(in_short(other) for other in old)]
+    return keep(results, rows=[*others, row], earlier=earlier)
+
+
+def with_ensemble(name: str, results: Results, source: data.Dataset) -> Results:
+    """Return `results` with the joint answer of the models of recipe `name`, where five seeds or more were read."""
+    rows = [row for row in results["rows"] if row["recipe"] == name]
+    keys = [row["key"] for row in rows]
+    others = [entry for entry in results["ensembles"] if entry["recipe"] != name]
+    known = [entry["keys"] for entry in results["ensembles"] if entry["recipe"] == name]
+    if len(rows) < 5 or keys in known:
+        return results
+    return keep(results, ensembles=[*others, together(name, rows, source)])
+
+
+def in_short(row: Row) -> Row:
     """Return what is kept of a reading that another has replaced."""
     names = ("recipe", "seed", "commit", "parameters", "test_accuracy", "validation_accuracy", "train_seconds")
     return {name: row[name] for name in names if name in row}
 
 
-def keep(results, **changes):
+def keep(results: Results, **changes: list[Row]) -> Results:
     """Write the results file with `changes`, in the order of the recipes, and return its content."""
-    results = machine.provenance() | {part: results[part] for part in ("rows", "ensembles", "earlier")} | changes
+    parts = {part: results[part] for part in ("rows", "ensembles", "earlier")}
+    results = machine.provenance() | parts | changes
     order = {name: place for place, name in enumerate(recipes.RECIPES)}
     results["rows"] = [row for row in results["rows"] if row["recipe"] in order]
     results["rows"].sort(key=lambda row: (order[row["recipe"]], row["seed"]))

@@ -9,8 +9,10 @@ the same epochs, seeds and validation images. The notes in helpers/recipes.py sa
 import argparse
 import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from helpers import data, files, recipes, training
 from pipeline import machine
@@ -18,32 +20,44 @@ from pipeline import machine
 RESULTS = Path(__file__).resolve().parent / "results" / "choices.json"
 
 
-def trial(name, changes, seeds, validation_size, source):
-    """Return one row of the results file: recipe `name` with `changes`, trained once a seed."""
+def trial(
+    name: str, changes: dict[str, Any], seeds: Sequence[int], validation_size: int, source: data.Dataset
+) -> dict[str, Any]:
+    """Return one row of the results file: recipe `name` with `changes`, trained once a seed.
+
+    Accuracies are fractions from 0 to 1, losses nats, both of the `validation_size` validation images.
+    """
     recipe = replace(recipes.RECIPES[name], validation_size=validation_size, **changes)
-    last = [training.train(source, recipe, seed)[1][-1] for seed in seeds]
-    figures = {figure: [row[figure] for row in last] for figure in ("validation_accuracy", "validation_loss")}
+    last_epochs = []
+    for seed in seeds:
+        _, history = training.train(source, recipe, seed)
+        last_epochs.append(history[-1])
+    accuracies = [epoch["validation_accuracy"] for epoch in last_epochs]
     return {
         "recipe": name,
         "changes": changes,
         "seeds": seeds,
         "validation_images": validation_size,
-        **figures,
-        "mean_validation_accuracy": round(sum(figures["validation_accuracy"]) / len(seeds), 6),
+        "validation_accuracy": accuracies,
+        "validation_loss": [epoch["validation_loss"] for epoch in last_epochs],
+        "mean_validation_accuracy": round(sum(accuracies) / len(seeds), 6),
     }
 
 
-def change(text):
+def change(text: str) -> tuple[str, Any]:
     """Return (field, value) of `field=value`, the value read as JSON, else as a word."""
-    name, _, value = text.partition("=")
+    name, _, word = text.partition("=")
     if name not in {field.name for field in fields(recipes.Recipe)}:
         raise argparse.ArgumentTypeError(f"{name}: not a field of a recipe")
+    value: Any = word
     with contextlib.suppress(ValueError):
-        value = json.loads(value)
-    return name, tuple(value) if isinstance(value, list) else value
+        value = json.loads(word)
+    if isinstance(value, list):
+        value = tuple(value)
+    return name, value
 
 
-def main():
+def main() -> None:
     """Run one trial and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", choices=recipes.RECIPES)
@@ -56,7 +70,8 @@ def main():
     row = trial(options.recipe, dict(options.changes), options.seeds, options.validation_size, data.load("mnist"))
     row["commit"] = machine.provenance()["commit"]
     results = files.read_json(RESULTS) or {"rows": []}
-    files.write_json(RESULTS, results | {"rows": [*results["rows"], row | {"commit": machine.provenance()["commit"]}]})
+    results["rows"].append(row)
+    files.write_json(RESULTS, results)
     print(f"{row['mean_validation_accuracy']:.3%} of the validation images, mean over the seeds")
 
 

@@ -14,6 +14,7 @@ times less ours took, median over the rounds), `range` (lowest and highest) and 
 
 import argparse
 import csv
+import itertools
 import os
 import re
 import statistics
@@ -104,8 +105,7 @@ def divided(values: Sequence[float], by: Sequence[float]) -> list[float]:
 
 
 def repeated(task: Task) -> Task:
-    """Return a task that runs `task` TIMES times."""
-
+    """Return a task that runs `task` TIMES times; what it returns is held until the last time."""
     return lambda: [task() for _ in range(TIMES)]
 
 
@@ -232,18 +232,15 @@ def example_trainings(source: data.Dataset, seeds: Sequence[int]) -> Iterator[li
         torch.manual_seed(seed)
         network = example_network()
         trainings.append((network, torch.optim.Adadelta(network.parameters(), lr=1.0)))
-    learning_rate_factor = 0.7
-    epoch = 0
-    while True:
+    for epoch in itertools.count():
         accuracies = []
         for network, optimizer in trainings:
-            optimizer.param_groups[0]["lr"] = learning_rate_factor**epoch
+            optimizer.param_groups[0]["lr"] = 0.7**epoch
             example_in_memory(pixels, labels, network, optimizer)
             with torch.inference_mode():
                 predicted = torch.cat([network.eval()(part) for part in test_pixels.split(1000)]).argmax(1)
             accuracies.append(float((predicted == test_labels).float().mean()))
         yield accuracies
-        epoch += 1
 
 
 def example_accuracy(source: data.Dataset, repeats: int) -> list[Row]:

@@ -31,6 +31,18 @@ def test_readings_are_whole():
         )
 
 
+def test_readings_of_speed_are_told_apart_by_their_fields():
+    rows = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())["rows"]
+    reading = {"ours", "baseline", "ratio", "range", "unit", "repeats"}
+    facts = []
+    for row in rows:
+        assert reading | {"part", "what"} <= set(row)
+        facts.append(tuple((name, value) for name, value in row.items() if name not in reading))
+    assert len(set(facts)) == len(rows)
+    for name in ("images", "epochs", "width", "threads", "size", "steps", "batch_size", "baseline_epochs"):
+        assert {type(row[name]) for row in rows if name in row} == {int}
+
+
 def test_the_mean_has_the_interval_of_student():
     mean, low, high = evaluation.mean_interval([1, 2, 3, 4, 5])
     assert (mean, low, high) == pytest.approx((3, 3 - 2.776 * math.sqrt(0.5), 3 + 2.776 * math.sqrt(0.5)), abs=1e-3)

@@ -27,7 +27,8 @@ def reading(recipe, seed, wrong):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """Return (the accuracy file's content, the page's text, what the command printed)."""
-    folder, generator = tmp_path_factory.mktemp("comparison"), np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("comparison")
+    generator = np.random.default_rng(0)
     rows = []
     for recipe, errors in ERRORS.items():
         for seed in range(4):
@@ -70,6 +71,23 @@ def test_a_goal_that_was_missed_is_called_missed(page):
 def test_it_loads_nothing_and_shows_no_pictures_of_other_digits(page):
     assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page[1])
     assert "the images themselves cannot be shown" in page[1] and page[1].count("<img") == 8
+
+
+def test_its_times_are_those_of_the_speed_file(page):
+    rows = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())["rows"]
+    compared = [row for row in rows if row["ratio"] is not None and row["part"] != "choices"]
+    for row in compared:
+        cells = [f"{row['ours']:.2f} s", f"{row['baseline']:.2f} s", f"{row['ratio']:.1f}"]
+        figures = r"\s*".join(rf"<td[^>]*>{re.escape(cell)}</td>" for cell in cells)
+        assert re.search(rf"<th[^>]*>{re.escape(row['what'])}</th>\s*{figures}", page[1])
+    assert len(compared) > 5
+    whole = {row["what"]: row["ours"] for row in rows if row["part"] == "pipeline"}
+    assert f"figures {whole['figures']:.0f} s" in page[1]
+    for row in rows:
+        if row.get("share_of") == "step" and row["recipe"] == "fast":
+            assert f"{row['step_part']} {row['ours']:.0%}" in page[1]
+        if row.get("what") == "time by epochs":
+            assert f"{row['epochs']} epochs {row['ours']:.1f} s" in page[1]
 
 
 def test_without_readings_it_ends_with_one_line(tmp_path):

@@ -114,7 +114,9 @@ def test_make_does_what_readme_says():
         target: subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True).stdout
         for target in ("reports", "test", "lab")
     }
-    assert "run_all.py --epochs 10" in plan["reports"] and "-m pytest" in plan["test"] and "jupyter lab" in plan["lab"]
+    assert "run_all.py --epochs 10" in plan["reports"]
+    assert "-m pytest -n auto" in plan["test"]
+    assert "jupyter lab" in plan["lab"]
 
 
 def test_every_recipe_passes_its_own_check():
@@ -125,3 +127,14 @@ def test_every_recipe_passes_its_own_check():
 def test_imports_go_one_way():
     result = subprocess.run([BIN / "lint-imports"], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
+
+
+def test_every_function_has_types_and_they_agree():
+    result = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_make_lint_checks_style_imports_and_types():
+    plan = subprocess.run(["make", "--dry-run", "lint"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert all(command in plan for command in ("ruff check", "ruff format --check", "lint-imports", "mypy"))
