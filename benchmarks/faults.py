@@ -180,12 +180,12 @@ def changes(seed):
         raw.mkdir(parents=True)
         for name in downloads.FILES:
             (raw / name).write_bytes((data.data_folder() / "MNIST" / "raw" / name).read_bytes())
-        identity = files.read_json(run / "model.json")["key"]
+        fingerprint = files.read_json(run / "model.json")["key"]
         kept = sorted(path.name for path in (run / "checkpoints").iterdir())
         parameters = {"run": "it", "dataset": "digits", "recipe": "fast", "seed": 0, "epochs": recipe.epochs}
 
         def checkpoint():
-            state = checkpoints.load_checkpoint(run / "checkpoints", identity)
+            state = checkpoints.Checkpoints(run / "checkpoints", fingerprint).load()
             return len(state["history"]) < 3
 
         def product():
@@ -304,7 +304,7 @@ def cost(seed):
         for number in range(20):
             history = [dict.fromkeys(training.HISTORY, 0.1)] * (number + 1)
             started = time.perf_counter()
-            checkpoints.save_checkpoint(Path(folder), "key", state, history)
+            checkpoints.Checkpoints(Path(folder), "fingerprint").save(state | {"history": history})
             found.append(time.perf_counter() - started)
     return {"seconds, median": sorted(found)[10], "seconds, longest": max(found)}
 

@@ -457,6 +457,7 @@ def main():
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
+    evaluation.keep_freed_memory()  # as the notebooks do
     source = data.load("mnist")
     for name in options.parts:
         rows = [row | {"part": name} for row in PARTS[name](source, options.repeats)]

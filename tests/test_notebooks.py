@@ -184,7 +184,7 @@ def test_predictions_are_those_of_the_saved_model(finished):
     test = data.split(source, about["seed"])["test"]
     again = evaluation.predict_split(network, test)
     saved = np.load(folder / "predictions.npz")
-    assert np.allclose(saved["scores"], again.scores, atol=1e-4) and (saved["labels"] == test.labels.numpy()).all()
+    assert np.allclose(saved["scores"], again.logits, atol=1e-4) and (saved["labels"] == test.labels.numpy()).all()
 
 
 def test_no_path_of_the_machine_is_in_a_report(finished):
