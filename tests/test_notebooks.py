@@ -47,7 +47,8 @@ def test_it_begins_with_title_imports_and_parameters(notebook):
     )
     assert first.cell_type == "markdown" and first.source.startswith("# ")
     assert all(
-        line.startswith(("import ", "from ", "    ", ")", "%")) or not line for line in imports.source.splitlines()
+        line.startswith(("import ", "from ", "    ", ")", "%")) or line in ("", "plots.use_style()")
+        for line in imports.source.splitlines()
     )
     assert parameters.metadata["tags"] == ["parameters"]
     assert all("import " not in cell.source for cell in code(notebook)[1:])
