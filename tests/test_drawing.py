@@ -121,7 +121,7 @@ def test_without_javascript_there_is_a_picture_and_a_sentence(opened):
 
 def test_an_unknown_layer_is_named():
     with pytest.raises(TypeError, match="GELU"):
-        drawing.describe(nn.Sequential(nn.GELU()))
+        drawing.layers_of(nn.Sequential(nn.GELU()))
 
 
 def thinned(image):
