@@ -179,6 +179,7 @@ def measure(names: Sequence[str], seeds: Sequence[int] | None, results: Results)
 
     seeds: None is as many as the recipe gets by default.
     """
+    evaluation.keep_freed_memory()  # as the notebooks do
     source = data.load("mnist")
     for name in names:
         for seed in seeds or SEEDS.get(name, range(5)):

@@ -708,6 +708,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
+    evaluation.keep_freed_memory()  # as the notebooks do
     source = data.load("mnist")
     for part in options.parts:
         rows = [{"part": part} | row for row in PARTS[part](source, options.repeats)]

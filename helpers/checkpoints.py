@@ -4,99 +4,197 @@ import csv
 import io
 import pickle
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import safetensors.torch
 import torch
+from torch import nn
 
 from . import errors, files, models
+from .evaluation import Predictions
 
+VERSION = 2  # of model.json; 1 had neither "version" nor "temperature" nor "validation_sha256"
 KEPT = 2  # checkpoints a run
 
-
-def save_checkpoint(folder, identity, state, history):
-    """Save a training's state as epoch-NNN.pt with its SHA-256 beside it; the newest KEPT stay."""
-    buffer = io.BytesIO()
-    torch.save(state | {"history": history, "key": identity}, buffer)
-    path = folder / f"epoch-{len(history):03d}.pt"
-    files.write_file(path.with_suffix(".sha256"), f"{files.digest(buffer.getvalue())}  {path.name}\n")
-    files.write_file(path, buffer.getvalue())
-    for old in sorted(folder.glob("epoch-*.pt"))[:-KEPT]:
-        remove(old)
+Row = dict[str, float]  # one epoch of a history, with the fields of training.HISTORY
 
 
-def remove(path):
+class ValidationRecord(NamedTuple):
+    """What a network says of its validation images, as validation.npz holds it; numpy arrays."""
+
+    logits: np.ndarray  # float32 (n, classes), after the last epoch
+    labels: np.ndarray  # int64 (n,)
+    predicted: np.ndarray  # int16 (epochs, n): the class predicted after each epoch
+
+    @property
+    def predictions(self) -> Predictions:
+        """The Predictions after the last epoch."""
+        return Predictions(self.logits, self.labels)
+
+
+class TrainedModel(NamedTuple):
+    """A trained network as its files describe it."""
+
+    network: nn.Sequential  # on the CPU, in evaluation mode
+    history: list[Row]
+    description: dict[str, Any]  # the content of model.json
+
+
+class Checkpoints:
+    """The checkpoints of one training: `folder` holds them, `fingerprint` says which training it is."""
+
+    def __init__(self, folder: str | Path, fingerprint: str) -> None:
+        self.folder = Path(folder)
+        self.fingerprint = fingerprint
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Save the state of a training as epoch-NNN.pt with its SHA-256 beside it; the newest KEPT stay.
+
+        `state` holds tensors, numbers and texts alone; NNN is the number of epochs in its "history".
+        """
+        buffer = io.BytesIO()
+        torch.save(state | {"key": self.fingerprint}, buffer)
+        content = buffer.getvalue()
+        path = self.folder / f"epoch-{len(state['history']):03d}.pt"
+        files.write_file(path.with_suffix(".sha256"), f"{files.digest(content)}  {path.name}\n")
+        files.write_file(path, content)
+        for old in sorted(self.folder.glob("epoch-*.pt"))[:-KEPT]:
+            remove(old)
+
+    def load(self) -> dict[str, Any] | None:
+        """Return the state of the newest checkpoint that is whole and of this training, else None.
+
+        Damaged ones are set aside as epoch-NNN.damaged, and a line says so; those of another training are deleted.
+        BadInput for one that holds anything but tensors, numbers and texts, of which nothing is run.
+        """
+        for path in sorted(self.folder.glob("epoch-*.pt"), reverse=True):
+            content = path.read_bytes()
+            if not has_its_digest(path, content):
+                set_aside(path)
+                continue
+            state = unpack(path, content)
+            if state["key"] == self.fingerprint:
+                return state
+            remove(path)
+        return None
+
+
+def has_its_digest(path: Path, content: bytes) -> bool:
+    """Return whether `content` has the SHA-256 that was written beside the checkpoint `path`."""
+    note = path.with_suffix(".sha256")
+    return note.is_file() and note.read_bytes().split()[:1] == [files.digest(content).encode()]
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged checkpoint, which the next one of that epoch would overwrite, and say so."""
+    aside = path.replace(path.with_suffix(".damaged"))
+    path.with_suffix(".sha256").unlink(missing_ok=True)
+    print(f"warning: checkpoint {path.name} is damaged; set aside as {aside.name}, going on from an earlier state")
+
+
+def unpack(path: Path, content: bytes) -> dict[str, Any]:
+    """Return what the checkpoint `path` holds; BadInput for anything but tensors, numbers and texts."""
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise errors.BadInput(
+            f"{path}: holds more than tensors and numbers, and was not loaded", way_out="delete it, or use `force`"
+        ) from None
+
+
+def remove(path: Path) -> None:
     """Delete a checkpoint and the SHA-256 beside it."""
     path.unlink()
     path.with_suffix(".sha256").unlink(missing_ok=True)
 
 
-def load_checkpoint(folder, identity):
-    """Return the newest checkpoint in `folder` that is whole and of the training `identity`, else None.
+def save_model(
+    folder: str | Path,
+    network: nn.Module,
+    history: list[Row],
+    validation: ValidationRecord,
+    description: dict[str, Any],
+) -> None:
+    """Write history.csv, model.safetensors, validation.npz and, last, model.json.
 
-    Damaged ones are set aside as epoch-NNN.damaged, and a line says so; those of another training are deleted. BadInput
-    for one that holds anything but tensors, numbers and texts, of which nothing is run.
+    model.json holds its version, the SHA-256 of the other three, the number of parameters, and `description`: all that
+    is needed to build the network again and to read its answers.
     """
-    for path in sorted(folder.glob("epoch-*.pt"), reverse=True):
-        content, note = path.read_bytes(), path.with_suffix(".sha256")
-        if not note.is_file() or note.read_bytes().split()[:1] != [files.digest(content).encode()]:
-            aside = path.replace(path.with_suffix(".damaged"))
-            note.unlink(missing_ok=True)
-            print(
-                f"warning: checkpoint {path.name} is damaged; set aside as {aside.name}, going on from an earlier state"
-            )
-            continue
-        try:
-            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError:
-            raise errors.BadInput(
-                f"{path}: holds more than tensors and numbers, and was not loaded; delete it, or use --force"
-            ) from None
-        if state["key"] == identity:
-            return state
-        remove(path)
-    return None
-
-
-def save_model(folder, network, history, about):
-    """Write history.csv, model.safetensors and, last, model.json: `about` and the SHA-256 of both."""
-    table = io.StringIO()
-    writer = csv.DictWriter(table, list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
+    folder = Path(folder)
+    table = history_as_csv(history)
     weights = safetensors.torch.save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
-    files.write_file(Path(folder) / "history.csv", table.getvalue())
-    files.write_file(Path(folder) / "model.safetensors", weights)
-    digests = {"weights_sha256": files.digest(weights), "history_sha256": files.digest(table.getvalue().encode())}
-    machine = {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    about = {"parameters": models.count_parameters(network)} | digests | machine | about
-    files.write_json(Path(folder) / "model.json", about)
+    arrays = io.BytesIO()
+    np.savez(arrays, **validation._asdict())
+    files.write_file(folder / "history.csv", table)
+    files.write_file(folder / "model.safetensors", weights)
+    files.write_file(folder / "validation.npz", arrays.getvalue())
+    facts = {
+        "version": VERSION,
+        "parameters": models.count_parameters(network),
+        "weights_sha256": files.digest(weights),
+        "history_sha256": files.digest(table),
+        "validation_sha256": files.digest(arrays.getvalue()),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    files.write_json(folder / "model.json", facts | description)
 
 
-def load_model(folder, identity=None):
-    """Return (network, history, about) that `save` left in a run's folder, or None where there is nothing whole.
+def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedModel | None:
+    """Return the TrainedModel that `save_model` left in a run's folder, or None where there is nothing whole.
 
-    With an `identity`, the key of a training, None as well where the model is of another. The network is on the CPU, in
-    evaluation mode; `about` is the content of model.json. BadInput where the weights have the SHA-256 that they should
-    have, and yet are none.
+    With the `fingerprint` of a training, None as well where the model is of another. BadInput where the weights have
+    the SHA-256 that they should have, and yet are none of this network.
     """
-    paths = [Path(folder) / name for name in ("model.safetensors", "history.csv")]
+    folder = Path(folder)
+    path = folder / "model.safetensors"
     try:
-        about = files.read_json(Path(folder) / "model.json")
-        weights, table = (path.read_bytes() for path in paths)
-        if [about["weights_sha256"], about["history_sha256"]] != [files.digest(weights), files.digest(table)]:
+        description = files.read_json(folder / "model.json")
+        weights = path.read_bytes()
+        table = (folder / "history.csv").read_bytes()
+        if description["weights_sha256"] != files.digest(weights):
             return None
-        if identity not in (None, about["key"]):
+        if description["history_sha256"] != files.digest(table):
             return None
-        network = models.build(about["recipe"]["network"], len(about["class_names"]))
+        if not has_its_validation(folder, description):
+            return None
+        if fingerprint not in (None, description["key"]):
+            return None
+        network = models.build(description["recipe"]["network"], len(description["class_names"]))
         network.load_state_dict(safetensors.torch.load(weights))
-        history = [
-            {name: float(value) for name, value in row.items()} for row in csv.DictReader(io.StringIO(table.decode()))
-        ]
     except (FileNotFoundError, KeyError, TypeError):  # nothing there, or a model.json that is none
         return None
     except (safetensors.SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:100]
         raise errors.BadInput(
-            f"{paths[0]}: not the weights of this network ({reason}); delete it, or use --force"
+            f"{path}: not the weights of this network ({reason})", way_out="delete it, or use `force`"
         ) from None
-    return network.eval(), [row | {"epoch": int(row["epoch"])} for row in history], about
+    network.eval()
+    return TrainedModel(network, history_from_csv(table), description)
+
+
+def has_its_validation(folder: Path, description: dict[str, Any]) -> bool:
+    """Return whether validation.npz is the one that model.json names; a model.json of version 1 names none."""
+    if "validation_sha256" not in description:
+        return True
+    return description["validation_sha256"] == files.file_digest(folder / "validation.npz")
+
+
+def history_as_csv(history: list[Row]) -> bytes:
+    """Return the content of history.csv: a header, then one line an epoch."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return table.getvalue().encode()
+
+
+def history_from_csv(table: bytes) -> list[Row]:
+    """Return the history that `history_as_csv` wrote; "epoch" is a whole number again."""
+    history = []
+    for line in csv.DictReader(io.StringIO(table.decode())):
+        row: Row = {name: float(value) for name, value in line.items()}
+        row["epoch"] = int(line["epoch"])
+        history.append(row)
+    return history

@@ -2,92 +2,107 @@
 
 import contextlib
 import ctypes
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, ndtri, stdtrit
 from sklearn import metrics as sklearn_metrics
 from sklearn.metrics import precision_recall_fscore_support
+from torch import Tensor, nn
+
+from .data import Split
 
 BATCH = 250  # fits the caches of a CPU: a third faster than 1,000
 RESAMPLES = 2000
-
-with contextlib.suppress(OSError, AttributeError, TypeError):  # glibc alone has it
-    # Memory that is freed is kept for the next batch. Handed back, it has to be cleared page by page when it is asked
-    # for again, which takes a third of the time of inference and a tenth of that of training.
-    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-    for option, size in ((M_MMAP_THRESHOLD, 32 << 20), (M_TRIM_THRESHOLD, (1 << 31) - 1)):
-        ctypes.CDLL(None).mallopt(option, size)
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.1, 10  # where the search for a temperature ends
 
 
-def predict(network, images, device="cpu"):
-    """Return the scores (logits) of `images`, uint8 (n, c, h, w), as a float32 tensor (n, classes) on the CPU.
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees for the next batch; does nothing where the C library is not glibc.
 
-    The network is put into evaluation mode for the time of the call; everything is computed in float32.
+    Memory that is handed back has to be cleared page by page when it is asked for again, which takes a third of the
+    time of inference and a tenth of that of training.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # the numbers of these options in malloc.h
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # there is no mallopt
+        library = ctypes.CDLL(None)
+        library.mallopt(mmap_threshold, 32 << 20)
+        library.mallopt(trim_threshold, (1 << 31) - 1)
+
+
+def predict(network: nn.Module, images: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """Return the logits of `images`, uint8 (n, 28, 28), as a float32 tensor (n, classes) on the CPU.
+
+    The network is moved to `device` and put into evaluation mode for the time of the call; everything is computed in
+    float32.
     """
     was_training = network.training
-    network.to(device, memory_format=torch.channels_last).eval()
+    network.to(device).to(memory_format=torch.channels_last)
+    network.eval()
     with torch.inference_mode():  # not around `to`: weights converted under it could never be trained again
-        scores = [
+        logits = [
             network(part.to(device).float().contiguous(memory_format=torch.channels_last)).float().cpu()
             for part in images.split(BATCH)
         ]
     network.train(was_training)
-    return torch.cat(scores)
+    return torch.cat(logits)
 
 
 class Predictions(NamedTuple):
     """What a network says of images whose labels are known; numpy arrays."""
 
-    scores: np.ndarray  # float32 (n, classes)
+    logits: np.ndarray  # float32 (n, classes)
     labels: np.ndarray  # int64 (n,)
 
     @property
-    def log_probabilities(self):
-        """float64 (n, classes), from the scores by log-softmax."""
-        scores = self.scores.astype(np.float64)
-        return scores - logsumexp(scores, axis=1, keepdims=True)
+    def log_probabilities(self) -> np.ndarray:
+        """float64 (n, classes), from the logits by log-softmax."""
+        logits = self.logits.astype(np.float64)
+        return logits - logsumexp(logits, axis=1, keepdims=True)
 
     @property
-    def probabilities(self):
+    def probabilities(self) -> np.ndarray:
         """float64 (n, classes), rows that add up to 1."""
         return np.exp(self.log_probabilities)
 
     @property
-    def predicted(self):
-        """int64 (n,): the class with the highest score."""
-        return self.scores.argmax(axis=1)
+    def predicted(self) -> np.ndarray:
+        """int64 (n,): the class with the highest logit."""
+        return self.logits.argmax(axis=1)
 
     @property
-    def confidence(self):
+    def confidence(self) -> np.ndarray:
         """float64 (n,): the probability given to the predicted class."""
         return self.probabilities.max(axis=1)
 
     @property
-    def correct(self):
+    def correct(self) -> np.ndarray:
         """bool (n,)."""
         return self.predicted == self.labels
 
     @property
-    def losses(self):
+    def losses(self) -> np.ndarray:
         """float64 (n,): the cross-entropy of each image in nats."""
         return -self.log_probabilities[np.arange(len(self.labels)), self.labels]
 
-    def at_temperature(self, temperature):
-        """Return the Predictions whose scores are divided by `temperature`: above 1 less sure, the same answers."""
-        return Predictions(self.scores / np.float32(temperature), self.labels)
+    def at_temperature(self, temperature: float) -> "Predictions":
+        """Return the Predictions whose logits are divided by `temperature`: above 1 less sure, the same answers."""
+        return Predictions(self.logits / np.float32(temperature), self.labels)
 
 
-def predict_split(network, split, device="cpu"):
+def predict_split(network: nn.Module, split: Split, device: torch.device | str = "cpu") -> Predictions:
     """Return the Predictions of `network` on a data.Split."""
     return Predictions(predict(network, split.images, device).numpy(), split.labels.numpy())
 
 
-def evaluate_split(network, split, device="cpu"):
-    """Return {"loss", "accuracy", "f1"} of `network` on a data.Split: the three figures that training follows."""
-    predictions = predict_split(network, split, device)
+def summarise(predictions: Predictions) -> dict[str, float]:
+    """Return {"loss", "accuracy", "f1"}, the three figures that training follows.
+
+    `loss` is the mean cross-entropy in nats; accuracy and macro F1 are fractions from 0 to 1.
+    """
     table = confusion_matrix(predictions)
     return {
         "loss": float(predictions.losses.mean()),
@@ -96,101 +111,136 @@ def evaluate_split(network, split, device="cpu"):
     }
 
 
-def confusion_matrix(predictions):
+def evaluate_split(network: nn.Module, split: Split, device: torch.device | str = "cpu") -> dict[str, float]:
+    """Return {"loss", "accuracy", "f1"} of `network` on a data.Split, as `summarise` gives them."""
+    return summarise(predict_split(network, split, device))
+
+
+def confusion_matrix(predictions: Predictions) -> np.ndarray:
     """Return the confusion matrix, int64 (classes, classes): row = true class, column = predicted class."""
-    return sklearn_metrics.confusion_matrix(
-        predictions.labels, predictions.predicted, labels=np.arange(predictions.scores.shape[1])
-    )
+    classes = np.arange(predictions.logits.shape[1])
+    return sklearn_metrics.confusion_matrix(predictions.labels, predictions.predicted, labels=classes)
 
 
-def macro_f1(table):
+def macro_f1(table: np.ndarray) -> np.ndarray:
     """Return the mean over classes of F1 for confusion matrices (..., classes, classes); 0 for an empty class."""
     hits = np.diagonal(table, axis1=-2, axis2=-1)
     total = table.sum(axis=-1) + table.sum(axis=-2)
     return np.divide(2 * hits, total, out=np.zeros(hits.shape), where=total > 0).mean(axis=-1)
 
 
-def wilson(hits, total, level=0.95):
+def wilson(hits: float, total: float, level: float = 0.95) -> tuple[float, float]:
     """Return the (low, high) interval of a share `hits / total`, by Wilson's score method (1927), inside [0, 1]."""
     z = ndtri((1 + level) / 2)
-    share, scale = hits / total, 1 + z**2 / total
+    share = hits / total
+    scale = 1 + z**2 / total
     middle = (share + z**2 / (2 * total)) / scale
     reach = z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / scale
-    return 0.0 if hits == 0 else float(middle - reach), 1.0 if hits == total else float(middle + reach)
+    low = 0.0 if hits == 0 else float(middle - reach)
+    high = 1.0 if hits == total else float(middle + reach)
+    return low, high
 
 
-def mean_interval(values, level=0.95):
+def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
     """Return (mean, low, high) of one figure over seeds, by Student's t; the interval of one value is unknown (nan)."""
     values = np.asarray(values, dtype=float)
+    mean = values.mean()
     if len(values) < 2:
-        return values.mean(), np.nan, np.nan
+        return mean, np.nan, np.nan
     reach = stdtrit(len(values) - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(len(values))
-    return values.mean(), values.mean() - reach, values.mean() + reach
+    return mean, mean - reach, mean + reach
 
 
-def metrics(predictions):
+def metrics(predictions: Predictions) -> dict[str, Any]:
     """Return what metrics.json holds of one split, fractions from 0 to 1, loss in nats.
 
     Intervals at 95%: accuracy by Wilson; macro F1 by a bootstrap over images (Efron 1979) with a fixed
     seed (of no width where there is no mistake); loss by the normal approximation, cut off at 0.
     """
-    table, images = confusion_matrix(predictions), len(predictions.labels)
+    table = confusion_matrix(predictions)
+    images = len(predictions.labels)
     generator = np.random.default_rng(0)
     tables = generator.multinomial(images, table.ravel() / images, size=RESAMPLES).reshape(-1, *table.shape)
-    spread = predictions.losses.std(ddof=1) / np.sqrt(images) * ndtri(0.975)
     loss = predictions.losses.mean()
-    columns = precision_recall_fscore_support(
-        predictions.labels, predictions.predicted, labels=np.arange(len(table)), zero_division=0
-    )
-    names = ("precision", "recall", "f1", "support")
+    reach = predictions.losses.std(ddof=1) / np.sqrt(images) * ndtri(0.975)
     return {
         "accuracy": float(predictions.correct.mean()),
         "accuracy_ci95": wilson(predictions.correct.sum(), images),
         "loss": float(loss),
-        "loss_ci95": [float(max(0, loss - spread)), float(loss + spread)],
+        "loss_ci95": [float(max(0, loss - reach)), float(loss + reach)],
         "macro_f1": float(macro_f1(table)),
         "macro_f1_ci95": np.quantile(macro_f1(tables), [0.025, 0.975]).tolist(),
         "ece": calibration_error(predictions),
-        "per_class": {
-            str(label): {name: value.item() for name, value in zip(names, row, strict=True)}
-            for label, row in enumerate(zip(*columns, strict=True))
-        },
+        "per_class": metrics_per_class(predictions),
         "confusion_matrix": table.tolist(),
     }
 
 
-def reliability(predictions, bins=15):
+def metrics_per_class(predictions: Predictions) -> dict[str, dict[str, float]]:
+    """Return {class: {"precision", "recall", "f1", "support"}}, fractions from 0 to 1, 0 where there is no image.
+
+    A class is named by its number, as text; `support` counts its images.
+    """
+    classes = range(predictions.logits.shape[1])
+    columns = precision_recall_fscore_support(
+        predictions.labels, predictions.predicted, labels=np.arange(len(classes)), zero_division=0
+    )
+    rows = {}
+    for label in classes:
+        precision, recall, f1, support = (column[label].item() for column in columns)
+        rows[str(label)] = {"precision": precision, "recall": recall, "f1": f1, "support": support}
+    return rows
+
+
+def reliability(predictions: Predictions, bins: int = 15) -> dict[str, np.ndarray]:
     """Return {"confidence", "accuracy", "count"}, arrays over the bins that hold an image.
 
-    The bins hold equal ranges of confidence from 0 to 1; Guo et al. 2017, On Calibration of Modern Neural Networks.
+    The bins hold equal ranges of confidence from 0 to 1; confidence and accuracy are means over a bin's images. Guo et
+    al. 2017, On Calibration of Modern Neural Networks.
     """
-    place = np.minimum((predictions.confidence * bins).astype(int), bins - 1)
-    number = np.bincount(place, minlength=bins)
-    filled = number > 0
-    means = [
-        np.bincount(place, weights=values, minlength=bins)[filled] / number[filled]
-        for values in (predictions.confidence, predictions.correct)
-    ]
-    return {"confidence": means[0], "accuracy": means[1], "count": number[filled]}
+    confidence = predictions.confidence
+    places = np.minimum((confidence * bins).astype(int), bins - 1)
+    count = np.bincount(places, minlength=bins)
+    sum_of_confidence = np.bincount(places, weights=confidence, minlength=bins)
+    hits = np.bincount(places, weights=predictions.correct, minlength=bins)
+    filled = count > 0
+    return {
+        "confidence": sum_of_confidence[filled] / count[filled],
+        "accuracy": hits[filled] / count[filled],
+        "count": count[filled],
+    }
 
 
-def calibration_error(predictions, bins=15):
+def calibration_error(predictions: Predictions, bins: int = 15) -> float:
     """Return the expected calibration error: the mean distance of confidence from accuracy over the bins, by count."""
     table = reliability(predictions, bins)
     gaps = np.abs(table["confidence"] - table["accuracy"])
     return float((gaps * table["count"]).sum() / table["count"].sum())
 
 
-def fit_temperature(predictions):
+def fit_temperature(predictions: Predictions) -> float:
     """Return the temperature, from 0.1 to 10, that makes the loss of `predictions` least; Guo et al. 2017.
 
     To be fitted on validation images, never on those that are reported.
     """
 
-    def loss(logarithm):
+    def loss(logarithm: float) -> float:
         return predictions.at_temperature(np.exp(logarithm)).losses.mean()
 
-    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.1), np.log(10)), method="bounded").x))
+    bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def choose_temperature(predictions: Predictions) -> float:
+    """Return the temperature that `fit_temperature` finds, or exactly 1.0 where its search runs into a limit.
+
+    There, below 0.11 or above 9, the images do not determine a temperature: without a single mistake, for one, the loss
+    falls the more, the surer the network is made.
+    """
+    temperature = fit_temperature(predictions)
+    if 0.11 < temperature < 9:
+        return temperature
+    return 1.0
 
 
 class Difference(NamedTuple):
@@ -201,47 +251,64 @@ class Difference(NamedTuple):
     high: float
 
     @property
-    def is_real(self):
+    def is_real(self) -> bool:
         """Whether the interval leaves out 0; otherwise the two are tied."""
         return self.low > 0 or self.high < 0
 
 
-def compare(one, other, level=0.95, resamples=4000):
+def compare_paired(one: np.ndarray, other: np.ndarray, level: float = 0.95, resamples: int = 4000) -> Difference:
     """Return the Difference in accuracy between two recipes, each trained with some seeds, on the same images.
 
     `one`, `other`: bool (seeds, images), whether each image was read correctly; the seeds may differ in number. A
     bootstrap (Efron 1979) draws images and, apart from that, each recipe's seeds anew, so that the interval speaks for
-    other images and other trainings. With few seeds a bootstrap's interval is too narrow by sqrt(n / (n - 1)): each
-    draw of seeds is spread by that factor around its mean. From one seed each nothing is known of other trainings, and
-    the interval speaks for other images alone.
+    other images and other trainings. From one seed each nothing is known of other trainings, and the interval speaks
+    for other images alone.
     """
-    generator, images = np.random.default_rng(0), one.shape[1]
+    generator = np.random.default_rng(0)
+    images = one.shape[1]
     telling = ~(one.all(axis=0) & other.all(axis=0))  # where all agree, nothing changes the difference
     shares = np.full(telling.sum() + 1, 1 / images)
     shares[-1] = 1 - telling.sum() / images
     drawn = generator.multinomial(images, shares, size=resamples)[:, :-1]
-
-    def resample(correct):
-        seeds, correct = len(correct), correct[:, telling].astype(float)
-        weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
-        if seeds > 1:
-            weights = 1 / seeds + (weights - 1 / seeds) * np.sqrt(seeds / (seeds - 1))
-        return (weights * (drawn @ correct.T)).sum(axis=1) / images
-
-    ends = np.quantile(resample(one) - resample(other), [(1 - level) / 2, (1 + level) / 2])
-    return Difference(float(one.mean() - other.mean()), *ends.tolist())
+    hits_of_one = resample_seeds(one[:, telling], drawn, generator)
+    hits_of_other = resample_seeds(other[:, telling], drawn, generator)
+    differences = hits_of_one / images - hits_of_other / images
+    low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return Difference(float(one.mean() - other.mean()), low, high)
 
 
-def mistakes(predictions):
+def resample_seeds(correct: np.ndarray, drawn: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return the number of correct images, float64 (resamples,), of one recipe with its seeds drawn anew.
+
+    `correct`: bool (seeds, images); `drawn`: int64 (resamples, images), how often each image was drawn. With few seeds
+    a bootstrap's interval is too narrow by sqrt(n / (n - 1)): each draw of seeds is spread by that factor around its
+    mean.
+    """
+    seeds = len(correct)
+    weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=len(drawn)) / seeds
+    if seeds > 1:
+        weights = 1 / seeds + (weights - 1 / seeds) * np.sqrt(seeds / (seeds - 1))
+    hits = drawn @ correct.astype(float).T
+    return (weights * hits).sum(axis=1)
+
+
+def mistakes(predictions: Predictions) -> np.ndarray:
     """Return the indices of the wrong predictions, int64, the most confident first."""
     wrong = np.flatnonzero(~predictions.correct)
     return wrong[np.argsort(-predictions.confidence[wrong], kind="stable")]
 
 
-def confused_pairs(table, most=5):
-    """Return [(true class, predicted class, count)] of the largest off-diagonal cells, largest first, none empty."""
-    off = table - np.diag(np.diag(table))
-    order = np.argsort(-off, axis=None, kind="stable")[:most]
-    return [
-        (int(i), int(j), int(off[i, j])) for i, j in zip(*np.unravel_index(order, off.shape), strict=True) if off[i, j]
-    ]
+def confused_pairs(table: np.ndarray, most: int = 5) -> list[tuple[int, int, int]]:
+    """Return [(true class, predicted class, count)] of the largest off-diagonal cells, largest first, none empty.
+
+    `table` is a confusion matrix; at most `most` pairs are named.
+    """
+    mistaken = table - np.diag(np.diag(table))
+    cells = np.argsort(-mistaken, axis=None, kind="stable")[:most]
+    pairs = []
+    for cell in cells:
+        true, predicted = np.unravel_index(cell, mistaken.shape)
+        count = int(mistaken[true, predicted])
+        if count:
+            pairs.append((int(true), int(predicted), count))
+    return pairs

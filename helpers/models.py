@@ -1,44 +1,59 @@
 """The networks: each a torch.nn.Sequential that reads as a table of layers, from pixels to one score a class.
 
 Every network takes float32 images of shape (b, 1, 28, 28) with pixels from 0 to 255; its first layer normalises them,
-so that nothing outside needs to know with which mean and deviation it was trained.
+so that nothing outside needs to know the mean and standard deviation that it was trained with.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+Layers = OrderedDict[str, nn.Module]
 
 
 class Normalise(nn.Module):
-    """Shift and scale pixels (0 to 255) to mean 0 and deviation 1 over the training images."""
+    """Shift and scale pixels to mean 0 and standard deviation 1 over the training images.
 
-    def __init__(self, mean=0.0, deviation=255.0):
+    `mean` and `std` are those of the training images, with pixels from 0 to 255. In stored weights they are the buffers
+    "mean" and "deviation".
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mean: float = 0.0, std: float = 255.0) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(float(mean)))
-        self.register_buffer("deviation", torch.tensor(float(deviation)))
+        self.register_buffer("deviation", torch.tensor(float(std)))
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
+        """Return float images of any shape, normalised."""
         return (images - self.mean) / self.deviation
 
 
-def block(inputs, outputs, size=3, stride=1, margin=True, pool=False):
-    """Return convolution, maximum over 2x2 where `pool`, batch normalisation, ReLU.
+def block(
+    inputs: int, outputs: int, size: int = 3, stride: int = 1, padding: bool = True, pool: bool = False
+) -> nn.Sequential:
+    """Return a convolution, 2x2 max pooling where `pool`, batch normalisation and ReLU.
 
-    The convolution looks at every `stride`-th place; with a `margin` of zeros around it the image keeps its size, but
-    for the stride. Pooling comes before what it makes four times cheaper.
+    `inputs` and `outputs` count channels; `size` is the side of the filters. With `padding` the convolution adds a
+    border of zeros, so that at stride 1 the image keeps its size. Pooling stands before the layers that it makes four
+    times cheaper.
     """
-    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2 if margin else 0, bias=False)
-    layers = OrderedDict(convolution=convolution)
+    border = size // 2 if padding else 0
+    layers = Layers(convolution=nn.Conv2d(inputs, outputs, size, stride, padding=border, bias=False))
     if pool:
         layers["pool"] = nn.MaxPool2d(2)
-    layers |= OrderedDict(normalisation=nn.BatchNorm2d(outputs), activation=nn.ReLU(inplace=True))
+    layers["normalisation"] = nn.BatchNorm2d(outputs)
+    layers["activation"] = nn.ReLU(inplace=True)
     return nn.Sequential(layers)
 
 
-def linear_head(classes):
+def linear_head(classes: int) -> Layers:
     """Two convolutions of 8 and 16 channels, each pooled, and one linear layer: 9,000 parameters."""
-    return OrderedDict(
+    return Layers(
         convolution1=nn.Conv2d(1, 8, 3, padding=1),
         pool1=nn.MaxPool2d(2),
         activation1=nn.ReLU(),
@@ -50,9 +65,9 @@ def linear_head(classes):
     )
 
 
-def lenet(classes):
-    """Two convolutions of 6 and 16 channels, then three linear layers: LeNet-5 with ReLU and maxima, 62,000."""
-    return OrderedDict(
+def lenet(classes: int) -> Layers:
+    """LeNet-5 with ReLU and max pooling: convolutions of 6 and 16 channels, three linear layers; 62,000 parameters."""
+    return Layers(
         convolution1=nn.Conv2d(1, 6, 5, padding=2),
         pool1=nn.MaxPool2d(2),
         activation1=nn.ReLU(),
@@ -68,9 +83,9 @@ def lenet(classes):
     )
 
 
-def dropout(classes):
-    """Two convolutions of 10 and 20 channels and two linear layers, with dropout before the last of each: 22,000."""
-    return OrderedDict(
+def dropout(classes: int) -> Layers:
+    """Convolutions of 10 and 20 channels, two linear layers, dropout after the second and third: 22,000 parameters."""
+    return Layers(
         convolution1=nn.Conv2d(1, 10, 5),
         pool1=nn.MaxPool2d(2),
         activation1=nn.ReLU(),
@@ -86,9 +101,9 @@ def dropout(classes):
     )
 
 
-def narrow(classes):
-    """Two convolutions of 10 and 20 channels that shrink the image a little, and two linear layers: 31,000."""
-    return OrderedDict(
+def narrow(classes: int) -> Layers:
+    """Two convolutions of 10 and 20 channels that shrink the image a little, two linear layers: 31,000 parameters."""
+    return Layers(
         convolution1=nn.Conv2d(1, 10, 5, padding=1),
         pool1=nn.MaxPool2d(2),
         activation1=nn.ReLU(),
@@ -102,24 +117,24 @@ def narrow(classes):
     )
 
 
-def small(classes):
+def small(classes: int) -> Layers:
     """Three blocks of 16, 32 and 64 channels that soon make the image small, and one linear layer: 29,000 parameters.
 
-    What one epoch can train well, in a second: the first block halves the image, none adds a margin.
+    One epoch trains it well, in a second: the first block halves the image, and none pads it.
     """
-    return OrderedDict(
-        block1=block(1, 16, 5, stride=2, margin=False),
-        block2=block(16, 32, margin=False, pool=True),
-        block3=block(32, 64, margin=False),
+    return Layers(
+        block1=block(1, 16, 5, stride=2, padding=False),
+        block2=block(16, 32, padding=False, pool=True),
+        block3=block(32, 64, padding=False),
         flatten=nn.Flatten(),
         output=nn.Linear(64 * 3 * 3, classes),
     )
 
 
-def compact(classes, width=32):
+def compact(classes: int, width: int = 32) -> Layers:
     """Two pairs of blocks, at 12x12 and 6x6, and one linear layer: 72,000 parameters at this width."""
-    return OrderedDict(
-        block1=block(1, width, 5, stride=2, margin=False),
+    return Layers(
+        block1=block(1, width, 5, stride=2, padding=False),
         block2=block(width, width, pool=True),
         block3=block(width, 2 * width),
         block4=block(2 * width, 2 * width, pool=True),
@@ -128,9 +143,9 @@ def compact(classes, width=32):
     )
 
 
-def wide(classes):
+def wide(classes: int) -> Layers:
     """Three pairs of blocks, at 28x28, 14x14 and 7x7, of 48, 96 and 192 channels: 660,000 parameters."""
-    return OrderedDict(
+    return Layers(
         block1=block(1, 48),
         block2=block(48, 48, pool=True),
         block3=block(48, 96),
@@ -142,7 +157,7 @@ def wide(classes):
     )
 
 
-NETWORKS = {
+NETWORKS: dict[str, Callable[[int], Layers]] = {
     "linear-head": linear_head,
     "lenet": lenet,
     "dropout": dropout,
@@ -153,42 +168,54 @@ NETWORKS = {
 }
 
 
-def build(name, classes=10, mean=0.0, deviation=255.0, seed=0, dropout=0.0):
-    """Return the network `name` with weights drawn by `seed`, normalising by `mean` and `deviation` of pixels.
+def build(
+    name: str, classes: int = 10, mean: float = 0.0, std: float = 255.0, seed: int = 0, dropout: float = 0.0
+) -> nn.Sequential:
+    """Return the network `name` with weights drawn by `seed`; it takes float32 (b, 1, 28, 28), gives (b, classes).
 
-    `dropout` is the rate of the layers that drop, where it has any.
+    `mean` and `std` normalise the pixels, from 0 to 255. `dropout` is the rate of the dropout layers, where the network
+    has any. KeyError for a name that is not in NETWORKS.
     """
     torch.manual_seed(seed)
-    network = nn.Sequential(OrderedDict(normalise=Normalise(mean, deviation), **NETWORKS[name](classes)))
+    layers = NETWORKS[name](classes)
+    network = nn.Sequential(Layers(normalise=Normalise(mean, std), **layers))
     for layer in network.modules():
         if isinstance(layer, nn.Dropout | nn.Dropout2d):
             layer.p = dropout
     return network
 
 
-def count_parameters(network):
+def count_parameters(network: nn.Module) -> int:
     """Return the number of trainable numbers in a network."""
     return sum(tensor.numel() for tensor in network.parameters() if tensor.requires_grad)
 
 
 @torch.inference_mode()
-def activations(network, images):
-    """Return {layer name: its output} for the outermost layers of a Sequential, in order; the mode is left as it is."""
-    outputs, values = OrderedDict(), images
+def activations(network: nn.Sequential, images: Tensor) -> dict[str, Tensor]:
+    """Return {layer name: its output} for the outermost layers of a network, in order.
+
+    `images` are float32 (b, 1, h, w); the network stays in the mode, training or evaluation, that it is in.
+    """
+    outputs = {}
+    values = images
     for name, layer in network.named_children():
         values = layer(values)
         outputs[name] = values.clone()  # a layer that works in place would change what is shown here
     return outputs
 
 
-def layer_table(network, size=28):
-    """Return a table of layers: [{"layer", "kind", "output", "parameters"}], for one image of `size` x `size`."""
+def layer_table(network: nn.Sequential, size: int = 28) -> list[dict[str, str | int]]:
+    """Return one row {"layer", "kind", "output", "parameters"} for each outermost layer, in order.
+
+    `output` is the shape of its output for one image of `size` x `size` pixels, such as "32 x 12 x 12".
+    """
     was_training = network.training
     outputs = activations(network.eval(), torch.zeros(1, 1, size, size))
     network.train(was_training)
-    rows = []
+    rows: list[dict[str, str | int]] = []
     for name, layer in network.named_children():
-        kind = ", ".join(type(part).__name__ for part in layer.children()) or type(layer).__name__
+        kinds = [type(part).__name__ for part in layer.children()] or [type(layer).__name__]
         shape = " x ".join(str(length) for length in outputs[name].shape[1:])
-        rows.append({"layer": name, "kind": kind, "output": shape, "parameters": count_parameters(layer)})
+        parameters = count_parameters(layer)
+        rows.append({"layer": name, "kind": ", ".join(kinds), "output": shape, "parameters": parameters})
     return rows

@@ -5,26 +5,33 @@ import itertools
 import math
 import textwrap
 import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from IPython.display import Markdown, display
 from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
+from numpy.typing import ArrayLike
 
 from . import evaluation, files
 
 # Okabe and Ito's palette (2008), which readers with any colour vision can tell apart.
 COLOURS = "#0072B2 #E69F00 #009E73 #D55E00 #56B4E9 #CC79A7 #F0E442 #000000"
 BLUE, ORANGE, GREEN, RED, SKY, PURPLE, YELLOW, BLACK = COLOURS.split()
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
     "axes.labelsize": 10,
-    "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK]),
+    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK]),
     "axes.grid": True,
     "grid.alpha": 0.25,
     "figure.constrained_layout.use": True,
@@ -35,40 +42,51 @@ STYLE = {
 }
 MORE_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei", "Noto Sans")
 DPI = 160  # twice what the figures are shown at, so that they stay sharp
-mpl.rcParams.update(STYLE)
-installed = set(font_manager.get_font_names())  # for class names in letters that matplotlib's own font does not have
-mpl.rcParams["font.family"] = ["DejaVu Sans", *(name for name in MORE_FONTS if name in installed)]
-warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")  # where none has them, a box stands in
 
 
-def new(rows=1, columns=1, width=8.0, height=3.4, **options):
-    """Return (Figure, its axes) of `width` x `height` inches, free of pyplot's global state."""
+def use_style() -> None:
+    """Draw every figure of this process in this project's style.
+
+    Class names may be in letters that matplotlib's own font does not have: of MORE_FONTS, those that are installed
+    stand in. Where none has them, a box is drawn, and matplotlib's warning about it is silenced.
+    """
+    mpl.rcParams.update(STYLE)
+    installed = set(font_manager.get_font_names())
+    mpl.rcParams["font.family"] = ["DejaVu Sans", *(name for name in MORE_FONTS if name in installed)]
+    warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")
+
+
+def new(rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 3.4, **options: Any) -> tuple[Figure, Any]:
+    """Return (Figure, its axes) of `width` x `height` inches, free of pyplot's global state.
+
+    The axes are one Axes, or an array of them, as Figure.subplots gives them for these rows, columns and `options`.
+    """
     figure = Figure(figsize=(width, height))
     return figure, figure.subplots(rows, columns, **options)
 
 
-def show(figure, name, caption, description, folder):
+def show(figure: Figure, name: str, caption: str, description: str, folder: Path) -> None:
     """Display a Figure with a caption below and `description` as its alternative text; save figures/`name`.png.
 
-    Figure, caption and description reach the report through the notebook's own output.
+    Figure, caption and description reach the report through the notebook's own output. `folder` is the run's.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
     files.write_file(folder / "figures" / f"{name}.png", buffer.getvalue())
-    about = {"alt": description, "width": round(figure.get_figwidth() * DPI / 2)}
     data = {"image/png": buffer.getvalue(), "text/plain": description}
-    display(data, raw=True, metadata={"image/png": about})
+    metadata = {"alt": description, "width": round(figure.get_figwidth() * DPI / 2)}
+    display(data, raw=True, metadata={"image/png": metadata})
     display(Markdown(f"*{caption}*"))
 
 
-def plain_ticks(axis):
+def plain_ticks(axis: Axis) -> None:
     """Let a logarithmic `axis` (figure.xaxis or yaxis) show 1, 2 and 5 times the powers of ten as plain numbers."""
     axis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("")
 
 
-def name_ticks(axis, names, places=None, inches=7.0):
+def name_ticks(axis: Axis, names: Sequence[str], places: ArrayLike | None = None, inches: float = 7.0) -> None:
     """Write a class's name at each of `places` (0, 1, ...) along `axis` (figure.xaxis or yaxis), `inches` long.
 
     Names that do not fit side by side stand upright, long ones are shortened; of very many, every second, third, ...
@@ -78,27 +96,34 @@ def name_ticks(axis, names, places=None, inches=7.0):
     size = min(10, max(0.85 * room, 7))
     step = math.ceil(0.85 * size / room)
     shown = [shorten(name, 20) for name in names]
-    upright = axis.axis_name == "x" and max(map(len, shown)) * size * 0.6 > room
-    places = np.arange(len(names)) if places is None else places
-    axis.set_ticks(places[::step], shown[::step], rotation=90 * upright, fontsize=size)
+    longest = max(map(len, shown)) * size * 0.6
+    upright = isinstance(axis, XAxis) and longest > room
+    places = np.arange(len(names)) if places is None else np.asarray(places)
+    axis.set_ticks(places[::step], shown[::step], rotation=90 if upright else 0, fontsize=size)
 
 
-def wrap(text, inches, points=10):
+def wrap(text: str, inches: float, points: float = 10) -> str:
     """Return `text` broken into lines that are `inches` long in letters of `points`; its own line breaks stay."""
-    return "\n".join(textwrap.fill(line, max(4, int(130 * inches / points))) for line in text.splitlines())
+    length = max(4, int(130 * inches / points))
+    return "\n".join(textwrap.fill(line, length) for line in text.splitlines())
 
 
-def shorten(name, length):
+def shorten(name: str, length: int) -> str:
     """Return `name` cut to at most `length` characters, the last of them an ellipsis where something was cut off."""
     return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
-def heading(figure, title):
+def count_lines(texts: Sequence[str]) -> int:
+    """Return how many lines the longest of `texts` has; 0 where there is none."""
+    return max((text.count("\n") + 1 for text in texts), default=0)
+
+
+def heading(figure: Figure, title: str) -> None:
     """Put a title over a whole Figure, in the style of an axis's own."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
 
 
-def drawable(image):
+def drawable(image: np.ndarray) -> np.ndarray:
     """Return an image, (h, w) or (c, h, w), as matplotlib draws it: (h, w), or (h, w, c) of several channels."""
     image = np.asarray(image)
     if image.ndim == 2:
@@ -108,13 +133,22 @@ def drawable(image):
     return image.transpose(1, 2, 0)
 
 
-def images(pixels, titles=None, columns=10, size=0.8, row_titles=None):
-    """Return a grid of images, (n, h, w) or (n, c, h, w); `titles` stand above each, `row_titles` before rows."""
+def images(
+    pixels: Sequence[np.ndarray] | np.ndarray,
+    titles: Sequence[str] | None = None,
+    columns: int = 10,
+    size: float = 0.8,
+    row_titles: Sequence[str] | None = None,
+) -> Figure:
+    """Return a grid of images, (n, h, w) or (n, c, h, w); `titles` stand above each, `row_titles` before rows.
+
+    An image is `size` inches wide, and drawn from 0 where it has no negative values.
+    """
     columns = min(columns, len(pixels))
-    rows = -(-len(pixels) // columns)
-    titles = titles and [wrap(title, size, 9) for title in titles]
-    extra = 0.22 * max((title.count("\n") + 1 for title in titles), default=0) if titles else 0
-    figure, axes = new(rows, columns, width=min(columns * size + 0.4, 9), height=rows * (size + extra), squeeze=False)
+    rows = math.ceil(len(pixels) / columns)
+    titles = [wrap(title, size, 9) for title in titles or ()]
+    height = size + 0.22 * count_lines(titles)
+    figure, axes = new(rows, columns, width=min(columns * size + 0.4, 9), height=rows * height, squeeze=False)
     for place, axis in enumerate(axes.flat):
         axis.set(xticks=[], yticks=[])
         axis.grid(False)
@@ -124,32 +158,40 @@ def images(pixels, titles=None, columns=10, size=0.8, row_titles=None):
             axis.imshow(picture, interpolation="nearest", vmin=0 if picture.min() >= 0 else None)
             if titles:
                 axis.set_title(titles[place], fontsize=8, fontweight="normal", loc="center", pad=3)
-    for axis, title in zip(axes[:, 0], row_titles or [], strict=False):
+    for axis, title in zip(axes[:, 0], row_titles or (), strict=False):
         axis.set_ylabel(title, rotation=0, ha="right", va="center")
     return figure
 
 
-def mosaic(rows, names, title, headings=None, size=0.62):
+def mosaic(
+    rows: Sequence[np.ndarray],
+    names: Sequence[str],
+    title: str,
+    headings: Mapping[int, str] | None = None,
+    size: float = 0.62,
+) -> Figure:
     """Return rows of grey images, (n, h, w) or (n, 1, h, w) each with values from 0, as one picture.
 
     This is far quicker than `images` where there are many.
 
-    `names` stand before the rows; `headings` {column: text} above. NaN stays white, and so does the end of a short row.
+    Rows are arrays or tensors; `names` stand before them, `headings` {column: text} above. NaN stays white, and so does
+    the end of a short row. An image is at most `size` inches wide.
     """
-    count, (height, width), headings = max(map(len, rows)), rows[0].shape[-2:], headings or {}
-    sheet = np.full((len(rows), height + 2, count, width + 2), np.nan)  # a margin of one pixel around each image
+    headings = headings or {}
+    count = max(map(len, rows))
+    height, width = rows[0].shape[-2:]
+    sheet = np.full((len(rows), height + 2, count, width + 2), np.nan)  # a border of one pixel around each image
     for place, row in enumerate(rows):
         for column, image in enumerate(row):
             sheet[place, 1:-1, column, 1:-1] = drawable(image)
     size = min(size, 7.8 / count)
     apart = min(np.diff(sorted(headings)), default=count) * size  # inches from one heading to the next
-    headings = {column: wrap(text, apart) for column, text in headings.items()}
-    lines = max((text.count("\n") + 1 for text in headings.values()), default=0)
+    texts = [wrap(text, apart) for text in headings.values()]
     indent = 0.35 + 0.08 * max(map(len, names))  # inches for the names
-    tall = len(rows) * size * height / width + 0.45 + 0.2 * lines
+    tall = len(rows) * size * height / width + 0.45 + 0.2 * count_lines(texts)
     figure, axis = new(width=max(count * size + indent, 6), height=tall)
     axis.imshow(sheet.reshape(len(rows) * (height + 2), -1), vmin=0)
-    axis.set_xticks([(column + 0.5) * (width + 2) - 0.5 for column in headings], headings.values())
+    axis.set_xticks([(column + 0.5) * (width + 2) - 0.5 for column in headings], texts)
     axis.set_yticks((np.arange(len(rows)) + 0.5) * (height + 2) - 0.5, names)
     axis.tick_params(length=0, labelsize=9, top=False, bottom=False, labeltop=True, labelbottom=False)
     axis.spines[:].set_visible(False)
@@ -158,30 +200,39 @@ def mosaic(rows, names, title, headings=None, size=0.62):
     return figure
 
 
-def clouds(axis, points, labels, names):
-    """Draw points, (n, 2), on `axis` in a colour a class, with the class's name on a white ground in its midst."""
-    points, labels = np.asarray(points), np.asarray(labels)
-    colours = mpl.colormaps["tab10" if len(names) <= 10 else "tab20"].colors
+def clouds(axis: Axes, points: ArrayLike, labels: ArrayLike, names: Sequence[str]) -> None:
+    """Draw points, (n, 2), on `axis` in a colour a class, with the class's name on a white ground in its midst.
+
+    `labels` are whole numbers (n,): places in `names`.
+    """
+    points = np.asarray(points)
+    labels = np.asarray(labels)
+    colours = mpl.color_sequences["tab10" if len(names) <= 10 else "tab20"]
+    size = 9 if len(names) <= 20 else 5
     for label in np.unique(labels):
-        mine, colour, name = points[labels == label], colours[label % len(colours)], names[label]
-        axis.scatter(*mine.T, s=7, color=colour, alpha=0.7, linewidths=0, label=name)
+        members = points[labels == label]
+        colour = colours[label % len(colours)]
+        axis.scatter(members[:, 0], members[:, 1], s=7, color=colour, alpha=0.7, linewidths=0, label=names[label])
         ground = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.9}
-        axis.text(
-            *np.median(mine, axis=0), name, ha="center", va="center", fontsize=9 if len(names) <= 20 else 5, bbox=ground
-        )
+        x, y = np.median(members, axis=0)
+        axis.text(x, y, names[label], ha="center", va="center", fontsize=size, bbox=ground)
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set(visible=True, color="lightgrey")
 
 
-def bars(values, names, title, label):
-    """Return grouped bars (dots for many names): `values` {group: one number a name}, a legend for several groups."""
+def bars(values: Mapping[str, Sequence[float]], names: Sequence[str], title: str, label: str) -> Figure:
+    """Return grouped bars (dots for many names): `values` {group: one number a name}, a legend for several groups.
+
+    `label` says what is counted, along the vertical axis.
+    """
     figure, axis = new(height=3.0)
-    width, places = 0.8 / len(values), np.arange(len(names))
+    width = 0.8 / len(values)
+    places = np.arange(len(names))
     for number, (group, heights) in enumerate(values.items()):
         if len(names) > 30:  # too many for bars
             axis.plot(places, heights, "o", markersize=3, label=group)
-            continue
-        axis.bar(places + (number - (len(values) - 1) / 2) * width, heights, width, label=group)
+        else:
+            axis.bar(places + (number - (len(values) - 1) / 2) * width, heights, width, label=group)
     name_ticks(axis.xaxis, names)
     axis.set(title=title, ylabel=label)
     axis.grid(axis="x", visible=False)
@@ -190,14 +241,25 @@ def bars(values, names, title, label):
     return figure
 
 
-def curves(history, quantity, label, title, as_percent=False, log=False):
-    """Return the curves of train and validation `quantity` ("loss", "accuracy") against epochs, one or many."""
+def curves(
+    history: Sequence[Mapping[str, float]],
+    quantity: str,
+    label: str,
+    title: str,
+    as_percent: bool = False,
+    log: bool = False,
+) -> Figure:
+    """Return the curves of train and validation `quantity` ("loss", "accuracy") against epochs, one or many.
+
+    `history` has the fields of training.HISTORY; `as_percent` multiplies fractions by 100.
+    """
     figure, axis = new()
     epochs = [row["epoch"] for row in history]
     scale = 100 if as_percent else 1
+    size = 4 if len(epochs) > 1 else 8
     for part, colour in (("train", BLUE), ("validation", ORANGE)):
         values = [row[f"{part}_{quantity}"] * scale for row in history]
-        axis.plot(epochs, values, marker="o", markersize=4 if len(epochs) > 1 else 8, color=colour, label=part)
+        axis.plot(epochs, values, marker="o", markersize=size, color=colour, label=part)
     axis.set(title=title, xlabel="epoch", ylabel=label, xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
     axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     if log:
@@ -207,25 +269,38 @@ def curves(history, quantity, label, title, as_percent=False, log=False):
     return figure
 
 
-def losses_by_step(losses, title, window=1, level=None, level_name=""):
+def losses_by_step(
+    losses: ArrayLike, title: str, window: int = 1, level: float | None = None, level_name: str = ""
+) -> Figure:
     """Return the loss of every step as dots under its moving mean over `window` steps, on a logarithmic scale.
 
-    `level` draws a dashed line to compare with, called `level_name`.
+    `losses`: (steps,), in nats. `level` draws a dashed line to compare with, called `level_name`.
     """
     figure, axis = new()
-    losses, steps = np.asarray(losses, dtype=float), np.arange(1, len(losses) + 1)
-    axis.plot(steps, losses, ".", color=SKY, markersize=3 if len(losses) > 100 else 8, label="one batch")
+    losses = np.asarray(losses, dtype=float)
+    steps = np.arange(1, len(losses) + 1)
+    many = len(losses) > 100
+    axis.plot(steps, losses, ".", color=SKY, markersize=3 if many else 8, label="one batch")
     if window > 1:
         sums = np.cumsum(np.concatenate([np.zeros(window), losses]))
-        axis.plot(steps, (sums[window:] - sums[:-window]) / np.minimum(steps, window), label=f"mean of {window} steps")
+        means = (sums[window:] - sums[:-window]) / np.minimum(steps, window)
+        axis.plot(steps, means, label=f"mean of {window} steps")
     if level is not None:
         axis.axhline(level, color="dimgrey", linestyle="--", linewidth=1, label=level_name)
     axis.set(title=title, xlabel="step", ylabel="training loss (nats)", yscale="log")
-    axis.legend(loc="lower left" if len(losses) > 100 else "best")
+    axis.legend(loc="lower left" if many else "best")
     return figure
 
 
-def line(x, y, title, x_label, y_label, log_x=False, mark=None):
+def line(
+    x: Sequence[float],
+    y: Sequence[float],
+    title: str,
+    x_label: str,
+    y_label: str,
+    log_x: bool = False,
+    mark: float | None = None,
+) -> Figure:
     """Return one curve; `mark` draws a dashed line at that x, with its value beside it."""
     figure, axis = new()
     axis.plot(x, y, marker="o" if len(x) < 30 else None, markersize=4)
@@ -236,8 +311,16 @@ def line(x, y, title, x_label, y_label, log_x=False, mark=None):
     return figure
 
 
-def trade_off(accuracy, interval, costs, title):
-    """Return accuracy against each of `costs`, side by side: all are {name: value}, `interval` {name: (low, high)}."""
+def trade_off(
+    accuracy: Mapping[str, float],
+    interval: Mapping[str, tuple[float, float]],
+    costs: Mapping[str, Mapping[str, float]],
+    title: str,
+) -> Figure:
+    """Return accuracy, with its interval, against each of `costs`, side by side, on a logarithmic scale.
+
+    `accuracy` is {name: fraction}, `interval` {name: (low, high)}, `costs` {what it costs: {name: value}}.
+    """
     figure, axes = new(1, len(costs), width=9, height=3.6, sharey=True, squeeze=False)
     for axis, (label, cost) in zip(axes[0], costs.items(), strict=True):
         for (name, share), marker in zip(accuracy.items(), itertools.cycle("os^Dv"), strict=False):
@@ -255,23 +338,21 @@ def trade_off(accuracy, interval, costs, title):
     return figure
 
 
-def confusion_matrix(table, names, title):
+def confusion_matrix(table: np.ndarray, names: Sequence[str], title: str) -> Figure:
     """Return the confusion matrix as counts and as shares of each true class; rows true, columns predicted.
 
-    The diagonal is pale blue, mistakes are the darker the more there are of them, empty cells are grey and blank.
+    `table`: int64 (classes, classes). The two stand side by side, of many classes one below the other.
     """
-    import seaborn  # here, because it takes over a second and most notebooks draw none
-
-    few, long = len(names) <= 12, max(map(len, names)) > 2
-    figure, axes = new(*((1, 2) if few else (2, 1)), width=9, height=(5.1 if few else 16) + 0.3 * long)
-    diagonal, percent = np.eye(len(names), dtype=bool), 100 * table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    style = {"cbar": False, "square": True, "linewidths": 0.7 if len(names) <= 26 else 0.1, "vmin": 0}
-    style |= {"annot": len(names) <= 26, "annot_kws": {"size": 8 if few else 7, "color": "black"}}
-    parts = ((axes[0], table, "d", "images"), (axes[1], percent, ".1f", "% of the true class"))
-    for axis, values, form, unit in parts:
-        top = 1.6 * max(values[~diagonal].max(), 0.1)  # no darker than black numbers can be read on
-        for hidden, colours in ((~diagonal, ["#dcebf7" if style["annot"] else "#6baed6"]), (diagonal, "Oranges")):
-            seaborn.heatmap(values, mask=hidden | (table == 0), cmap=colours, vmax=top, fmt=form, ax=axis, **style)
+    few = len(names) <= 12
+    percent = 100 * table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    room_for_names = 0.3 if max(map(len, names)) > 2 else 0  # inches
+    if few:
+        figure, axes = new(1, 2, width=9, height=5.1 + room_for_names)
+    else:
+        figure, axes = new(2, 1, width=9, height=16 + room_for_names)
+    heat_map(axes[0], table, "d", few)
+    heat_map(axes[1], percent, ".1f", few)
+    for axis, unit in ((axes[0], "images"), (axes[1], "% of the true class")):
         axis.set(xlabel="predicted", ylabel="true", facecolor="#f3f3f3")
         axis.grid(False)
         axis.set_title(unit, fontweight="normal", fontsize=10)
@@ -281,19 +362,38 @@ def confusion_matrix(table, names, title):
     return figure
 
 
-def reliability(predictions, title):
+def heat_map(axis: Axes, values: np.ndarray, form: str, few: bool) -> None:
+    """Draw the cells of a confusion matrix on `axis`, with their `values`, (classes, classes), in the format `form`.
+
+    The diagonal is pale blue, mistakes are the darker the more there are of them, empty cells are blank. Of more than
+    26 classes no values are written. `few` allows larger digits.
+    """
+    import seaborn  # here, because it takes over a second and most notebooks draw none
+
+    written = len(values) <= 26
+    style: dict[str, Any] = {"cbar": False, "square": True, "linewidths": 0.7 if written else 0.1, "vmin": 0}
+    style |= {"annot": written, "annot_kws": {"size": 8 if few else 7, "color": "black"}, "fmt": form, "ax": axis}
+    diagonal = np.eye(len(values), dtype=bool)
+    empty = values == 0
+    darkest = 1.6 * max(values[~diagonal].max(), 0.1)  # no darker than black numbers can be read on
+    blue = ["#dcebf7" if written else "#6baed6"]
+    seaborn.heatmap(values, mask=~diagonal | empty, cmap=blue, vmax=darkest, **style)
+    seaborn.heatmap(values, mask=diagonal | empty, cmap="Oranges", vmax=darkest, **style)
+
+
+def reliability(predictions: evaluation.Predictions, title: str) -> Figure:
     """Return the reliability diagram, with 95% intervals, beside how many images have which confidence."""
     table = evaluation.reliability(predictions)
-    confidence, accuracy, images_there = table["confidence"], table["accuracy"], table["count"]
-    hits = np.rint(accuracy * images_there)
-    ends = np.array([evaluation.wilson(*pair) for pair in zip(hits, images_there, strict=True)]).T
+    confidence, accuracy, count = table["confidence"], table["accuracy"], table["count"]
+    hits = np.rint(accuracy * count)
+    ends = np.array([evaluation.wilson(*pair) for pair in zip(hits, count, strict=True)]).T
     figure, (left, right) = new(1, 2, width=8.8, height=3.7)
     left.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
     left.annotate("dashed: perfectly calibrated", (0.98, 0.05), xycoords="axes fraction", color="dimgrey", ha="right")
     left.errorbar(confidence, accuracy, np.abs(ends - accuracy), fmt="o", elinewidth=1.2, zorder=3)
     left.set(title=title, xlabel="confidence", ylabel="share read correctly", xlim=(confidence.min() - 0.03, 1.02))
     left.set_ylim(max(ends.min() - 0.08, 0), 1.02)
-    right.bar(confidence, images_there, width=0.05, color=SKY)
+    right.bar(confidence, count, width=0.05, color=SKY)
     right.set(title="Images at each confidence", xlabel="confidence", ylabel="images, log scale", yscale="log")
     right.set_ylim(0.7, None)
     return figure

@@ -2,14 +2,22 @@
 
 import math
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
-import torch._dynamo  # the first optimiser of a process would import it: a second, then in the midst of training
+import torch._dynamo  # the first optimizer of a process would import it: a second, then in the midst of training
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from . import checkpoints, data, errors, evaluation, files, models, transforms
+from . import data, errors, evaluation, files, models, transforms
+from .checkpoints import Checkpoints, Row, ValidationRecord, load_model, save_model
+from .data import Dataset, Split
+from .recipes import Recipe
 
 HISTORY = (
     "epoch",
@@ -22,23 +30,31 @@ HISTORY = (
     "seconds",
 )
 
+Progress = Callable[[list[Row], int, int], None]  # progress(history, step, steps); step 0 is the end of an epoch
 
-def choose_device(name="auto", threads=None):
-    """Return the torch.device `name`; `auto` is cuda, else mps, else cpu. `threads` sets how many the CPU may use."""
+
+def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
+    """Return the torch.device `name`, and set this process up for computing on it; `auto` is cuda, else mps, else cpu.
+
+    `threads` sets how many the CPU may use; None leaves that as it is. Convolutions on a GPU are made to repeat their
+    bits, and freed memory is kept. BadInput for a device that this machine does not have.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    usable = [kind for kind, available in there.items() if available]
+    if name == "auto":
+        name = usable[0]
+    if name not in usable:
+        way_out = f"use auto or one of {', '.join(usable)}"
+        raise errors.BadInput("not on this machine", field="device", value=name, way_out=way_out)
     if threads is not None:
         torch.set_num_threads(threads)
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(kind for kind, available in there.items() if available)
-    if not there.get(name):
-        usable = ", ".join(kind for kind, available in there.items() if available)
-        raise errors.BadInput(f"--device {name}: not on this machine; use auto or one of {usable}")
+    evaluation.keep_freed_memory()
     torch.backends.cudnn.deterministic = True  # the same command gives the same weights
     return torch.device(name)
 
 
-def precision(device):
-    """Return the type that convolutions and products are computed in while training: bfloat16 where it is in hardware.
+def precision(device: torch.device) -> torch.dtype:
+    """Return the type in which training computes convolutions and products: bfloat16 where it is in hardware.
 
     On a CPU that lacks the instructions bfloat16 is emulated, many times slower than float32.
     """
@@ -49,103 +65,227 @@ def precision(device):
     return torch.bfloat16 if fast else torch.float32
 
 
-def train(dataset, recipe, seed=0, device="cpu", folder=None, progress=None):
+def train(
+    dataset: Dataset,
+    recipe: Recipe,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[nn.Sequential, list[Row]]:
     """Return (network, history) of `recipe` on a data.Dataset, exactly as run_all.py and the benchmarks train.
 
-    The network is on the CPU, in evaluation mode. With a run's `folder`, history.csv, model.safetensors and model.json
-    are left there, every epoch leaves a checkpoint, an interrupted training goes on from the last one, and a finished
-    one of the same recipe, seed, images, code and machine is loaded instead of repeated. See `fit` for the rest.
+    The network is on the CPU, in evaluation mode. With a run's `folder`, the files of checkpoints.save_model are left
+    there, every epoch leaves a checkpoint, an interrupted training goes on from the last one, and a finished one of the
+    same recipe, seed, images, code and machine is loaded instead of repeated. See `fit` for the rest.
     """
     splits = data.split(dataset, seed, recipe.validation_size)
-    mean, deviation = data.pixel_statistics(splits["train"].images)
-    network = models.build(recipe.network, len(dataset.class_names), mean, deviation, seed, recipe.dropout)
-    identity = fingerprint(recipe, seed, dataset, torch.device(device)) if folder else None
-    if folder and (trained := checkpoints.load_model(folder, identity)):
-        return trained[:2]
-    kept = (Path(folder) / "checkpoints", identity) if folder else None
-    history = fit(network, recipe, splits["train"], splits["validation"], seed, device, kept, progress)
+    mean, std = data.pixel_statistics(splits["train"].images)
+    network = models.build(recipe.network, len(dataset.class_names), mean, std, seed, recipe.dropout)
+    checkpoints = None
     if folder:
-        about = {"dataset": dataset.name, "fingerprint": dataset.fingerprint, "class_names": dataset.class_names}
-        checkpoints.save_model(
-            folder, network, history, about | {"recipe": asdict(recipe), "seed": seed, "key": identity}
-        )
-    return network, history
+        training_fingerprint = fingerprint(recipe, seed, dataset, torch.device(device))
+        checkpoints = Checkpoints(Path(folder) / "checkpoints", training_fingerprint)
+        finished = load_model(folder, training_fingerprint)
+        if finished:
+            return finished.network, finished.history
+    result = fit(network, recipe, splits["train"], splits["validation"], seed, device, checkpoints, progress)
+    if folder and checkpoints:
+        description = describe(dataset, recipe, seed, training_fingerprint, result.validation)
+        save_model(folder, network, result.history, result.validation, description)
+    return network, result.history
 
 
-def fingerprint(recipe, seed, dataset, device):
-    """Return a SHA-256 of all that decides the weights: recipe, seed, images, the loop's code, the machine's ways.
+def describe(
+    dataset: Dataset, recipe: Recipe, seed: int, training_fingerprint: str, validation: ValidationRecord
+) -> dict[str, Any]:
+    """Return what model.json says of a training: its origin, and the temperature that its logits are to be divided by.
 
-    Two trainings with the same key give the same bits on the same machine.
+    The field "key" holds the training's fingerprint, "fingerprint" that of the images.
+    """
+    return {
+        "temperature": evaluation.choose_temperature(validation.predictions),
+        "dataset": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "class_names": dataset.class_names,
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "key": training_fingerprint,
+    }
+
+
+def fingerprint(recipe: Recipe, seed: int, dataset: Dataset, device: torch.device) -> str:
+    """Return a SHA-256 of all that decides the weights: recipe, seed, images, the loop's code, and how it is computed.
+
+    How: device, precision, threads and the version of PyTorch. Two trainings with the same fingerprint give the same
+    bits on the same machine.
     """
     code = [files.code_digest(Path(__file__).with_name(part)) for part in ("models.py", "training.py", "transforms.py")]
     splits = data.split(dataset, seed, recipe.validation_size)
     images = [files.digest(tensor.numpy().tobytes()) for name in ("train", "validation") for tensor in splits[name]]
     values = {name: value for name, value in asdict(recipe).items() if name not in ("name", "summary")}
-    ways = [str(device), str(precision(device)), torch.get_num_threads(), torch.__version__]
-    return files.digest([values, seed, images, code, ways])
+    machine = [str(device), str(precision(device)), torch.get_num_threads(), torch.__version__]
+    return files.digest([values, seed, images, code, machine])
 
 
-def fit(network, recipe, train, validation, seed=0, device="cpu", kept=None, progress=None):
-    """Train `network` in place by `recipe`; return its history, one dictionary an epoch with the fields of HISTORY.
+@dataclass
+class TrainingState:
+    """All that changes while a network is trained: what a checkpoint holds."""
 
-    `train`, `validation`: data.Split, uint8. Losses are mean cross-entropies in nats, accuracies fractions; those of
-    `train` are means over the epoch's own augmented batches, those of `validation` are measured after it in float32.
-    `seconds` is the epoch's time. Every epoch draws its random numbers from (seed, epoch) alone.
+    network: nn.Module
+    optimizer: Optimizer
+    schedule: LRScheduler
+    history: list[Row] = field(default_factory=list)
+    logits: Tensor = field(default_factory=torch.Tensor)  # float32 (n, classes), of validation after the last epoch
+    predicted: list[Tensor] = field(default_factory=list)  # int16 (n,) each: the classes predicted after each epoch
 
-    `kept` is (folder, key): every epoch leaves a checkpoint there, and the newest of that key is gone on from.
-    `progress(history, step, steps)` is called after every batch and, with step 0, after every epoch. Raises
-    errors.TrainingDiverged, whose `history` and `losses` hold the epochs before it and the batches of its own.
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the coming step."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    def validation_record(self, labels: Tensor) -> ValidationRecord:
+        """Return what the network says of the validation images, whose `labels` are int64 (n,)."""
+        predicted = torch.stack(self.predicted)
+        return ValidationRecord(self.logits.numpy(), labels.numpy(), predicted.numpy())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state as tensors, numbers and texts."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "history": self.history,
+            "logits": self.logits,
+            "predicted": self.predicted,
+        }
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        self.network.load_state_dict(saved["network"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.schedule.load_state_dict(saved["schedule"])
+        self.history = saved["history"]
+        self.logits = saved["logits"]
+        self.predicted = saved["predicted"]
+
+
+class FitResult(NamedTuple):
+    """What a training gives beside the trained network."""
+
+    history: list[Row]  # one an epoch, with the fields of HISTORY
+    validation: ValidationRecord
+
+
+def fit(
+    network: nn.Module,
+    recipe: Recipe,
+    train: Split,
+    validation: Split,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    checkpoints: Checkpoints | None = None,
+    progress: Progress | None = None,
+) -> FitResult:
+    """Train `network` in place by `recipe`; return its history and what it says of the validation images.
+
+    `train`, `validation`: data.Split, uint8. With `checkpoints`, training goes on from the newest one, and every epoch
+    leaves one. `progress(history, step, steps)` is called after every batch and, with step 0, after every epoch. Every
+    epoch draws its random numbers from (seed, epoch) alone. Raises errors.TrainingDiverged; see `run_epoch`.
     """
     device = torch.device(device)
-    network.to(device, memory_format=torch.channels_last)
-    images = data.Split(*(tensor.to(device) for tensor in train))
-    batch_size, steps = cut(recipe, len(train.labels))
+    network.to(device).to(memory_format=torch.channels_last)
+    train = Split(train.images.to(device), train.labels.to(device))
+    steps = batches_per_epoch(recipe, len(train.labels))
     optimizer, schedule = make_optimizer(network, recipe, steps, device)
-    way_out = f"try --learning-rate {recipe.learning_rate / 10:.2g}"
-    parts, history = {"network": network, "optimizer": optimizer, "schedule": schedule}, []
-    if kept and (state := checkpoints.load_checkpoint(*kept)):
-        history = state["history"]
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
+    state = TrainingState(network, optimizer, schedule)
+    saved = checkpoints.load() if checkpoints else None
+    if saved:
+        state.load_state_dict(saved)
 
-    for epoch in range(len(history) + 1, recipe.epochs + 1):
-        started = time.perf_counter()
+    for epoch in range(len(state.history) + 1, recipe.epochs + 1):
         torch.manual_seed(1_000_003 * (seed + 1) + epoch)
-        row = {"epoch": epoch, "learning_rate": optimizer.param_groups[0]["lr"]}
-        losses, correct = torch.zeros(steps), torch.zeros(steps)
-        for step, batch in enumerate(transforms.batches(images, batch_size, recipe.augmentation(), device)):
-            losses[step], correct[step] = train_step(network, recipe, batch, optimizer, schedule)
-            if not math.isfinite(losses[step]):
-                rate = optimizer.param_groups[0]["lr"]
-                where = f"the loss is {losses[step]:.3g} at step {step + 1} of epoch {epoch}, learning rate {rate:.3g}"
-                raise errors.TrainingDiverged(f"{where}; {way_out}", history, losses[: step + 1].tolist())
-            if progress:
-                progress(history, step + 1, steps)
-        row |= {"train_loss": losses.mean().item(), "train_accuracy": correct.mean().item()}
-        row |= {
-            f"validation_{name}": value
-            for name, value in evaluation.evaluate_split(network, validation, device).items()
-        }
-        if not math.isfinite(row["validation_loss"]):
-            where = f"the validation loss is {row['validation_loss']} after epoch {epoch}"
-            raise errors.TrainingDiverged(f"{where}; {way_out}", history, losses.tolist())
-        row["seconds"] = round(time.perf_counter() - started, 3)
-        history = [*history, {name: row[name] for name in HISTORY}]
-        if kept:
-            checkpoints.save_checkpoint(*kept, {name: part.state_dict() for name, part in parts.items()}, history)
+        run_epoch(state, recipe, train, validation, progress)
+        if checkpoints:
+            checkpoints.save(state.state_dict())
         if progress:
-            progress(history, 0, steps)
+            progress(state.history, 0, steps)
+
     network.to("cpu").eval()
-    return history
+    return FitResult(state.history, state.validation_record(validation.labels))
 
 
-def cut(recipe, images):
-    """Return (batch size, steps an epoch) for a number of images: smaller batches where there are few."""
-    batch_size = max(1, min(recipe.batch_size, images // recipe.steps_an_epoch))
-    return batch_size, images // batch_size
+def run_epoch(
+    state: TrainingState, recipe: Recipe, train: Split, validation: Split, progress: Progress | None = None
+) -> None:
+    """Take one step on every batch, then score the validation images; add a row to the state's history.
+
+    The losses of a row are mean cross-entropies in nats, the accuracies fractions; those of `train` are means over the
+    epoch's own augmented batches, those of `validation` are measured afterwards in float32. `seconds` is the time of
+    both. Raises errors.TrainingDiverged, with the epochs before this one and the losses of its own batches, where a
+    loss is not a finite number.
+    """
+    started = time.perf_counter()
+    device = train.images.device
+    learning_rate = state.learning_rate
+    losses = torch.zeros(batches_per_epoch(recipe, len(train.labels)))
+    accuracies = torch.zeros(len(losses))
+    batch_size = batch_size_for(recipe, len(train.labels))
+    for step, batch in enumerate(transforms.batches(train, batch_size, recipe.augmentation(), device)):
+        losses[step], accuracies[step] = train_step(state.network, recipe, batch, state.optimizer, state.schedule)
+        if not math.isfinite(losses[step]):
+            where = f"at step {step + 1} of epoch {len(state.history) + 1}, learning rate {state.learning_rate:.3g}"
+            raise diverged(f"the loss is {losses[step]:.3g} {where}", recipe, state.history, losses[: step + 1])
+        if progress:
+            progress(state.history, step + 1, len(losses))
+    measured = validate(state, validation, device)
+    if not math.isfinite(measured["loss"]):
+        where = f"after epoch {len(state.history) + 1}"
+        raise diverged(f"the validation loss is {measured['loss']} {where}", recipe, state.history, losses)
+    row = {
+        "epoch": len(state.history) + 1,
+        "train_loss": losses.mean().item(),
+        "train_accuracy": accuracies.mean().item(),
+        "validation_loss": measured["loss"],
+        "validation_accuracy": measured["accuracy"],
+        "validation_f1": measured["f1"],
+        "learning_rate": learning_rate,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    state.history.append(row)
 
 
-def train_step(network, recipe, batch, optimizer, schedule):
+def validate(state: TrainingState, validation: Split, device: torch.device) -> dict[str, float]:
+    """Return {"loss", "accuracy", "f1"} on the validation images; the state keeps the logits and predicted classes."""
+    predictions = evaluation.predict_split(state.network, validation, device)
+    state.logits = torch.from_numpy(predictions.logits)
+    state.predicted.append(torch.from_numpy(predictions.predicted.astype("int16")))
+    return evaluation.summarise(predictions)
+
+
+def diverged(rule: str, recipe: Recipe, history: list[Row], losses: Tensor) -> errors.TrainingDiverged:
+    """Return the error of a training whose loss is no longer a finite number."""
+    way_out = f"try a `learning_rate` of {recipe.learning_rate / 10:.2g}"
+    return errors.TrainingDiverged(rule, history, losses.tolist(), way_out=way_out)
+
+
+def batch_size_for(recipe: Recipe, images: int) -> int:
+    """Return how many of `images` training images make a batch: the recipe's number, or fewer where there are few."""
+    return max(1, min(recipe.batch_size, images // recipe.min_batches_per_epoch))
+
+
+def batches_per_epoch(recipe: Recipe, images: int) -> int:
+    """Return how many whole batches `images` training images make; the last few, too few for one, are dropped."""
+    return images // batch_size_for(recipe, images)
+
+
+def train_step(
+    network: nn.Module,
+    recipe: Recipe,
+    batch: tuple[Tensor, Tensor],
+    optimizer: Optimizer,
+    schedule: LRScheduler,
+) -> tuple[float, float]:
     """Take one step on a batch (images float32 (b, 1, h, w), labels int64 (b,)); return (loss, accuracy) before it.
 
     The loss that is returned is the cross-entropy without label smoothing, to be compared with validation's.
@@ -154,33 +294,39 @@ def train_step(network, recipe, batch, optimizer, schedule):
     kind = precision(images.device)
     network.train()
     with torch.autocast(images.device.type, kind, enabled=kind != torch.float32):
-        scores = network(images.contiguous(memory_format=torch.channels_last))
-    loss = goal = cross_entropy(scores.float(), labels)
+        logits = network(images.contiguous(memory_format=torch.channels_last))
+    loss = cross_entropy(logits.float(), labels)
+    objective = loss
     if recipe.label_smoothing:
-        goal = cross_entropy(scores.float(), labels, label_smoothing=recipe.label_smoothing)
+        objective = cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
     optimizer.zero_grad()
-    goal.backward()
+    objective.backward()
     optimizer.step()
     schedule.step()
-    return loss.item(), (scores.detach().argmax(1) == labels).float().mean().item()
+    correct = logits.detach().argmax(1) == labels
+    return loss.item(), correct.float().mean().item()
 
 
-def make_optimizer(network, recipe, steps, device):
-    """Return (AdamW, its schedule) for `steps` batches an epoch; weight decay spares biases and normalisations."""
+def make_optimizer(
+    network: nn.Module, recipe: Recipe, steps: int, device: torch.device
+) -> tuple[Optimizer, LRScheduler]:
+    """Return the recipe's optimizer, AdamW or SGD, and its schedule for `steps` batches an epoch.
+
+    Weight decay spares biases and normalisations: everything that is a vector.
+    """
     decayed = [tensor for tensor in network.parameters() if tensor.ndim > 1]
     spared = [tensor for tensor in network.parameters() if tensor.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": spared, "weight_decay": 0.0}]
+    rate = recipe.learning_rate
     fused = device.type != "mps"
+    optimizer: Optimizer
     if recipe.optimizer == "sgd":
-        optimizer = torch.optim.SGD(groups, recipe.learning_rate, recipe.momentum, nesterov=True, fused=fused)
+        optimizer = torch.optim.SGD(groups, rate, recipe.momentum, nesterov=True, fused=fused)
     else:
-        optimizer = torch.optim.AdamW(groups, recipe.learning_rate, recipe.betas, fused=fused)
+        optimizer = torch.optim.AdamW(groups, rate, recipe.betas, fused=fused)
     if recipe.schedule == "constant":
         return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    total = recipe.epochs * steps + 1
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        recipe.learning_rate,
-        total_steps=recipe.epochs * steps + 1,
-        pct_start=recipe.warm_up,
-        cycle_momentum=False,
+        optimizer, rate, total_steps=total, pct_start=recipe.warmup_fraction, cycle_momentum=False
     )

@@ -55,7 +55,7 @@ def small_world(tmp_path, monkeypatch):
     whole = data.load("digits")
     few = replace(whole, images=whole.images[:500], labels=whole.labels[:500], is_test=whole.is_test[:500])
     monkeypatch.setattr(data, "load", lambda name: replace(few, validation_size=60))
-    monkeypatch.setitem(recipes.RECIPES, "best", replace(recipes.RECIPES["fast"], name="best", steps_an_epoch=4))
+    monkeypatch.setitem(recipes.RECIPES, "best", replace(recipes.RECIPES["fast"], name="best", min_batches_per_epoch=4))
     monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path))
     monkeypatch.setattr(accuracy, "RESULTS", tmp_path / "accuracy.json")
     return {"rows": [], "ensembles": [], "earlier": []}

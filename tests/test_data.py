@@ -77,9 +77,9 @@ def test_both_sides_of_a_split_get_an_image_of_every_class():
 
 
 def test_pixel_statistics_are_those_of_every_pixel(digits):
-    mean, deviation = data.pixel_statistics(digits.images)
+    mean, std = data.pixel_statistics(digits.images)
     pixels = digits.images.double()
-    assert mean == pytest.approx(pixels.mean().item()) and deviation == pytest.approx(pixels.std(correction=0).item())
+    assert mean == pytest.approx(pixels.mean().item()) and std == pytest.approx(pixels.std(correction=0).item())
 
 
 def test_figures_are_the_same_with_a_channel_and_without(digits):

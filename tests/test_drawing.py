@@ -12,7 +12,7 @@ NAMES = tuple("0123456789")
 
 def trained(name):
     """Return a network whose weights and batch statistics are as uneven as those of a trained one."""
-    network = models.build(name, mean=33.3, deviation=78.6, seed=1)
+    network = models.build(name, mean=33.3, std=78.6, seed=1)
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             for values in (layer.weight.data, layer.running_var):
@@ -121,7 +121,7 @@ def test_without_javascript_there_is_a_picture_and_a_sentence(opened):
 
 def test_an_unknown_layer_is_named():
     with pytest.raises(TypeError, match="GELU"):
-        drawing.describe(nn.Sequential(nn.GELU()))
+        drawing.layers_of(nn.Sequential(nn.GELU()))
 
 
 def thinned(image):

@@ -74,36 +74,55 @@ def test_a_class_that_never_occurs_does_not_break_metrics():
     assert result["per_class"]["2"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
 
 
-def test_huge_scores_do_not_overflow():
+def test_huge_logits_do_not_overflow():
     predictions = Predictions(np.array([[1e4, 0, -1e4]], np.float32), np.array([2]))
     assert predictions.losses[0] == pytest.approx(2e4) and np.isfinite(predictions.probabilities).all()
 
 
-def scores_at(temperature, images=20_000, classes=10, seed=0):
-    """Return Predictions whose labels are drawn from the probabilities that their scores have at `temperature`."""
+def logits_at(temperature, images=20_000, classes=10, seed=0):
+    """Return Predictions whose labels are drawn from the probabilities that their logits have at `temperature`."""
     generator = np.random.default_rng(seed)
-    scores = generator.normal(size=(images, classes)).astype(np.float32) * 4
-    honest = Predictions(scores, np.zeros(images, int)).at_temperature(temperature).probabilities
+    logits = generator.normal(size=(images, classes)).astype(np.float32) * 4
+    honest = Predictions(logits, np.zeros(images, int)).at_temperature(temperature).probabilities
     labels = (honest.cumsum(axis=1) < generator.random((images, 1))).sum(axis=1).clip(max=classes - 1)
-    return Predictions(scores, labels)
+    return Predictions(logits, labels)
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1, 2.5])
 def test_a_known_temperature_is_found_and_changes_no_answer(temperature):
-    predictions = scores_at(temperature)
+    predictions = logits_at(temperature)
     found = evaluation.fit_temperature(predictions)
     assert found == pytest.approx(temperature, rel=0.03)
     calibrated = predictions.at_temperature(found)
-    assert (calibrated.predicted == predictions.predicted).all() and calibrated.scores.dtype == np.float32
+    assert (calibrated.predicted == predictions.predicted).all() and calibrated.logits.dtype == np.float32
     assert calibrated.losses.mean() <= predictions.losses.mean() + 1e-9
     assert evaluation.calibration_error(calibrated) < 0.01
     assert temperature == 1 or evaluation.calibration_error(predictions) > 0.05
-    other = scores_at(temperature, seed=1).at_temperature(found)  # fitted on one part, it serves another
+    other = logits_at(temperature, seed=1).at_temperature(found)  # fitted on one part, it serves another
     assert evaluation.calibration_error(other) < 0.01
 
 
 def test_without_a_mistake_the_temperature_runs_into_its_limit():
     assert evaluation.fit_temperature(made([0, 1, 2] * 20, [0, 1, 2] * 20)) == pytest.approx(0.1, rel=0.01)
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1, 2.5])
+def test_a_temperature_inside_the_limits_is_chosen_as_it_was_fitted(temperature):
+    predictions = logits_at(temperature)
+    assert evaluation.choose_temperature(predictions) == evaluation.fit_temperature(predictions)
+
+
+def test_a_temperature_at_a_limit_is_not_chosen():
+    right = made([0, 1, 2] * 20, [0, 1, 2] * 20)
+    assert evaluation.choose_temperature(right) == 1.0  # the search ends at 0.1
+    wrong = made([1, 2, 0] * 20, [0, 1, 2] * 20, confidence=0.999)
+    assert evaluation.fit_temperature(wrong) > 9 and evaluation.choose_temperature(wrong) == 1.0
+
+
+def test_a_summary_holds_the_figures_of_metrics():
+    predictions = made([0, 0, 0, 0, 1, 1, 2, 2, 2, 2], [0, 0, 0, 1, 1, 1, 2, 2, 0, 0])
+    summary, whole = evaluation.summarise(predictions), evaluation.metrics(predictions)
+    assert summary == {"loss": whole["loss"], "accuracy": whole["accuracy"], "f1": whole["macro_f1"]}
 
 
 def readings(chances, seeds, generator):
@@ -117,7 +136,7 @@ def test_recipes_that_are_equal_are_called_different_once_in_twenty(seeds):
     for _ in range(100):
         hard = np.where(generator.random(2000) < 0.03, generator.random(2000), 0.999)
         one, other = (readings(hard, seeds, generator) for _ in range(2))
-        difference = evaluation.compare(one, other, resamples=500)
+        difference = evaluation.compare_paired(one, other, resamples=500)
         assert difference.low <= difference.mean <= difference.high
         real, found = real + difference.is_real, [*found, difference.high - difference.low]
     assert real <= 7  # 5 expected, at most 7 allowed for chance
@@ -128,7 +147,7 @@ def test_a_large_difference_is_found_and_swapping_mirrors_it():
     generator = np.random.default_rng(1)
     hard = np.where(generator.random(5000) < 0.05, 0.7, 0.998)
     one, other = readings(hard, 5, generator), readings(hard - 0.01, 3, generator)
-    difference, mirrored = evaluation.compare(one, other), evaluation.compare(other, one)
+    difference, mirrored = evaluation.compare_paired(one, other), evaluation.compare_paired(other, one)
     assert difference.is_real and difference.low < 0.01 < difference.high and difference.mean > 0
     assert difference.mean == pytest.approx(one.mean() - other.mean())
     assert mirrored.is_real and mirrored.mean == pytest.approx(-difference.mean)
@@ -138,6 +157,6 @@ def test_a_large_difference_is_found_and_swapping_mirrors_it():
 def test_equal_readings_have_no_difference_and_one_seed_is_enough():
     generator = np.random.default_rng(2)
     same = readings(np.full(1000, 0.9), 3, generator)
-    assert evaluation.compare(same, same).mean == 0 and not evaluation.compare(same, same).is_real
+    assert evaluation.compare_paired(same, same).mean == 0 and not evaluation.compare_paired(same, same).is_real
     one, other = readings(np.full(1000, 0.95), 1, generator), readings(np.full(1000, 0.8), 1, generator)
-    assert evaluation.compare(one, other).is_real and not evaluation.compare(one, one).is_real
+    assert evaluation.compare_paired(one, other).is_real and not evaluation.compare_paired(one, one).is_real

@@ -4,15 +4,22 @@ import math
 import pickle
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from helpers import checkpoints, data, errors, evaluation, files, models, recipes, training
 
-TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, steps_an_epoch=4)
+TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, min_batches_per_epoch=4)
 
 
-torch.set_num_threads(1)  # on images this few a second thread costs more than it brings
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Compute these tests with one thread: on images this few a second one costs more than it brings."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +36,11 @@ def weights(folder):
     return (folder / "model.safetensors").read_bytes()
 
 
+def validation(folder):
+    """Return the bytes of what a run says of its validation images."""
+    return (folder / "validation.npz").read_bytes()
+
+
 def untimed(history):
     """Return a history without its times."""
     return [{name: value for name, value in row.items() if name != "seconds"} for row in history]
@@ -38,6 +50,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(dataset, tmp_pat
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         training.train(dataset, TINY, seed, folder=tmp_path / name)
     assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
+    assert validation(tmp_path / "a") == validation(tmp_path / "b") != validation(tmp_path / "c")
 
 
 def test_it_learns(dataset):
@@ -63,14 +76,15 @@ def test_a_finished_training_is_loaded_and_another_recipe_trained(dataset, tmp_p
 
 def test_a_model_of_a_network_that_has_changed_since_is_trained_anew(dataset, tmp_path):
     _, history = training.train(dataset, TINY, folder=tmp_path)
-    about = files.read_json(tmp_path / "model.json") | {"key": "of older code"}
-    for name in ("weights_sha256", "history_sha256"):
-        del about[name]
-    checkpoints.save_model(tmp_path, models.build("narrow", 10), history, about)
+    description = files.read_json(tmp_path / "model.json") | {"key": "of older code"}
+    for name in ("weights_sha256", "history_sha256", "validation_sha256"):
+        del description[name]
+    record = checkpoints.ValidationRecord(np.zeros((1, 10)), np.zeros(1), np.zeros((3, 1)))
+    checkpoints.save_model(tmp_path, models.build("narrow", 10), history, record, description)
     with pytest.raises(errors.BadInput, match="not the weights of this network"):
         checkpoints.load_model(tmp_path)
     assert training.train(dataset, TINY, folder=tmp_path)[1][0].keys() == history[0].keys()
-    assert checkpoints.load_model(tmp_path)[2]["key"] != "of older code"
+    assert checkpoints.load_model(tmp_path).description["key"] != "of older code"
 
 
 class Interrupted(Exception):
@@ -96,6 +110,19 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(dataset, tmp_path, epo
     _, history = training.train(dataset, TINY, folder=tmp_path / "cut", progress=lambda h, *_: seen.append(len(h)))
     assert min(seen) == epoch - 1  # nothing before it was repeated
     assert weights(tmp_path / "whole") == weights(tmp_path / "cut") and untimed(history) == untimed(undisturbed)
+    assert validation(tmp_path / "whole") == validation(tmp_path / "cut")
+
+
+def test_a_training_that_ended_before_its_model_was_written_is_not_repeated(dataset, tmp_path):
+    training.train(dataset, TINY, folder=tmp_path / "whole")
+    training.train(dataset, TINY, folder=tmp_path / "cut")
+    for name in ("model.json", "model.safetensors", "validation.npz"):
+        (tmp_path / "cut" / name).unlink()
+    calls = []
+    training.train(dataset, TINY, folder=tmp_path / "cut", progress=lambda *call: calls.append(call))
+    assert not calls
+    assert weights(tmp_path / "whole") == weights(tmp_path / "cut")
+    assert validation(tmp_path / "whole") == validation(tmp_path / "cut")
 
 
 def test_a_damaged_checkpoint_is_put_away_and_the_one_before_it_used(dataset, tmp_path, capsys):
@@ -130,8 +157,9 @@ def test_a_checkpoint_that_holds_code_runs_none_of_it(dataset, tmp_path):
     for write in (lambda: torch.save(Payload(trace), path), lambda: path.write_bytes(pickle.dumps(Payload(trace), 2))):
         write()
         path.with_suffix(".sha256").write_text(files.file_digest(path))
-        with pytest.raises(errors.BadInput, match=r"epoch-001\.pt: holds more than tensors and numbers"):
+        with pytest.raises(errors.BadInput, match=r"epoch-001\.pt: holds more than tensors and numbers") as caught:
             training.train(dataset, TINY, folder=tmp_path)
+        assert str(caught.value).endswith("delete it, or use force")
         assert not trace.exists()
     pickle.loads(path.read_bytes())  # the trap would have worked
     assert trace.exists()
@@ -142,8 +170,8 @@ def test_a_model_that_holds_code_runs_none_of_it(dataset, tmp_path):
     path, trace = tmp_path / "model.safetensors", tmp_path / "trace"
     path.write_bytes(pickle.dumps(Payload(trace)))
     assert checkpoints.load_model(tmp_path) is None  # its SHA-256 is not the model's
-    about = files.read_json(tmp_path / "model.json")
-    files.write_json(tmp_path / "model.json", about | {"weights_sha256": files.file_digest(path)})
+    description = files.read_json(tmp_path / "model.json")
+    files.write_json(tmp_path / "model.json", description | {"weights_sha256": files.file_digest(path)})
     with pytest.raises(errors.BadInput, match=r"model\.safetensors: not the weights of this network"):
         checkpoints.load_model(tmp_path)
     assert not trace.exists()
@@ -164,14 +192,47 @@ def test_two_checkpoints_are_kept(dataset, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "history.csv"])
-def test_a_changed_model_is_not_loaded(dataset, tmp_path, name):
+@pytest.mark.parametrize("name", ["model.safetensors", "history.csv", "validation.npz"])
+def test_a_changed_model_is_not_loaded_but_trained_anew(dataset, tmp_path, name):
     training.train(dataset, TINY, folder=tmp_path)
     path = tmp_path / name
     content = bytearray(path.read_bytes())
     content[-5] ^= 64
     path.write_bytes(content)
     assert checkpoints.load_model(tmp_path) is None
+    path.unlink()
+    assert checkpoints.load_model(tmp_path) is None
+    training.train(dataset, TINY, folder=tmp_path)
+    assert checkpoints.load_model(tmp_path) is not None and path.is_file()
+
+
+def test_a_model_of_version_1_is_loaded(dataset, tmp_path):
+    _, history = training.train(dataset, TINY, folder=tmp_path)
+    description = files.read_json(tmp_path / "model.json")
+    assert description["version"] == 2
+    for name in ("version", "temperature", "validation_sha256"):
+        del description[name]
+    files.write_json(tmp_path / "model.json", description)
+    (tmp_path / "validation.npz").unlink()
+    model = checkpoints.load_model(tmp_path)
+    assert model.history == history and model.description == description
+
+
+def test_training_leaves_what_it_says_of_the_validation_images(dataset, tmp_path):
+    network, history = training.train(dataset, TINY, folder=tmp_path)
+    again = evaluation.predict_split(network, data.split(dataset)["validation"])
+    saved = np.load(tmp_path / "validation.npz")
+    assert {name: array.dtype.name for name, array in saved.items()} == {
+        "logits": "float32",
+        "labels": "int64",
+        "predicted": "int16",
+    }
+    assert (saved["logits"] == again.logits).all() and (saved["labels"] == again.labels).all()
+    assert (saved["predicted"][-1] == again.predicted).all()
+    shares = (saved["predicted"] == saved["labels"]).mean(axis=1)
+    assert shares.tolist() == [row["validation_accuracy"] for row in history]
+    description = checkpoints.load_model(tmp_path).description
+    assert description["temperature"] == evaluation.choose_temperature(again)
 
 
 def test_divergence_stops_with_the_step_and_a_way_out(dataset):
@@ -179,7 +240,7 @@ def test_divergence_stops_with_the_step_and_a_way_out(dataset):
     network = models.build("small", 10)
     splits = data.split(dataset)
     with pytest.raises(
-        errors.TrainingDiverged, match=r"loss is (nan|inf) at step \d+ of epoch \d.*try --learning-rate 1e\+29"
+        errors.TrainingDiverged, match=r"loss is (nan|inf) at step \d+ of epoch \d.*; try a learning_rate of 1e\+29"
     ) as caught:
         training.fit(network, recipe, splits["train"], splits["validation"])
     losses = caught.value.losses
@@ -215,19 +276,19 @@ def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
 
 def test_a_device_that_is_not_there_is_refused():
     if not torch.cuda.is_available():
-        with pytest.raises(errors.BadInput, match="--device cuda: not on this machine"):
+        with pytest.raises(errors.BadInput, match="device cuda: not on this machine; use auto or one of"):
             training.choose_device("cuda")
     assert training.choose_device("cpu").type == "cpu"
 
 
 @pytest.mark.parametrize("name", models.NETWORKS)
-def test_networks_give_one_score_a_class(name):
-    network = models.build(name, classes=7, mean=30, deviation=80, seed=1)
+def test_networks_give_one_logit_a_class(name):
+    network = models.build(name, classes=7, mean=30, std=80, seed=1)
     rows = models.layer_table(network)
     assert sum(row["parameters"] for row in rows) == models.count_parameters(network) and rows[-1]["output"] == "7"
-    again = models.build(name, classes=7, mean=30, deviation=80, seed=1)
+    again = models.build(name, classes=7, mean=30, std=80, seed=1)
     assert again(torch.zeros(2, 1, 28, 28)).shape == (2, 7)
-    again = models.build(name, classes=7, mean=30, deviation=80, seed=1)
+    again = models.build(name, classes=7, mean=30, std=80, seed=1)
     assert all(
         torch.equal(one, two)
         for one, two in zip(network.state_dict().values(), again.state_dict().values(), strict=True)
@@ -240,7 +301,7 @@ def test_the_first_layer_normalises():
     assert abs(out.mean()) < 1e-4 and out.std() == pytest.approx(1, abs=1e-4)
 
 
-def test_scores_in_training_are_those_of_evaluation(dataset):
+def test_figures_in_training_are_those_of_evaluation(dataset):
     network, history = training.train(dataset, TINY)
     measured = evaluation.metrics(evaluation.predict_split(network, data.split(dataset)["validation"]))
     last = history[-1]
@@ -251,19 +312,26 @@ def test_scores_in_training_are_those_of_evaluation(dataset):
 
 
 @pytest.mark.parametrize(
-    "changes, word",
+    "changes, line",
     [
-        ({"epochs": 0}, "--epochs 0"),
-        ({"learning_rate": math.nan}, "--learning-rate nan"),
-        ({"batch_size": -1}, "--batch-size -1"),
+        ({"epochs": 0}, "epochs 0: must be a whole number of at least 1"),
+        ({"learning_rate": math.nan}, "learning_rate nan: must be a number above 0 and at most 10"),
+        ({"batch_size": -1}, "batch_size -1: must be a whole number of at least 1"),
+        ({"validation_size": 0.5}, "validation_size 0.5: must be a whole number of at least 1"),
     ],
 )
-def test_recipes_refuse_what_cannot_be_trained(changes, word):
-    with pytest.raises(errors.BadInput, match=word):
+def test_recipes_refuse_what_cannot_be_trained(changes, line):
+    with pytest.raises(errors.BadInput) as caught:
         recipes.choose("balanced", **changes)
+    assert str(caught.value) == line and caught.value.field in changes
 
 
-def test_a_network_that_was_judged_can_still_be_trained(dataset):
+def test_an_unknown_recipe_is_refused_with_the_nearest_first():
+    with pytest.raises(errors.BadInput, match=r"^recipe balancd: not known; choose one of balanced, "):
+        recipes.choose("balancd")
+
+
+def test_a_network_that_has_predicted_can_still_be_trained(dataset):
     network = models.build("small", 10)
     splits = data.split(dataset)
     evaluation.predict_split(network, splits["validation"])

@@ -99,19 +99,19 @@ def test_rotation_and_shear_go_either_way_and_share_it_among_strengths():
 def test_blur_keeps_the_ink_and_widens_it_by_its_deviation():
     point = torch.zeros(1, 1, 41, 41, dtype=torch.uint8)
     point[0, 0, 18:23, 18:23] = 255
-    for deviation in (1, 2, 3):
-        blurred = corrupt(point, "blur", deviation).double()
+    for std in (1, 2, 3):
+        blurred = corrupt(point, "blur", std).double()
         assert blurred.sum() == pytest.approx(25 * 255, rel=0.02)
         profile, place = blurred.sum(dim=(0, 1, 2)), torch.arange(41).double() - 20
-        assert (profile @ place**2) / profile.sum() == pytest.approx(2 + deviation**2, rel=0.05)
+        assert (profile @ place**2) / profile.sum() == pytest.approx(2 + std**2, rel=0.05)
 
 
 def test_noise_has_the_deviation_asked_for():
     grey = torch.full((50, 1, 28, 28), 128, dtype=torch.uint8)
-    for deviation in (0.05, 0.1):
-        change = corrupt(grey, "noise", deviation).double() - 128
-        assert change.std() == pytest.approx(255 * deviation, rel=0.02) and abs(change.mean()) < 0.5
-    weak, strong = (corrupt(grey, "noise", deviation).double() - 128 for deviation in (0.05, 0.1))
+    for std in (0.05, 0.1):
+        change = corrupt(grey, "noise", std).double() - 128
+        assert change.std() == pytest.approx(255 * std, rel=0.02) and abs(change.mean()) < 0.5
+    weak, strong = (corrupt(grey, "noise", std).double() - 128 for std in (0.05, 0.1))
     assert torch.corrcoef(torch.stack([weak.flatten(), strong.flatten()]))[0, 1] > 0.99
 
 
