@@ -147,8 +147,12 @@ def drop_tasks() -> None:
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.wait(tasks, timeout=2))
+    if not tasks:
+        return
+    done, _ = loop.run_until_complete(asyncio.wait(tasks, timeout=2))
+    for task in done:
+        if not task.cancelled():
+            task.exception()  # taken note of, and not told
 
 
 def raise_unless_complete(stage: Stage, notebook: NotebookNode, counter: CellCounter) -> None:

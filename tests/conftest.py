@@ -26,7 +26,7 @@ LEAVES = {
     "00_walkthrough": (),
     "01_eda": ("dataset.json",),
     "02_prototyping": ("prototyping.json",),
-    "03_training": ("model.safetensors", "model.json", "history.csv"),
+    "03_training": ("model.safetensors", "model.json", "history.csv", "validation.npz"),
     "04_results": ("predictions.npz", "metrics.json", "robustness.json"),
 }
 METRICS = '{"test": {"accuracy": 0.5, "accuracy_ci95": [0.25, 0.75]}}'

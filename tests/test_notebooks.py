@@ -135,6 +135,7 @@ def test_a_run_leaves_every_file_of_the_contract(finished):
         "model.safetensors",
         "model.json",
         "history.csv",
+        "validation.npz",
         "metrics.json",
     ]
     names += ["predictions.npz", "robustness.json", "reports.zip"]
