@@ -91,12 +91,12 @@ def train(
             return finished.network, finished.history
     result = fit(network, recipe, splits["train"], splits["validation"], seed, device, checkpoints, progress)
     if folder and checkpoints:
-        description = describe(dataset, recipe, seed, training_fingerprint, result.validation)
+        description = describe_model(dataset, recipe, seed, training_fingerprint, result.validation)
         save_model(folder, network, result.history, result.validation, description)
     return network, result.history
 
 
-def describe(
+def describe_model(
     dataset: Dataset, recipe: Recipe, seed: int, training_fingerprint: str, validation: ValidationRecord
 ) -> dict[str, Any]:
     """Return what model.json says of a training: its origin, and the temperature that its logits are to be divided by.

@@ -124,6 +124,11 @@ def test_an_unknown_layer_is_named():
         drawing.layers_of(nn.Sequential(nn.GELU()))
 
 
+def test_the_page_is_told_the_temperature():
+    still = np.zeros((28, 28), np.uint8)
+    assert '"temperature": 0.7' in drawing.widget(trained("small"), NAMES, [], still, 0.7)
+
+
 def thinned(image):
     """Return the skeleton of a boolean image (Zhang and Suen 1984)."""
     image = np.pad(image.astype(int), 1)
