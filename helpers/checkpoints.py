@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import pickle
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ from . import errors, files, models
 from .evaluation import Predictions
 
 VERSION = 2  # of model.json; 1 had neither "version" nor "temperature" nor "validation_sha256"
+logger = logging.getLogger(__name__)
+
 KEPT = 2  # checkpoints a run
 
 Row = dict[str, float]  # one epoch of a history, with the fields of training.HISTORY
@@ -90,7 +93,7 @@ def set_aside(path: Path) -> None:
     """Rename a damaged checkpoint, which the next one of that epoch would overwrite, and say so."""
     aside = path.replace(path.with_suffix(".damaged"))
     path.with_suffix(".sha256").unlink(missing_ok=True)
-    print(f"warning: checkpoint {path.name} is damaged; set aside as {aside.name}, going on from an earlier state")
+    logger.warning("checkpoint %s is damaged; set aside as %s, going on from an earlier state", path.name, aside.name)
 
 
 def unpack(path: Path, content: bytes) -> dict[str, Any]:

@@ -20,15 +20,21 @@ class ProjectError(Exception):
         self.value = value
         self.way_out = way_out
 
-    def text(self, name: Callable[[str], str] = str) -> str:
-        """Return the error as one line in which every parameter is called `name(parameter)`."""
+    def text(self, name: Callable[[str], str] | None = None) -> str:
+        """Return the error as one line in which every parameter is called `name(parameter)`.
+
+        With no `name`, the field is called as it is, and other parameters stand in backquotes.
+        """
         line = self.rule
         if self.field:
-            subject = name(self.field) if self.value is None else f"{name(self.field)} {self.value}"
+            field = name(self.field) if name else self.field
+            subject = field if self.value is None else f"{field} {self.value}"
             line = f"{subject}: {line}"
         if self.way_out:
             line = f"{line}; {self.way_out}"
-        return re.sub(r"`(\w+)`", lambda found: name(found[1]), line)
+        if name is None:
+            return line
+        return re.sub(r"`(\w+)`", lambda parameter: name(parameter[1]), line)
 
     def __str__(self) -> str:
         return self.text()

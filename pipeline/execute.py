@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from helpers import errors, files
 from helpers.progress import MESSAGE
 
-from . import kernels, plan
+from . import plan
 from .stages import Stage
 
 if TYPE_CHECKING:
@@ -38,11 +38,12 @@ class StageFailed(errors.ProjectError):
 
     def __init__(self, text: str, error_name: str = "") -> None:
         super().__init__(text)
+        self.error_name = error_name
         self.exit_code = EXIT_CODES.get(error_name, 1)
 
-    def text(self, name: Callable[[str], str] = str) -> str:
-        """Return the text as it is: what a notebook said is no list of parameters."""
-        return self.rule
+    def text(self, name: Callable[[str], str] | None = None) -> str:
+        """Return the text; only this project's own errors name parameters in it."""
+        return super().text(name if self.error_name in EXIT_CODES else None)
 
 
 class Listener(Protocol):
@@ -74,7 +75,7 @@ def execute(stage: Stage, parameters: Mapping[str, Any], path: Path, kernel: Ker
     Of the `parameters` it gets those that it declares. StageFailed names the cell that raised, or in which the kernel
     died; OSError where the notebook cannot be written.
     """
-    kernels.skip_uri_checker()
+    plan.skip_uri_checker()
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 

@@ -5,7 +5,6 @@ A kernel that has just started takes seconds to import what its notebook needs, 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,7 +83,7 @@ def start(imports: str, environment: Mapping[str, str]) -> KernelManager:
 
     What they import is then at hand; no name is left in the notebook's namespace.
     """
-    skip_uri_checker()
+    plan.skip_uri_checker()
     from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client import KernelManager
     from jupyter_client.asynchronous import AsyncKernelClient
@@ -114,8 +113,3 @@ def stop(kernel: KernelManager) -> None:
     for client in getattr(kernel, "clients", ()):
         client.stop_channels()
     kernel.shutdown_kernel(now=True)
-
-
-def skip_uri_checker() -> None:
-    """Let jsonschema do without its checker of URIs, which nobody needs here and which takes 0.8 s to import."""
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

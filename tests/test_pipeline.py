@@ -157,6 +157,23 @@ def test_errors_from_inside_a_notebook_keep_their_exit_code(project, name, code)
     assert status == code and f"{name}: the reason" in error
 
 
+def test_what_the_helpers_warn_of_reaches_the_terminal_and_the_report(project):
+    told = "checkpoint epoch-001.pt is damaged"
+    project.notebook(
+        "01_eda", f"import logging\nlogging.getLogger('helpers.checkpoints').warning('{told}')", *MADE["01_eda"]
+    )
+    code, out, error = project.run("--only", "eda")
+    assert code == 0 and f"\n  warning: {told}\n" in out and error == ""
+    assert f"warning: {told}" in (project.outputs / NAME / "reports" / "01_eda.html").read_text()
+
+
+def test_parameters_in_an_error_of_a_notebook_are_called_by_their_flags(project):
+    raised = "raise errors.TrainingDiverged('the loss is nan', way_out='try a `learning_rate` of 0.001')"
+    project.notebook("01_eda", raised)
+    code, _, error = project.run("--only", "eda")
+    assert code == 4 and "the loss is nan; try a --learning-rate of 0.001" in error
+
+
 def test_a_notebook_that_ends_early_is_not_done(project):
     project.notebook("01_eda", "import sys\nsys.exit(0)", "(folder / 'dataset.json').write_text('{}')")
     code, _, error = project.run("--only", "eda")

@@ -125,7 +125,7 @@ def test_a_training_that_ended_before_its_model_was_written_is_not_repeated(data
     assert validation(tmp_path / "whole") == validation(tmp_path / "cut")
 
 
-def test_a_damaged_checkpoint_is_put_away_and_the_one_before_it_used(dataset, tmp_path, capsys):
+def test_a_damaged_checkpoint_is_put_away_and_the_one_before_it_used(dataset, tmp_path, caplog):
     training.train(dataset, TINY, folder=tmp_path / "whole")
     with pytest.raises(Interrupted):
         training.train(dataset, TINY, folder=tmp_path / "cut", progress=interrupt(3))
@@ -136,7 +136,7 @@ def test_a_damaged_checkpoint_is_put_away_and_the_one_before_it_used(dataset, tm
     epochs = []
     training.train(dataset, TINY, folder=tmp_path / "cut", progress=lambda history, *_: epochs.append(len(history)))
     assert min(epochs) == 1 and weights(tmp_path / "whole") == weights(tmp_path / "cut")
-    assert "warning: checkpoint epoch-002.pt is damaged; set aside as epoch-002.damaged" in capsys.readouterr().out
+    assert "checkpoint epoch-002.pt is damaged; set aside as epoch-002.damaged" in caplog.text
     assert newest.with_suffix(".damaged").read_bytes() == content
 
 
@@ -240,7 +240,7 @@ def test_divergence_stops_with_the_step_and_a_way_out(dataset):
     network = models.build("small", 10)
     splits = data.split(dataset)
     with pytest.raises(
-        errors.TrainingDiverged, match=r"loss is (nan|inf) at step \d+ of epoch \d.*; try a learning_rate of 1e\+29"
+        errors.TrainingDiverged, match=r"loss is (nan|inf) at step \d+ of epoch \d.*; try a `learning_rate` of 1e\+29"
     ) as caught:
         training.fit(network, recipe, splits["train"], splits["validation"])
     losses = caught.value.losses

@@ -41,8 +41,8 @@ def describe_layer(layer: nn.Module) -> Layer:
     """Return one layer as a dictionary; TypeError names a layer that digit.js cannot compute."""
     match layer:
         case Normalise():
-            scale = 1 / layer.deviation.numpy()
-            return {"kind": "scale", "scale": np.array([scale]), "shift": np.array([-layer.mean * scale])}
+            scale = 1 / layer.deviation.cpu().numpy()
+            return {"kind": "scale", "scale": np.array([scale]), "shift": np.array([-layer.mean.cpu() * scale])}
         case nn.BatchNorm2d():
             return describe_batch_normalisation(layer)
         case nn.Conv2d():
@@ -62,16 +62,16 @@ def describe_batch_normalisation(layer: nn.BatchNorm2d) -> Layer:
     mean, variance = layer.running_mean, layer.running_var
     if mean is None or variance is None:
         raise TypeError("BatchNorm2d: without running statistics helpers/drawing/digit.js cannot compute it")
-    scale = (layer.weight / torch.sqrt(variance + layer.eps)).detach().numpy()
-    shift = layer.bias.detach().numpy() - mean.numpy() * scale
+    scale = (layer.weight / torch.sqrt(variance + layer.eps)).detach().cpu().numpy()
+    shift = layer.bias.detach().cpu().numpy() - mean.cpu().numpy() * scale
     return {"kind": "scale", "scale": scale, "shift": shift}
 
 
 def describe_weights(layer: nn.Conv2d | nn.Linear) -> Layer:
     """Return how many outputs and inputs a layer has, its weights, (outputs, inputs, ...), and its bias, (outputs,)."""
-    weights = layer.weight.detach().numpy()
+    weights = layer.weight.detach().cpu().numpy()
     outputs, inputs = weights.shape[:2]
-    bias = np.zeros(outputs) if layer.bias is None else layer.bias.detach().numpy()
+    bias = np.zeros(outputs) if layer.bias is None else layer.bias.detach().cpu().numpy()
     return {"outputs": outputs, "inputs": inputs, "weights": weights, "bias": bias}
 
 
