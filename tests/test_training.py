@@ -159,7 +159,7 @@ def test_a_checkpoint_that_holds_code_runs_none_of_it(dataset, tmp_path):
         path.with_suffix(".sha256").write_text(files.file_digest(path))
         with pytest.raises(errors.BadInput, match=r"epoch-001\.pt: holds more than tensors and numbers") as caught:
             training.train(dataset, TINY, folder=tmp_path)
-        assert str(caught.value).endswith("delete it, or use force")
+        assert str(caught.value).endswith("delete it, or use `force`")
         assert not trace.exists()
     pickle.loads(path.read_bytes())  # the trap would have worked
     assert trace.exists()
