@@ -1,10 +1,10 @@
 """Time training and inference side by side with plain baselines, and keep medians and ranges.
 
-    python benchmarks/speed.py                    all parts (make bench-speed); nothing else should run meanwhile
-    python benchmarks/speed.py --parts inference  some of them; the others stay in the file as they were
+    make bench-speed                              all parts; nothing else should run meanwhile
+    make bench-speed ARGS="--parts inference"     some of them; the others stay in the file as they were
 
-What is compared is measured in one run, in turns, so that a slow moment of the machine falls on both. Seconds count
-the preparation of the data where it says so.
+make sets GOMP_SPINCOUNT as run_all.py sets it for its kernels. What is compared is measured in one run, in turns, so
+that a slow moment of the machine falls on both. Seconds count the preparation of the data where it says so.
 
 Readings go to benchmarks/results/speed.json, one row each. `part` is the function that took it and `what` says in words
 what was measured; whatever a row is selected by stands in a field of its own: `recipe`, `images`, `epochs`, `width`,
@@ -28,8 +28,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # as run_all.py sets it for its kernels
 
 import torch
 from torch import nn
