@@ -182,6 +182,8 @@ class StageRecord(Record):
     seconds: float | None = None
     cell: int | None = None  # the last that was begun, from 1, where the stage did not end well
     message: str = ""  # why it did not
+    remark: str = ""  # what a reader of its page should know
+    threads: int | None = None  # that it computed with
     inputs: dict[str, dict[str, Any]] = {}  # {part: {thing: value}}: all that decides what the stage makes
     outputs: dict[str, str] = {}  # {path: digest} of what it left
     accuracy: Accuracy | None = None  # on test images, from the stage that measures it

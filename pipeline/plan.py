@@ -108,13 +108,25 @@ def recorded_outputs(stage: Stage, manifest: Manifest | None) -> dict[str, str |
 
 
 def check_needs(stage: Stage, request: Request, manifest: Manifest | None) -> None:
-    """Raise BadInput where a stage needs one that is not asked for, and not done or no longer whole."""
+    """Raise BadInput where a stage needs one that is not asked for, and not done, no longer whole, or out of date.
+
+    One that is out of date may be used where that is forced.
+    """
     for need in stage.needs:
         if STAGES[need] in request.stages:
             continue
         if manifest is None or not manifest.is_done(need) or not is_whole(STAGES[need], request.folder, manifest):
             rule = f"needs {need}, which is not done or not whole in {request.run}"
             raise BadInput(rule, field="only", value=stage.name, way_out="add it")
+        reason = out_of_date(STAGES[need], request, manifest)
+        if reason and not request.force:
+            rule = f"needs {need}, which is out of date ({reason})"
+            raise BadInput(rule, field="only", value=stage.name, way_out="add it, or `force`")
+
+
+def out_of_date(stage: Stage, request: Request, manifest: Manifest) -> str:
+    """Return why a stage that is done would run again, in a few words, or "" where it would not."""
+    return reason_to_run(stage, inputs_of(stage, request, manifest), request.folder, manifest)
 
 
 def is_whole(stage: Stage, folder: Path, manifest: Manifest) -> bool:

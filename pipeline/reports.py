@@ -43,6 +43,7 @@ class Header:
     note: str = ""  # why the dataset stands in for another
     state: str = "done"
     message: str = ""  # why it did not end well
+    remark: str = ""  # what a reader should know
     cell: int | None = None  # the last that was begun, from 1, where it did not
     links: Mapping[str, str] = field(default_factory=dict)  # {file: title} of the pages beside it, this one included
 
@@ -62,6 +63,7 @@ def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> 
         note=manifest.dataset.note,
         state=record.state,
         message=record.message,
+        remark=record.remark,
         cell=record.cell,
         links=links,
     )

@@ -55,6 +55,7 @@ class Request(BaseModel):
     outputs: Path  # the folder of all runs
     dataset: str  # never `auto`
     data_dir: Path  # the folder in which it lies
+    fingerprint: str  # of the images
     note: str = ""  # why the dataset stands in for another
     recipe: Recipe  # with its changes
     parameters: dict[str, Any]  # of the notebooks, but for those that are left to their defaults
@@ -116,6 +117,7 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
         outputs=outputs,
         dataset=dataset,
         data_dir=data_dir,
+        fingerprint=data.summarise(dataset, data_dir).fingerprint,
         note=note,
         recipe=recipe,
         parameters={"run": name, "dataset": dataset} | parameters,

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from helpers import data, files, runs
-from helpers.errors import BadInput
+from helpers.errors import BadInput, DatasetUnavailable
 from helpers.runs import DatasetRecord, Manifest, StageRecord
 
 from . import index, machine, reports
 from .execute import Listener, StageFailed, execute, without_paths
 from .kernels import Kernels
-from .plan import Decision, check_needs, decide, plan
+from .plan import Decision, check_needs, decide, out_of_date, plan
 from .request import Request, differences_of
 from .screen import Screen
 from .stages import STAGES, Stage
@@ -40,17 +40,43 @@ def run(request: Request, screen: Screen | None = None) -> Path:
     with runs.lock(folder), Kernels(request.environment) as kernels, up_to_date_pages(folder):
         manifest = take_over(request, screen)
         for number, stage in enumerate(request.stages, 1):
-            data.summarise.cache_clear()  # a folder of images may have changed while the stage before ran
+            check_dataset(request)
             check_needs(stage, request, manifest)
             decision = decide(stage, request, manifest)
             if decision.up_to_date:
                 screen.skip(stage)
+                tell_of_threads(stage, request, manifest, screen)
                 continue
             manifest = describe(request, manifest)
             following = [other for other in expected if other in request.stages[number:]]
             with screen.stage(stage, f"[{number}/{len(request.stages)}] {stage.name}: {decision.reason}"):
                 run_stage(decision, request, manifest, kernels, screen, following)
     return folder
+
+
+def check_dataset(request: Request) -> None:
+    """Raise DatasetUnavailable where a folder of images has changed since the Request was settled."""
+    data.summarise.cache_clear()
+    if request.summarise().fingerprint != request.fingerprint:
+        rule = "its images have changed while the run was at work"
+        way_out = "the same command starts again with those that are there now"
+        raise DatasetUnavailable(rule, field="dataset", value=request.dataset, way_out=way_out)
+
+
+def tell_of_threads(stage: Stage, request: Request, manifest: Manifest | None, screen: Screen) -> None:
+    """Say so where a model was trained with another number of threads, with which it would have other weights."""
+    trained_with = manifest.stages[stage.name].threads if manifest is not None else None
+    if stage.trains and trained_with not in (None, request.threads):
+        screen.say(f"note: threads were {trained_with} when it was trained, and are {request.threads}: other weights")
+
+
+def remark_on_needs(stage: Stage, request: Request, manifest: Manifest) -> str:
+    """Return what a reader of a stage's page should know of the stages that it needs, where one is out of date."""
+    for need in stage.needs:
+        reason = out_of_date(STAGES[need], request, manifest)
+        if reason:
+            return f"The stage {need}, on whose files this page rests, is out of date ({reason})."
+    return ""
 
 
 @contextmanager
@@ -159,7 +185,14 @@ def run_stage(
     folder = request.folder
     if request.force:
         delete(folder, own_files(stage, folder), screen)
-    record = StageRecord(state="running", started=now(), commit=manifest.commit, inputs=decision.inputs)
+    record = StageRecord(
+        state="running",
+        started=now(),
+        commit=manifest.commit,
+        inputs=decision.inputs,
+        threads=request.threads,
+        remark=remark_on_needs(stage, request, manifest),
+    )
     manifest.stages[stage.name] = record
     runs.save_manifest(folder, manifest)
     assistant = Assistant(kernels, screen, folder, following)

@@ -434,6 +434,30 @@ def test_an_endless_error_message_is_cut(project):
     assert code == 1 and error.count("\n") <= 5 and "\x1b" not in error
 
 
+def test_results_do_not_judge_a_model_of_older_code_in_silence(project):
+    project.notebook("03_training", "from helpers import training", *MADE["03_training"])
+    assert project.run("--only", "training", "results")[0] == 0
+    module = project.folder / "helpers" / "models.py"
+    module.write_text(module.read_text() + "\n# a change\n")
+    code, _, error = project.run("--only", "results")
+    assert code == 2 and "needs training, which is out of date (helper changed: helpers/models.py)" in error
+    assert "add it, or --force" in error
+    code, _, error = project.run("--only", "results", "--force")
+    assert code == 0, error
+    page = (project.outputs / NAME / "reports" / "04_results.html").read_text()
+    assert (
+        "The stage training, on whose files this page rests, is out of date (helper changed: helpers/models.py)."
+        in page
+    )
+
+
+def test_another_number_of_threads_is_told_and_trains_nothing(project):
+    assert project.run("--only", "training", OMP_NUM_THREADS="1")[0] == 0
+    code, out, _ = project.run("--only", "training", OMP_NUM_THREADS="2")
+    assert code == 0 and states(out) == {"training": "up to date"}
+    assert "note: threads were 1 when it was trained, and are 2: other weights" in out
+
+
 def test_a_run_that_was_renamed_goes_on_under_its_new_name(project):
     assert project.run("--run", "a", "--only", "eda", "training", "results")[0] == 0
     (project.outputs / "a").rename(project.outputs / "renamed")

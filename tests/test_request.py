@@ -54,6 +54,15 @@ def test_two_requests_with_two_data_folders_are_planned_in_one_process(tmp_path)
     assert dict(os.environ) == before and not (tmp_path / "outputs").exists()
 
 
+def test_a_folder_that_changes_during_a_run_stops_it(tmp_path):
+    make_images(tmp_path / "here" / "shapes", 100)
+    request = settle(Wishes(dataset="shapes", data_dir=str(tmp_path / "here"), recipe="fast"))
+    runner.check_dataset(request)
+    (tmp_path / "here" / "shapes" / "one" / "0.png").unlink()
+    with pytest.raises(errors.DatasetUnavailable, match="dataset shapes: its images have changed while the run"):
+        runner.check_dataset(request)
+
+
 def test_a_request_cannot_be_changed_and_says_what_notebooks_get():
     request = settle(Wishes(dataset="digits", epochs=3, learning_rate=0.01, device="auto", threads=2))
     assert request.parameters == {
