@@ -9,6 +9,7 @@ python run_all.py --list                      stages, recipes and datasets
 import argparse
 import difflib
 import math
+import os
 import re
 import signal
 import sys
@@ -160,9 +161,12 @@ def main(options: argparse.Namespace) -> None:
         webbrowser.open(page.as_uri())
 
 
-def remarks_of(request: Request) -> Sequence[str]:
-    """Return what a person should know of the dataset before anything runs, a line each."""
-    return [request.note] if request.note else request.summarise().remarks
+def remarks_of(request: Request) -> list[str]:
+    """Return what a person should know before anything runs, a line each."""
+    remarks = [request.note] if request.note else list(request.summarise().remarks)
+    if runs.is_damaged(request.folder):
+        remarks.append("the run.json of this run is not as it was written; nothing in it is believed")
+    return remarks
 
 
 def show_plan(request: Request) -> None:
@@ -202,6 +206,9 @@ if __name__ == "__main__":
         main(parse(sys.argv[1:]))
     except errors.ProjectError as error:
         fail(error.text(flag), error.exit_code)
+    except BrokenPipeError:  # whoever read has gone, as in `run_all.py --list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except OSError as error:
         fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
     except KeyboardInterrupt as signalled:

@@ -43,7 +43,7 @@ def main() -> None:
     index.write_index(outputs)
     screen.say(str(page))
     if note:
-        screen.say(f"without pictures: {note}")
+        screen.say("without pictures: MNIST is not in the data folder")
 
 
 if __name__ == "__main__":

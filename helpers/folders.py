@@ -168,7 +168,8 @@ def survey(path: Path) -> Listing:
     if empty:
         remarks.append(f"{count(empty, 'folder')} left out, without an image")
     if others:
-        remarks.append(f"{others:,} files are no images, by their names")
+        told = "1 file is no image, by its name" if others == 1 else f"{others:,} files are no images, by their names"
+        remarks.append(told)
     return Listing(files, shown_classes(path, with_images), len(parts) == 2, remarks)
 
 

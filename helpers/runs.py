@@ -257,6 +257,11 @@ def load_manifest(folder: Path) -> Manifest | None:
     return manifest
 
 
+def is_damaged(folder: Path) -> bool:
+    """Return whether a run's manifest is there, and not as it was written, so that nothing of the run is known."""
+    return (folder / "run.json").exists() and load_manifest(folder) is None
+
+
 def check_paths(folder: Path, manifest: Manifest) -> None:
     """Raise BadInput where a manifest names a file outside the run's folder."""
     for record in manifest.stages.values():

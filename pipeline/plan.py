@@ -69,6 +69,8 @@ def reason_to_run(
     if manifest is None or stage.name not in manifest.stages:
         return "has not run yet"
     record = manifest.stages[stage.name]
+    if record.state == "running":
+        return "is running" if runs.is_held(folder) else "stopped last time: its runner died"
     if record.state != "done":
         return f"{record.state} last time"
     for part, things in inputs.items():

@@ -75,10 +75,10 @@ def in_words(moment: str) -> str:
 
 
 def render_pages(folder: Path, manifest: Manifest, coming: Collection[str] = ()) -> None:
-    """Render those pages of a run that are missing, damaged or out of date; delete those of which nothing is known.
+    """Render those pages of a run that are missing, damaged or out of date.
 
-    A page is made only from a notebook that is as its stage left it. `coming`: the names of stages whose pages will
-    follow soon, so that the pages before can name them.
+    A page is made only from a notebook that is as its stage left it; where that is lost, the page goes, too.
+    `coming`: the names of stages whose pages will follow soon, so that the pages before can name them.
     """
     notebooks = recorded_notebooks(folder, manifest)
     links = {}
@@ -90,7 +90,8 @@ def render_pages(folder: Path, manifest: Manifest, coming: Collection[str] = ())
     for stage in STAGES.values():
         page = page_of(folder, stage)
         if stage.name not in notebooks:
-            page.unlink(missing_ok=True)
+            if stage.name in manifest.stages:  # a page of which nothing is known is left alone, and shown nowhere
+                page.unlink(missing_ok=True)
             continue
         header = header_of(manifest, stage.name, links)
         source = files.digest([files.digest(notebooks[stage.name]), asdict(header), template])

@@ -103,10 +103,8 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
     DatasetUnavailable where the dataset cannot be had.
     """
     outputs = outputs or runs.outputs_folder()
-    stages = settle_stages(wishes)
-    before = None
-    if wishes.run is not None:
-        before = runs.load_manifest(runs.run_folder(wishes.run, outputs))
+    before = find_run_before(wishes, outputs)
+    stages = settle_stages(wishes, before)
     dataset, data_dir, note = settle_dataset(wishes, before)
     parameters, recipe = settle_recipe(wishes, before)
     check_validation_size(recipe, dataset, data_dir)
@@ -132,13 +130,34 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
     return request
 
 
-def settle_stages(wishes: Wishes) -> tuple[Stage, ...]:
-    """Return the stages that were asked for, in their order; all where none was named. BadInput names a bad one."""
+def find_run_before(wishes: Wishes, outputs: Path) -> Manifest | None:
+    """Return the manifest of the run that was named, if there is one.
+
+    BadInput where it is not as it was written, and nothing else says what the run is.
+    """
+    if wishes.run is None:
+        return None
+    folder = runs.run_folder(wishes.run, outputs)
+    if wishes.dataset is None and runs.is_damaged(folder):
+        rule = "its run.json is not as it was written, so what the run is cannot be told"
+        raise BadInput(rule, field="run", value=wishes.run, way_out="name its `dataset`, or another run")
+    return runs.load_manifest(folder)
+
+
+def settle_stages(wishes: Wishes, before: Manifest | None) -> tuple[Stage, ...]:
+    """Return the stages that were asked for, in their order; all where none was named.
+
+    BadInput for one that is none, and for one that needs another of a run that is not there.
+    """
     if wishes.only is None:
         return tuple(STAGES.values())
     for name in wishes.only:
         if name not in STAGES:
             raise BadInput("not known", field="only", value=name, way_out=f"choose one of {', '.join(STAGES)}")
+        missing = [need for need in STAGES[name].needs if need not in wishes.only]
+        if missing and wishes.run is not None and before is None:
+            rule = f"there is no such run, and {name} needs {', '.join(missing)}"
+            raise BadInput(rule, field="run", value=wishes.run, way_out="choose one that is there")
     return tuple(stage for stage in STAGES.values() if stage.name in wishes.only)
 
 

@@ -96,7 +96,7 @@ class Screen:
     def progress(self, fields: Mapping[str, Any]) -> None:
         """Show how far a computation has come; in a log, a line for each epoch that is done."""
         filled = round(BAR * fields["share"])
-        self.bar = f"{fields['label']} [{'=' * filled:<{BAR}}] {fields['share']:4.0%} {fields['detail']}"
+        self.bar = f"{fields['share']:4.0%} {fields['detail']} [{'=' * filled:<{BAR}}] {fields['label']}"
         if not self.moving and fields["milestone"] > self.milestone:
             self.say(f"      {fields['label']}")
         self.milestone = fields["milestone"]

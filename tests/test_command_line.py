@@ -26,6 +26,7 @@ BAD = [
     (["--threads", "100000"], "error: --threads 100000: must be at most 1024"),
     (["--dataset", "digits", "--validation-size", "1430"], "error: --validation-size 1430: must be from 10 to 1428"),
     (["--only", "results", "--dataset", "digits"], "error: --only results: needs training"),
+    (["--only", "results", "--run", "nosuch"], "error: --run nosuch: there is no such run, and results needs training"),
     (["--only", "eda", "results", "--dataset", "digits"], "error: --only results: needs training"),
     (["--run", "index.html"], "error: --run index.html: the name of a file"),
     (["--data-dir", "~nosuchuser/x", "--dataset", "mnist", "--epochs", "0"], "error: --epochs 0"),

@@ -216,7 +216,7 @@ def test_what_is_no_image_is_left_out_and_counted(tmp_path):
     said = ". ".join(map(str, found.remarks))
     assert "3 files (a/half.jpg: image file is truncated, a/huge.png: more than 50 million " in said
     assert "a/text.png: no image) left out" in said
-    assert "1 folder (empty) left out, without an image" in said and "1 files are no images, by their names" in said
+    assert "1 folder (empty) left out, without an image" in said and "1 file is no image, by its name" in said
 
 
 def test_what_changes_beside_the_images_is_said_although_they_are_kept(tmp_path):

@@ -571,8 +571,15 @@ def test_a_manifest_that_was_edited_is_not_believed(project):
         index.write_index(project.outputs)
         page = (project.outputs / "index.html").read_text()
         assert "its files cannot be read" in page and "99.99%" not in page
-    code, out, _ = project.run("--only", "training", "results")
-    assert code == 0 and states(out) == {"training": "done", "results": "done"} and "50.00%" in out
+    code, _, error = project.run("--only", "results", "--run", NAME, dataset=None)
+    assert code == 2 and "its run.json is not as it was written" in error and "name its --dataset" in error
+    pages = sorted((path.parent / "reports").glob("*.html"))
+    code, out, _ = project.run("--only", "training")
+    assert code == 0 and states(out) == {"training": "done"}
+    assert "note: the run.json of this run is not as it was written" in out
+    assert sorted((path.parent / "reports").glob("*.html")) == pages  # none is deleted
+    with zipfile.ZipFile(path.parent / "reports.zip") as archive:
+        assert archive.namelist() == [f"{NAME}/03_training.html"]
 
 
 def test_the_index_shows_nothing_that_was_edited(project):

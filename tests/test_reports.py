@@ -188,4 +188,7 @@ def test_a_page_is_made_only_from_a_notebook_as_it_was_left(tmp_path):
     assert "97.77%" in page.read_text()
     path.write_text(path.read_text().replace("97.77", "99.99"))
     reports.render_pages(tmp_path, known)
-    assert not page.exists() and not other.exists()  # better none than one that is not true
+    assert not page.exists()  # better none than one that is not true
+    assert other.exists()
+    with zipfile.ZipFile(tmp_path / "reports.zip") as archive:
+        assert archive.namelist() == []
