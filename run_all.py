@@ -200,7 +200,8 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 if __name__ == "__main__":
     for number in SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP, and so do we then
+        under_nohup = number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) == signal.SIG_IGN
+        if not under_nohup:
             signal.signal(number, stop)
     try:
         main(parse(sys.argv[1:]))
