@@ -384,7 +384,9 @@ def heat_map(axis: Axes, values: np.ndarray, form: str, few: bool) -> None:
 def reliability(predictions: evaluation.Predictions, title: str) -> Figure:
     """Return the reliability diagram, with 95% intervals, beside how many images have which confidence."""
     table = evaluation.reliability(predictions)
-    confidence, accuracy, count = table["confidence"], table["accuracy"], table["count"]
+    confidence = table["confidence"]
+    accuracy = table["accuracy"]
+    count = table["count"]
     hits = np.rint(accuracy * count)
     ends = np.array([evaluation.wilson(*pair) for pair in zip(hits, count, strict=True)]).T
     figure, (left, right) = new(1, 2, width=8.8, height=3.7)
