@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from . import errors, files, models
+from . import errors, files, models, runs
 from .evaluation import Predictions
 
 VERSION = 2  # of model.json; 1 had neither "version" nor "temperature" nor "validation_sha256"
@@ -45,7 +45,10 @@ class TrainedModel(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of one training: `folder` holds them, `fingerprint` says which training it is."""
+    """The checkpoints of one training: `folder`, in a run's, holds them; `fingerprint` says which training it is.
+
+    RunInUse where somebody else is writing into the run.
+    """
 
     def __init__(self, folder: str | Path, fingerprint: str) -> None:
         self.folder = Path(folder)
@@ -60,10 +63,11 @@ class Checkpoints:
         torch.save(state | {"key": self.fingerprint}, buffer)
         content = buffer.getvalue()
         path = self.folder / f"epoch-{len(state['history']):03d}.pt"
-        files.write_file(path.with_suffix(".sha256"), f"{files.digest(content)}  {path.name}\n")
-        files.write_file(path, content)
-        for old in sorted(self.folder.glob("epoch-*.pt"))[:-KEPT]:
-            remove(old)
+        with runs.writing(self.folder.parent):
+            files.write_file(path.with_suffix(".sha256"), f"{files.digest(content)}  {path.name}\n")
+            files.write_file(path, content)
+            for old in sorted(self.folder.glob("epoch-*.pt"))[:-KEPT]:
+                remove(old)
 
     def load(self) -> dict[str, Any] | None:
         """Return the state of the newest checkpoint that is whole and of this training, else None.
@@ -71,15 +75,16 @@ class Checkpoints:
         Damaged ones are set aside as epoch-NNN.damaged, and a line says so; those of another training are deleted.
         BadInput for one that holds anything but tensors, numbers and texts, of which nothing is run.
         """
-        for path in sorted(self.folder.glob("epoch-*.pt"), reverse=True):
-            content = path.read_bytes()
-            if not has_its_digest(path, content):
-                set_aside(path)
-                continue
-            state = unpack(path, content)
-            if state["key"] == self.fingerprint:
-                return state
-            remove(path)
+        with runs.writing(self.folder.parent):
+            for path in sorted(self.folder.glob("epoch-*.pt"), reverse=True):
+                content = path.read_bytes()
+                if not has_its_digest(path, content):
+                    set_aside(path)
+                    continue
+                state = unpack(path, content)
+                if state["key"] == self.fingerprint:
+                    return state
+                remove(path)
         return None
 
 
@@ -122,16 +127,14 @@ def save_model(
     """Write history.csv, model.safetensors, validation.npz and, last, model.json.
 
     model.json holds its version, the SHA-256 of the other three, the number of parameters, and `description`: all that
-    is needed to build the network again and to read its answers.
+    is needed to build the network again and to read its answers. RunInUse, and nothing is written, where somebody else
+    is writing into the run.
     """
     folder = Path(folder)
     table = history_as_csv(history)
     weights = safetensors.torch.save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
     arrays = io.BytesIO()
     np.savez(arrays, **validation._asdict())
-    files.write_file(folder / "history.csv", table)
-    files.write_file(folder / "model.safetensors", weights)
-    files.write_file(folder / "validation.npz", arrays.getvalue())
     facts = {
         "version": VERSION,
         "parameters": models.count_parameters(network),
@@ -141,7 +144,19 @@ def save_model(
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
-    files.write_json(folder / "model.json", facts | description)
+    with runs.writing(folder):
+        files.write_file(folder / "history.csv", table)
+        files.write_file(folder / "model.safetensors", weights)
+        files.write_file(folder / "validation.npz", arrays.getvalue())
+        files.write_json(folder / "model.json", facts | description)
+
+
+def check_unchanged(folder: Path, description: dict[str, Any]) -> None:
+    """Raise ProjectError unless the model in a run's folder is still the one that was loaded with `description`."""
+    weights = files.file_digest(folder / "model.safetensors")
+    if files.read_json(folder / "model.json") != description or weights != description["weights_sha256"]:
+        rule = "its model has been replaced since this notebook loaded it, and these are no figures of the new one"
+        raise errors.ProjectError(rule, field="run", value=folder.name, way_out="run the notebook again")
 
 
 def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedModel | None:

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from numpy.typing import ArrayLike
 
-from . import evaluation, files
+from . import evaluation, files, runs
 
 # Okabe and Ito's palette (2008), which readers with any colour vision can tell apart.
 COLOURS = "#0072B2 #E69F00 #009E73 #D55E00 #56B4E9 #CC79A7 #F0E442 #000000"
@@ -68,11 +68,13 @@ def new(rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 3.4
 def show(figure: Figure, name: str, caption: str, description: str, folder: Path) -> None:
     """Display a Figure with a caption below and `description` as its alternative text; save figures/`name`.png.
 
-    Figure, caption and description reach the report through the notebook's own output. `folder` is the run's.
+    Figure, caption and description reach the report through the notebook's own output. `folder` is the run's; RunInUse
+    where somebody else is writing there.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
-    files.write_file(folder / "figures" / f"{name}.png", buffer.getvalue())
+    with runs.writing(folder):
+        files.write_file(folder / "figures" / f"{name}.png", buffer.getvalue())
     data = {"image/png": buffer.getvalue(), "text/plain": description}
     metadata = {"alt": description, "width": round(figure.get_figwidth() * DPI / 2)}
     display(data, raw=True, metadata={"image/png": metadata})

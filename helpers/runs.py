@@ -1,7 +1,8 @@
-"""A run's folder: its name, its one writer, and its manifest, the only word on what is done and what is true of it.
+"""A run's folder: its name, who may write into it, and its manifest, the only word on what is done and what is true.
 
-The pipeline writes the manifest, and holds the lock meanwhile; whoever shows a run reads it here. Torch is not
-imported: run_all.py reads this module before it decides whether anything has to run.
+The pipeline writes the manifest, and holds the lock while it is at work; a notebook that was opened by hand holds it
+for the moment of each write. Whoever shows a run reads it here. Torch is not imported: run_all.py reads this module
+before it decides whether anything has to run.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from .files import PARTIAL, PROJECT, absolute, digest, read_json, write_json
 
 SUBFOLDERS = ("notebooks", "reports", "figures", "checkpoints")
 PATIENCE = 10  # seconds that the kernel of a dead runner may take to notice
+RUNNER_PATIENCE = 1  # seconds that a runner waits for a notebook that is writing
+WRITER_PATIENCE = 5  # seconds that a notebook waits for others that are writing
+CLOCK_SLACK = 2  # seconds by which the start of a process seems to move when the clock is set
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 VERSION: Literal[2] = 2  # of the manifest
 
@@ -71,19 +75,12 @@ def open_run(name: str, outputs: Path | None = None) -> Path:
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold the run's lock while the block runs; RunInUse names the process that holds it.
+    """Hold a run while the block runs, as a runner does; RunInUse names the process that holds it.
 
     A runner that was killed leaves a kernel that works on for seconds: its end is waited for. What both left
     half-written is deleted.
     """
-    file_lock = FileLock(folder / ".lock")
-    try:
-        file_lock.acquire(timeout=0)
-    except Timeout:
-        holder = read_holder(folder).get("runner", "another process")
-        way_out = "wait for it, or choose another name"
-        raise RunInUse(f"in use by {holder}", field="run", value=folder.name, way_out=way_out) from None
-    with file_lock:
+    with exclusive(folder, RUNNER_PATIENCE):
         wait_for_kernels(folder)
         for path in folder.rglob(f".*{PARTIAL}*"):
             path.unlink()
@@ -92,6 +89,62 @@ def lock(folder: Path) -> Iterator[None]:
             yield
         finally:
             holder_file(folder).unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(folder: str | Path) -> Iterator[None]:
+    """Hold a run while the block writes into it, as notebooks do: for a moment, never for a computation.
+
+    The kernel of a runner writes at once, since its runner holds the run. Notebooks that were opened by hand wait for
+    each other. RunInUse, before anything is written, where a runner holds the run that this process is no part of.
+    """
+    folder = Path(folder)
+    if runner_of(folder) in own_line():
+        yield
+        return
+    with exclusive(folder, WRITER_PATIENCE):
+        yield
+
+
+@contextmanager
+def exclusive(folder: Path, patience: float) -> Iterator[None]:
+    """Hold a run's lock while the block runs; RunInUse where another process keeps it for `patience` seconds.
+
+    Where the noted runner lives, at once: its word counts beside the lock, since whoever deletes .lock by hand could
+    lock a new file of that name.
+    """
+    refuse_beside_a_runner(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    file_lock = FileLock(folder / ".lock")
+    try:
+        file_lock.acquire(timeout=patience)
+    except Timeout:
+        raise in_use(folder) from None
+    try:
+        refuse_beside_a_runner(folder)
+        yield
+    finally:
+        file_lock.release()
+
+
+def refuse_beside_a_runner(folder: Path) -> None:
+    """Raise RunInUse where another process than this one is noted as a run's runner, and lives."""
+    if runner_of(folder) not in (None, os.getpid()):
+        raise in_use(folder)
+
+
+def in_use(folder: Path) -> RunInUse:
+    """Return the error that names the process that holds a run."""
+    runner = runner_of(folder)
+    holder = "another process" if runner is None else f"process {runner}"
+    return RunInUse(
+        f"in use by {holder}", field="run", value=folder.name, way_out="wait for it, or choose another name"
+    )
+
+
+def own_line() -> list[int]:
+    """Return the numbers of this process and of those that it descends from."""
+    return [os.getpid(), *(process.pid for process in psutil.Process().parents())]
 
 
 def holder_file(folder: Path) -> Path:
@@ -116,14 +169,19 @@ def note_holder(folder: Path) -> None:
     write_json(holder_file(folder), holder)
 
 
-def is_held(folder: Path) -> bool:
-    """Return whether the process that holds a run's lock still lives."""
+def runner_of(folder: Path) -> int | None:
+    """Return the number of the process that is noted as a run's runner; None where there is none, or it is dead."""
     holder = read_holder(folder)
     try:
         number = int(holder["runner"].removeprefix("process "))
-        return is_alive(number, holder["started"])
+        return number if is_alive(number, holder["started"]) else None
     except (KeyError, ValueError, AttributeError, TypeError):
-        return False
+        return None
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether the process that is noted as a run's runner still lives."""
+    return runner_of(folder) is not None
 
 
 def wait_for_kernels(folder: Path) -> None:
@@ -151,8 +209,9 @@ def is_alive(number: int, started: float) -> bool:
     """Return whether the process of that number, started at the time `started`, is still at work."""
     try:
         process = psutil.Process(number)
-        return process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+        moved = abs(process.create_time() - started)
+        return moved < CLOCK_SLACK and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError, OverflowError):  # the last two for numbers that no process can have
         return False
 
 
@@ -326,3 +385,9 @@ def save_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of a run, whole or not at all, with a digest of itself."""
     content = manifest.model_dump(mode="json")
     write_json(Path(folder) / "run.json", content | {"digest": digest(content)})
+
+
+def save_json(folder: Path, name: str, value: Any) -> Path:
+    """Write `value` as the JSON file `name` of a run, whole or not at all; return its path. See `writing`."""
+    with writing(folder):
+        return write_json(Path(folder) / name, value)

@@ -3,14 +3,16 @@
 import csv
 import io
 import json
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
 import papermill
 import pytest
+import torch
 from conftest import ROOT, Project, offline
 
-from helpers import checkpoints, corruptions, evaluation, training
+from helpers import checkpoints, corruptions, errors, evaluation, files, models, runs, training
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -122,7 +124,7 @@ def test_only_notebooks_that_count_or_score_name_the_test_images():
         touches = "is_test" in source or '"test"' in source
         assert touches == (path.stem in ("01_eda", "04_results", "05_comparison")), path.stem
         if path.stem == "01_eda":
-            assert "from helpers import data, files, plots, runs\n" in source  # nothing that trains or predicts
+            assert "from helpers import data, plots, runs\n" in source  # nothing that trains or predicts
 
 
 def test_a_run_leaves_every_file_of_the_contract(finished):
@@ -187,6 +189,29 @@ def test_predictions_are_those_of_the_saved_model(finished):
     again = evaluation.predict_split(network, test)
     saved = np.load(folder / "predictions.npz")
     assert np.allclose(saved["scores"], again.logits, atol=1e-4) and (saved["labels"] == test.labels.numpy()).all()
+
+
+def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path):
+    (last,) = [
+        cell.source
+        for cell in code(nbformat.read(ROOT / "notebooks" / "04_results.ipynb", 4))
+        if '"metrics.json"' in cell.source
+    ]
+    record = checkpoints.ValidationRecord(np.zeros((1, 10)), np.zeros(1), np.zeros((1, 1)))
+    description = {"recipe": {"network": "narrow"}, "class_names": list("0123456789")}
+    checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=0), [{"epoch": 1}], record, description)
+    names = {"io": io, "np": np, "files": files, "runs": runs, "checkpoints": checkpoints, "folder": tmp_path}
+    names |= {"about": checkpoints.load_model(tmp_path).description, "scores": {}, "chosen": [0], "curves": {}}
+    names |= {"clean": SimpleNamespace(correct=np.ones(1)), "source": SimpleNamespace(is_test=torch.ones(1))}
+    names |= {"test": SimpleNamespace(logits=np.zeros((1, 10)), labels=np.zeros(1), predicted=np.zeros(1))}
+    exec(last, names)
+    written = [tmp_path / name for name in ("metrics.json", "robustness.json", "predictions.npz")]
+    for path in written:
+        path.unlink()  # fails where one was not written
+    checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=1), [{"epoch": 1}], record, description)
+    with pytest.raises(errors.ProjectError, match="replaced since this notebook loaded it"):
+        exec(last, names)
+    assert not any(path.exists() for path in written)
 
 
 def test_no_path_of_the_machine_is_in_a_report(finished):

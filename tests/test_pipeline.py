@@ -4,13 +4,15 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 import zipfile
 
 import nbformat
 import psutil
 import pytest
-from conftest import LEAVES, METRICS
+from conftest import LEAVES, METRICS, offline
 
 from helpers import errors, files, runs
 from pipeline import index, plan
@@ -247,6 +249,118 @@ def test_a_second_runner_is_turned_away(project):
     first.communicate(timeout=60)
     assert code == 5 and f"in use by process {first.pid}; wait for it" in error
     assert not (project.outputs / NAME / ".holder.json").exists()
+
+
+def test_a_lock_file_that_was_deleted_lets_no_second_runner_in(project):
+    project.notebook("03_training", HANG)
+    first = project.start("--only", "training")
+    wait_for(project.outputs / NAME / "pid", first)
+    (project.outputs / NAME / ".lock").unlink()
+    code, _, error = project.run("--only", "eda")
+    first.terminate()
+    first.communicate(timeout=60)
+    assert code == 5 and f"in use by process {first.pid}; wait for it" in error
+
+
+def opened_by_hand(project, code):
+    """Start `code` as a notebook in JupyterLab does it: in a process that no runner has started, in the run NAME."""
+    begin = f"from helpers import checkpoints, errors, plots, runs\nfolder = runs.open_run({NAME!r})\n"
+    settings = {"PYTHONPATH": str(project.folder), "MNIST_OUTPUTS_DIR": str(project.outputs)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", begin + code]
+    return subprocess.Popen(command, env=offline(project.folder) | settings, cwd=project.folder, **pipes)
+
+
+def contents(folder):
+    """Return {path: content} of all files in a folder."""
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+EVERY_WRITE = """
+import numpy as np
+from helpers import models
+network, nothing = models.build("narrow", 10), np.zeros((1, 10))
+record = checkpoints.ValidationRecord(nothing, nothing[0], nothing)
+for write in (
+    lambda: plots.show(plots.new()[0], "it", "a caption", "a description", folder),
+    lambda: checkpoints.Checkpoints(folder / "checkpoints", "key").save({"history": [{}]}),
+    lambda: checkpoints.Checkpoints(folder / "checkpoints", "key").load(),
+    lambda: checkpoints.save_model(folder, network, [{"epoch": 1}], record, {}),
+    lambda: runs.save_json(folder, "dataset.json", {}),
+):
+    try:
+        write()
+    except errors.RunInUse as error:
+        print(error)
+"""
+
+
+def test_a_notebook_that_was_opened_by_hand_changes_nothing_beside_a_runner(project):
+    project.notebook("03_training", HANG)
+    runner = project.start("--only", "training")
+    run = project.outputs / NAME
+    wait_for(run / "pid", runner)
+    (run / "checkpoints" / "epoch-001.pt").write_text("damaged")
+    before = contents(run)
+    out, error = opened_by_hand(project, EVERY_WRITE).communicate(timeout=60)
+    after = contents(run)
+    runner.terminate()
+    runner.communicate(timeout=60)
+    assert out.splitlines() == [f"run {NAME}: in use by process {runner.pid}; wait for it, or choose another name"] * 5
+    assert error == "" and after == before
+
+
+def test_notebooks_that_were_opened_by_hand_wait_for_each_other(project):
+    first = opened_by_hand(
+        project, "with runs.writing(folder):\n  print('writes', flush=True), input()\n  (folder / 'one').touch()"
+    )
+    assert first.stdout.readline() == "writes\n"
+    second = opened_by_hand(
+        project, "print('comes', flush=True)\nwith runs.writing(folder):\n  print((folder / 'one').exists())"
+    )
+    assert second.stdout.readline() == "comes\n"
+    first.communicate("\n", timeout=60)
+    assert second.communicate(timeout=60) == ("True\n", "") and first.returncode == second.returncode == 0
+
+
+def test_the_kernel_of_a_runner_writes_into_its_run(project):
+    project.notebook(
+        "01_eda",
+        "from helpers import plots\nplots.show(plots.new()[0], 'it', 'a caption', 'a description', folder)",
+        "runs.save_json(folder, 'dataset.json', {})",
+    )
+    code, _, error = project.run("--only", "eda")
+    assert code == 0, error
+    outputs = runs.load_manifest(project.outputs / NAME).stages["eda"].outputs
+    assert {"dataset.json", "figures/it.png"} <= outputs.keys()
+
+
+TRAIN = """
+from helpers import data, recipes, training
+
+
+def wait(history, step, steps):
+    if not history and step == 1:
+        print("trains", flush=True), input()
+
+
+training.train(data.load("digits"), recipes.choose("fast"), folder=folder, progress=wait)
+"""
+
+
+def test_a_training_by_hand_that_ends_beside_a_runner_leaves_nothing(project):
+    by_hand = opened_by_hand(project, TRAIN)
+    assert by_hand.stdout.readline() == "trains\n"
+    project.notebook("01_eda", HANG)
+    runner = project.start("--only", "eda")
+    run = project.outputs / NAME
+    wait_for(run / "pid", runner)
+    _, error = by_hand.communicate("\n", timeout=60)
+    runner.terminate()
+    runner.communicate(timeout=60)
+    assert by_hand.returncode == 1 and f"RunInUse: run {NAME}: in use by process {runner.pid}" in error
+    assert not list((run / "checkpoints").iterdir())
+    assert not [name for name in TRAINED if (run / name).exists()]
 
 
 def test_the_kernel_of_a_killed_runner_is_waited_for(project):
