@@ -40,14 +40,32 @@ def write_file(path: str | Path, content: bytes | str) -> Path:
 
 
 def write_json(path: str | Path, value: Any) -> Path:
-    """Write `value` to `path` as JSON, whole or not at all; return the path. ValueError for NaN and infinity."""
-    return write_file(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write `value` to `path` as JSON, whole or not at all; return the path. ValueError as in `as_json`."""
+    return write_file(path, as_json(value))
+
+
+def as_json(value: Any) -> bytes:
+    """Return `value` as JSON in UTF-8.
+
+    ValueError for NaN and infinity, which JSON does not have, and for half of a character, which UTF-8 does not.
+    """
+    return f"{json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)}\n".encode()
+
+
+def parse_json(content: bytes | str) -> Any:
+    """Return what a piece of JSON holds; ValueError where it is none, or holds what `as_json` would not write."""
+    try:
+        value = json.loads(content)
+        as_json(value)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
 
 
 def read_json(path: str | Path) -> Any:
-    """Return what the JSON file `path` holds, or None where there is no such file or it cannot be read as JSON."""
+    """Return what the JSON file `path` holds, or None where there is no such file, or none that `parse_json` takes."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return parse_json(Path(path).read_bytes())
     except (OSError, ValueError):
         return None
 

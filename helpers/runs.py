@@ -7,7 +7,6 @@ before it decides whether anything has to run.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -18,10 +17,10 @@ from typing import Any, Literal
 
 import psutil
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import BadInput, RunInUse
-from .files import PARTIAL, PROJECT, absolute, digest, read_json, write_json
+from .files import PARTIAL, PROJECT, absolute, digest, parse_json, read_json, write_json
 
 SUBFOLDERS = ("notebooks", "reports", "figures", "checkpoints")
 PATIENCE = 10  # seconds that the kernel of a dead runner may take to notice
@@ -255,7 +254,7 @@ class DatasetRecord(Record):
     title: str
     fingerprint: str
     note: str = ""  # why they stand in for others
-    data_dir: str | None = None  # where a folder of images lies
+    data_dir: str | None = Field(None, pattern=r"^[^\x00]*$")  # where a folder of images lies
 
 
 class Manifest(Record):
@@ -263,7 +262,7 @@ class Manifest(Record):
 
     version: Literal[2] = VERSION
     run: str
-    parameters: dict[str, Any]  # of the notebooks
+    parameters: dict[str, str | int | float | bool | None]  # of the notebooks
     seed: int | None = None
     threads: int | None = None
     dataset: DatasetRecord
@@ -357,7 +356,7 @@ def read_recorded(folder: Path, manifest: Manifest, path: str) -> bytes | None:
 def read_accuracy(metrics: bytes | None) -> Accuracy | None:
     """Return the accuracy on test images that the content of a metrics.json holds, if it does."""
     try:
-        test = json.loads(metrics or b"")["test"]
+        test = parse_json(metrics or b"")["test"]
         low, high = test["accuracy_ci95"]
         return Accuracy(value=test["accuracy"], low=low, high=high)
     except (KeyError, TypeError, ValueError):  # a notebook that was changed may leave other figures

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from helpers import files, runs
-from helpers.errors import ProjectError
 from helpers.runs import Manifest
 
 from . import reports
@@ -42,16 +40,19 @@ def row_of(folder: Path) -> dict[str, Any]:
     try:
         manifest = runs.load_manifest(folder)
         if manifest is not None:
-            return summarise(folder, manifest)
-    except (ProjectError, OSError, ValueError, KeyError, TypeError, AttributeError):
+            row = summarise(folder, manifest)
+            files.as_json(row)  # ValueError for what the page could not hold
+            return row
+    except Exception:  # whatever lies in the folder, the other runs are shown
         pass
-    return {"name": folder.name, "state": UNREADABLE, "started": "", "reports": []}
+    name = folder.name.encode(errors="replace").decode()  # that of a folder need not be text
+    return {"name": name, "state": UNREADABLE, "started": "", "reports": []}
 
 
 def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Return the line of a run whose manifest could be read; a file that a stage has not left so is not shown."""
     model = runs.read_recorded(folder, manifest, "model.json")
-    recipe = json.loads(model).get("recipe", {}) if model else {}
+    recipe = files.parse_json(model).get("recipe", {}) if model else {}
     accuracy = manifest.test_accuracy
     history = read_history(runs.read_recorded(folder, manifest, "history.csv"))
     dataset = manifest.dataset.title

@@ -70,8 +70,14 @@ def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> 
 
 
 def in_words(moment: str) -> str:
-    """Return the time of a record, which is ISO 8601, as a person reads it, in UTC: 2026-01-31 12:00 UTC."""
-    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """Return the time of a record, which is ISO 8601, as a person reads it, in UTC: 2026-01-31 12:00 UTC.
+
+    What is no such time is returned as it is.
+    """
+    try:
+        return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError):
+        return moment
 
 
 def render_pages(folder: Path, manifest: Manifest, coming: Collection[str] = ()) -> None:

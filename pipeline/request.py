@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helpers import data, recipes, runs
 from helpers.errors import BadInput
@@ -133,15 +133,25 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
 def find_run_before(wishes: Wishes, outputs: Path) -> Manifest | None:
     """Return the manifest of the run that was named, if there is one.
 
-    BadInput where it is not as it was written, and nothing else says what the run is.
+    BadInput where it is not as it was written, and nothing else says what the run is; and where its parameters are of
+    another kind than those of any command.
     """
     if wishes.run is None:
         return None
     folder = runs.run_folder(wishes.run, outputs)
+    before = runs.load_manifest(folder)
     if wishes.dataset is None and runs.is_damaged(folder):
         rule = "its run.json is not as it was written, so what the run is cannot be told"
         raise BadInput(rule, field="run", value=wishes.run, way_out="name its `dataset`, or another run")
-    return runs.load_manifest(folder)
+    try:
+        known = before.parameters if before is not None else {}
+        Wishes.model_validate({name: known[name] for name in known if name in Wishes.model_fields}, strict=True)
+    except ValidationError:
+        rule = "its run.json holds parameters that no command has"
+        raise BadInput(
+            rule, field="run", value=wishes.run, way_out="delete that folder or choose another name"
+        ) from None
+    return before
 
 
 def settle_stages(wishes: Wishes, before: Manifest | None) -> tuple[Stage, ...]:

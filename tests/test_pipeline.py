@@ -1,5 +1,6 @@
 """What runs, what is left alone, and what is left behind when something breaks; on stand-in notebooks."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,7 +16,8 @@ import pytest
 from conftest import LEAVES, METRICS, offline
 
 from helpers import errors, files, runs
-from pipeline import index, plan
+from pipeline import index, plan, runner
+from pipeline.request import Wishes, settle
 
 NAME = "digits-balanced-10epochs-seed0"
 TRAINED = LEAVES["03_training"]
@@ -532,6 +534,96 @@ def test_a_damaged_run_harms_no_other(project, content):
     code, out, error = project.run("--run", "mine", "--only", "eda")
     assert code == 0, error
     assert states(out) == {"eda": "done"} and "mine" in (project.outputs / "index.html").read_text()
+
+
+def change_manifest(folder, change):
+    """Change a run's manifest as a dictionary, and write it with the digest that it then has."""
+    path = folder / "run.json"
+    content = json.loads(path.read_text())
+    del content["digest"]
+    change(content)
+    path.write_text(json.dumps(content | {"digest": files.digest(content)}))
+
+
+def change_file(folder, name, content):
+    """Change a file of a run, and its digest in the manifest with it."""
+    (folder / name).write_text(content)
+    digest = files.file_digest(folder / name)
+    stage = "results" if name == "metrics.json" else "training"
+    change_manifest(folder, lambda manifest: manifest["stages"][stage]["outputs"].update({name: digest}))
+
+
+def change_parameter(folder, name, value):
+    """Change a parameter in a run's manifest."""
+    change_manifest(folder, lambda manifest: manifest["parameters"].update({name: value}))
+
+
+def change_record(folder, name, value):
+    """Change a field of the record of `eda` in a run's manifest."""
+    change_manifest(folder, lambda manifest: manifest["stages"]["eda"].update({name: value}))
+
+
+def change_dataset(folder, name, value):
+    """Change what a run's manifest says of the dataset."""
+    change_manifest(folder, lambda manifest: manifest["dataset"].update({name: value}))
+
+
+SPOILT = {
+    "nan": lambda run: change_parameter(run, "learning_rate", float("nan")),
+    "infinite": lambda run: change_parameter(run, "seed", float("inf")),
+    "half-name": lambda run: change_dataset(run, "title", "\ud800"),
+    "half-message": lambda run: change_record(run, "message", "\ud800"),
+    "deep": lambda run: (run / "run.json").write_text("[" * 100_000),
+    "list": lambda run: change_parameter(run, "recipe", ["fast"]),
+    "place": lambda run: change_dataset(run, "data_dir", "a\0b"),
+    "model": lambda run: change_file(run, "model.json", '{"recipe": ["fast"]}'),
+    "history": lambda run: change_file(run, "history.csv", "epoch,train_loss\n1,much\n"),
+}
+HOLDER = '{"runner": "process -5", "started": 1, "kernels": [[-5, 1], [1e30, 2]]}'
+ODD = {
+    "holder": lambda run: (run / ".holder.json").write_text("[1]"),
+    "numbers": lambda run: (run / ".holder.json").write_text(HOLDER),
+    "moment": lambda run: change_record(run, "started", "0001-01-01T00:00:00+14:00"),
+    "number": lambda run: change_parameter(run, "recipe", 5),
+    "metrics": lambda run: change_file(run, "metrics.json", '{"test": {"accuracy": "x", "accuracy_ci95": "yz"}}'),
+}
+
+
+@pytest.fixture
+def spoilt(project):
+    """A project with a good run, and one spoilt in each way of SPOILT and ODD."""
+    assert project.run("--run", "good", "--only", "eda", "training", "results")[0] == 0
+    for name, spoil in (SPOILT | ODD).items():
+        shutil.copytree(project.outputs / "good", project.outputs / name)
+        spoil(project.outputs / name)
+    return project
+
+
+def test_spoilt_runs_are_listed_as_unreadable_and_the_others_live(spoilt):
+    (spoilt.outputs / os.fsdecode(b"\xff")).mkdir()
+    (spoilt.outputs / os.fsdecode(b"\xff") / "run.json").touch()
+    for arguments in (["--list"], ["--dry-run"], ["--run", "good", "--only", "eda"]):
+        code, _, error = spoilt.run(*arguments)
+        assert code == 0 and error == "", (arguments, error)
+    page = (spoilt.outputs / "index.html").read_text()
+    assert page.count(">failed: its files cannot be read<") == len(SPOILT) + 1
+    assert "good/reports/01_eda.html" in page and "NaN" not in page and "Infinity" not in page
+
+
+def test_a_command_on_a_spoilt_run_ends_without_a_traceback(spoilt):
+    for name in ("nan", "list", "holder", "moment", "metrics"):
+        for arguments in (["--only", "eda"], ["--only", "eda", "--dataset", "digits"]):
+            code, _, error = spoilt.run("--run", name, *arguments, dataset=None)
+            assert (code, error) == (0, "") or (code == 2 and error.startswith(f"error: --run {name}: its run.json "))
+
+
+def test_looking_at_a_spoilt_run_raises_nothing_but_the_projects_own_errors(spoilt):
+    for name in SPOILT | ODD:
+        for dataset in (None, "digits"):
+            with contextlib.suppress(errors.ProjectError):
+                plan.plan(settle(Wishes(run=name, dataset=dataset, only=("eda",)), spoilt.outputs))
+        with contextlib.suppress(errors.ProjectError):
+            runner.render_all(spoilt.outputs / name)
 
 
 def test_a_magic_or_a_syntax_error_is_the_kernels_business(project):
