@@ -15,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 MESSAGE = "literate_mnist"
+MEASURED = "measured"  # the kind of the message that says what a kernel runs under
 PERCENT_FORMAT = "{desc} [{bar:20}] {n:3.0f}%{postfix}"
 
 

@@ -28,7 +28,7 @@ RUNNER_PATIENCE = 1  # seconds that a runner waits for a notebook that is writin
 WRITER_PATIENCE = 5  # seconds that a notebook waits for others that are writing
 CLOCK_SLACK = 2  # seconds by which the start of a process seems to move when the clock is set
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
-VERSION: Literal[2] = 2  # of the manifest
+VERSION: Literal[3] = 3  # of the manifest
 
 
 def outputs_folder() -> Path:
@@ -236,12 +236,15 @@ class StageRecord(Record):
 
     state: Literal["running", "done", "failed", "stopped"]
     started: str  # with its offset from UTC, as in 2026-01-31T12:00:00+00:00
-    commit: str | None = None  # of the project when the stage ran
     seconds: float | None = None
     cell: int | None = None  # the last that was begun, from 1, where the stage did not end well
     message: str = ""  # why it did not
     remark: str = ""  # what a reader of its page should know
-    threads: int | None = None  # that it computed with
+    threads: int | None = None  # that PyTorch computed with; like the next three, as its own kernel measured it
+    commit: str | None = None  # of the project
+    versions: dict[str, str] = {}  # of Python and of packages
+    machine: dict[str, str | int | None] = {}
+    threads_expected: int | None = None  # by the command that ran it, to be compared with what the next one expects
     inputs: dict[str, dict[str, Any]] = {}  # {part: {thing: value}}: all that decides what the stage makes
     outputs: dict[str, str] = {}  # {path: digest} of what it left
     accuracy: Accuracy | None = None  # on test images, from the stage that measures it
@@ -260,15 +263,11 @@ class DatasetRecord(Record):
 class Manifest(Record):
     """run.json: what a run is, and every stage as it last ran."""
 
-    version: Literal[2] = VERSION
+    version: Literal[3] = VERSION
     run: str
     parameters: dict[str, str | int | float | bool | None]  # of the notebooks
     seed: int | None = None
-    threads: int | None = None
     dataset: DatasetRecord
-    commit: str | None = None
-    versions: dict[str, str] = {}
-    machine: dict[str, Any] = {}
     stages: dict[str, StageRecord] = {}
 
     def is_done(self, stage: str) -> bool:
@@ -303,10 +302,10 @@ def load_manifest(folder: Path) -> Manifest | None:
         rule = f"its run.json is of version {version}, and this code knows {VERSION}"
         way_out = "use newer code, or another name"
         raise BadInput(rule, field="run", value=folder.name, way_out=way_out)
-    if version == VERSION and content.pop("digest", None) != digest(content):
+    if version != 1 and content.pop("digest", None) != digest(content):
         return None
     try:
-        manifest = Manifest.model_validate(upgrade(content) if version == 1 else content)
+        manifest = Manifest.model_validate(upgrade(content))
     except (ValidationError, AttributeError, TypeError, KeyError):
         return None
     check_paths(folder, manifest)
@@ -364,6 +363,15 @@ def read_accuracy(metrics: bytes | None) -> Accuracy | None:
 
 
 def upgrade(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest of any version that was as one of today's."""
+    if content.get("version", 1) == 1:
+        content = second_version(content)
+    if content["version"] == 2:
+        content = third_version(content)
+    return content
+
+
+def second_version(content: dict[str, Any]) -> dict[str, Any]:
     """Return a manifest of version 1 as one of version 2.
 
     Its pages are rendered anew, so they are not among the outputs; its accuracy stands in metrics.json.
@@ -377,7 +385,20 @@ def upgrade(content: dict[str, Any]) -> dict[str, Any]:
             path: known for path, known in old.get("products", {}).items() if not path.startswith("reports/")
         }
         stages[name] = record
-    return content | {"version": VERSION, "stages": stages}
+    return content | {"version": 2, "stages": stages}
+
+
+def third_version(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest of version 2 as one of version 3.
+
+    What it said of the machine was true of the last command alone, and the threads of a stage were not measured.
+    """
+    stages = {}
+    for name, old in content["stages"].items():
+        record = {field: value for field, value in old.items() if field != "threads"}
+        stages[name] = record | {"threads_expected": old.get("threads")}
+    kept = {field: content[field] for field in content if field not in ("threads", "commit", "versions", "machine")}
+    return kept | {"version": 3, "stages": stages}
 
 
 def save_manifest(folder: Path, manifest: Manifest) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from helpers import errors, files
-from helpers.progress import MESSAGE
+from helpers.progress import MEASURED, MESSAGE
 
 from . import plan
 from .stages import Stage
@@ -121,6 +121,8 @@ def run_cells(notebook: NotebookNode, kernel: KernelManager, listener: Listener,
             fields = (message["content"].get("metadata") or {}).get(MESSAGE)
             if fields:
                 listener.message(fields)
+                if fields.get("kind") == MEASURED:  # no output of the cell
+                    return None
             return super().process_message(message, *arguments, **options)
 
     def begin(cell: Mapping[str, Any], cell_index: int) -> None:

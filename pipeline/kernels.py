@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 WARM_UP = """
 try:
     from helpers import progress
+    from pipeline import machine
     progress.show_log()
+    machine.tell_after_each_cell()
     exec({imports!r}, {{}})
 except Exception:
     pass
 finally:
     globals().pop("progress", None)
+    globals().pop("machine", None)
 """
 
 

@@ -1,14 +1,16 @@
-"""What a figure depends on beside its parameters: versions, commit, processor. No name of a person or host."""
+"""What a figure depends on beside its parameters: versions, commit, processor, threads. No name of a person or host."""
 
 import importlib.metadata
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from helpers.files import PROJECT
+from helpers.progress import MEASURED, MESSAGE
 
 PACKAGES = ("torch", "torchvision", "papermill", "nbconvert", "matplotlib", "seaborn", "scikit-learn", "numpy")
 
@@ -44,10 +46,41 @@ def processor() -> str:
 
 
 def threads(wanted: int | None, environment: Mapping[str, str]) -> int:
-    """Return how many threads a kernel uses: those `wanted`, else what OMP_NUM_THREADS says, else one a core.
+    """Return how many threads a kernel may use: those `wanted`, else what OMP_NUM_THREADS says, else one a core.
 
-    OMP_NUM_THREADS may hold a list, one number for each level of nesting; what is no number does not count.
+    The cores are those that this process may run on. OMP_NUM_THREADS may hold a list, one number for each level of
+    nesting; what is no number, or 0, does not count.
     """
     first = environment.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     said = int(first) if first.isascii() and first.isdigit() else 0
-    return wanted or said or os.cpu_count() or 1
+    return wanted or said or cores()
+
+
+def cores() -> int:
+    """Return how many cores this process may run on, where the system tells it; else how many there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads_of_torch() -> int | None:
+    """Return how many threads PyTorch computes with in this process, None where it has not been imported."""
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else None
+
+
+def tell_after_each_cell() -> None:
+    """Let the kernel that calls this tell its runner, after each cell, what the notebook runs under.
+
+    The message holds provenance() as it is now, and the number of threads as it is after the cell.
+    """
+    from IPython import get_ipython
+    from IPython.display import display
+
+    measured = provenance()
+
+    def tell(*_: object) -> None:
+        fields = {"kind": MEASURED, "threads": threads_of_torch()} | measured
+        display({"text/plain": ""}, raw=True, metadata={MESSAGE: fields})
+
+    get_ipython().events.register("post_run_cell", tell)

@@ -16,9 +16,10 @@ from typing import Any
 
 from helpers import data, files, runs
 from helpers.errors import BadInput, DatasetUnavailable
+from helpers.progress import MEASURED
 from helpers.runs import DatasetRecord, Manifest, StageRecord
 
-from . import index, machine, reports
+from . import index, reports
 from .execute import Listener, StageFailed, execute, without_paths
 from .kernels import Kernels
 from .plan import Decision, check_needs, decide, out_of_date, plan
@@ -64,10 +65,18 @@ def check_dataset(request: Request) -> None:
 
 
 def tell_of_threads(stage: Stage, request: Request, manifest: Manifest | None, screen: Screen) -> None:
-    """Say so where a model was trained with another number of threads, with which it would have other weights."""
-    trained_with = manifest.stages[stage.name].threads if manifest is not None else None
-    if stage.trains and trained_with not in (None, request.threads):
-        screen.say(f"note: threads were {trained_with} when it was trained, and are {request.threads}: other weights")
+    """Say so where a model was trained with another number of threads, with which it would have other weights.
+
+    PyTorch may take fewer threads than a command expects; only where the expectation has changed, too, will it now take
+    another number than it took.
+    """
+    if not stage.trains or manifest is None:
+        return
+    record = manifest.stages[stage.name]
+    if record.threads_expected is None or request.threads in (record.threads_expected, record.threads):
+        return
+    before = record.threads or record.threads_expected
+    screen.say(f"note: threads were {before} when it was trained, and are {request.threads}: other weights")
 
 
 def remark_on_needs(stage: Stage, request: Request, manifest: Manifest) -> str:
@@ -102,7 +111,7 @@ def render_all(folder: Path) -> None:
 
 
 def describe(request: Request, manifest: Manifest | None) -> Manifest:
-    """Return the manifest of a run as of now: what it is and where it runs, with the stages that are known already."""
+    """Return the manifest of a run as of now: what it is, with the stages that are known already."""
     summary = request.summarise()
     dataset = DatasetRecord(
         name=request.dataset,
@@ -115,10 +124,8 @@ def describe(request: Request, manifest: Manifest | None) -> Manifest:
         run=request.run,
         parameters=request.parameters,
         seed=request.parameters["seed"],
-        threads=request.threads,
         dataset=dataset,
         stages={} if manifest is None else manifest.stages,
-        **machine.provenance(),
     )
 
 
@@ -188,9 +195,8 @@ def run_stage(
     record = StageRecord(
         state="running",
         started=now(),
-        commit=manifest.commit,
         inputs=decision.inputs,
-        threads=request.threads,
+        threads_expected=request.threads,
         remark=remark_on_needs(stage, request, manifest),
     )
     manifest.stages[stage.name] = record
@@ -228,7 +234,8 @@ def run_notebook(
 ) -> None:
     """Execute a stage's notebook in a run's `folder`, and complete its record, whatever happens.
 
-    The record then holds its state, its times and the digests of what it left. What made it fail is raised.
+    The record then holds its state, its times, what its kernel measured and the digests of what it left. What made it
+    fail is raised.
     """
     executed = reports.executed_notebook(folder, stage.notebook)
     executed.unlink(missing_ok=True)  # the one before would be taken for what this attempt left
@@ -246,6 +253,8 @@ def run_notebook(
         raise
     finally:
         record.seconds = round(time.perf_counter() - begun, 2)
+        for field, value in assistant.measured.items():
+            setattr(record, field, value)
         drawn = [path for path, written in figures_of(folder).items() if figures.get(path) != written]
         record.outputs = digests(folder, [*(folder / name for name in stage.outputs), *drawn, executed])
         if "metrics.json" in stage.outputs and record.state == "done":
@@ -265,6 +274,7 @@ class Assistant:
         self.folder = folder
         self.following = following
         self.cell_reached = 0
+        self.measured: dict[str, Any] = {}  # fields of a StageRecord
 
     def cell(self, number: int, total: int) -> None:
         """Take note that a cell begins."""
@@ -286,8 +296,11 @@ class Assistant:
         runs.note_holder(self.folder)
 
     def message(self, fields: Mapping[str, Any]) -> None:
-        """Pass on what the kernel told."""
-        self.screen.message(fields)
+        """Pass on what the kernel told; what it runs under is kept for the stage's record."""
+        if fields.get("kind") == MEASURED:
+            self.measured = {name: fields[name] for name in ("threads", "commit", "versions", "machine")}
+        else:
+            self.screen.message(fields)
 
 
 def check_outputs(stage: Stage, folder: Path) -> None:

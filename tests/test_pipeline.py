@@ -664,6 +664,48 @@ def test_another_number_of_threads_is_told_and_trains_nothing(project):
     assert "note: threads were 1 when it was trained, and are 2: other weights" in out
 
 
+def test_threads_that_pytorch_does_not_take_are_no_news(project):
+    assert project.run("--only", "training")[0] == 0
+    change_manifest(project.outputs / NAME, lambda manifest: manifest["stages"]["training"].update(threads=1))
+    change_manifest(project.outputs / NAME, lambda manifest: manifest["stages"]["training"].update(threads_expected=2))
+    assert "note:" not in project.run("--only", "training", OMP_NUM_THREADS="1")[1]
+    assert "note:" not in project.run("--only", "training", OMP_NUM_THREADS="2")[1]
+    assert "threads were 1 when it was trained, and are 4" in project.run("--only", "training", OMP_NUM_THREADS="4")[1]
+
+
+@pytest.mark.parametrize("said", ["0", "3,2", "one core", "set in the notebook"])
+def test_the_threads_of_a_stage_are_those_that_its_kernel_had(project, said):
+    choice = "torch.set_num_threads(5)" if said == "set in the notebook" else ""
+    show = "(folder / 'dataset.json').write_text(str(torch.get_num_threads()))"
+    project.notebook("01_eda", f"import torch\n{choice}", f"_ = {show}")
+    before = os.sched_getaffinity(0)
+    if said == "one core":
+        os.sched_setaffinity(0, {min(before)})
+    try:
+        code, _, error = project.run("--only", "eda", OMP_NUM_THREADS=said if said[0].isdigit() else "")
+    finally:
+        os.sched_setaffinity(0, before)
+    assert code == 0, error
+    run = project.outputs / NAME
+    had = int((run / "dataset.json").read_text())
+    assert runs.load_manifest(run).stages["eda"].threads == had
+    assert {"3,2": 3, "one core": 1, "set in the notebook": 5}.get(said, had) == had
+    cells = nbformat.read(run / "notebooks" / "01_eda.ipynb", 4).cells
+    assert not [output for cell in cells for output in cell.get("outputs", [])]
+
+
+def test_what_a_stage_ran_under_is_not_rewritten_by_another(project):
+    assert project.run("--only", "training", "results")[0] == 0
+    before = runs.load_manifest(project.outputs / NAME).stages["training"]
+    assert before.versions["torch"] and before.machine["cores"] == os.cpu_count()
+    module = project.folder / "pipeline" / "machine.py"
+    module.write_text(module.read_text().replace('PACKAGES = ("torch", ', "PACKAGES = ("))
+    assert project.run("--only", "results", "--force")[0] == 0
+    manifest = runs.load_manifest(project.outputs / NAME)
+    assert manifest.stages["training"] == before and "torch" not in manifest.stages["results"].versions
+    assert not {"commit", "versions", "machine", "threads"} & manifest.model_dump().keys()
+
+
 def test_a_run_that_was_renamed_goes_on_under_its_new_name(project):
     assert project.run("--run", "a", "--only", "eda", "training", "results")[0] == 0
     (project.outputs / "a").rename(project.outputs / "renamed")

@@ -132,7 +132,7 @@ def test_the_index_survives_odd_runs(tmp_path):
     runs.save_manifest(tmp_path / "fresh", manifest("fresh"))
     record = StageRecord(state="running", started="2026-01-31T12:00:00+0100")
     runs.save_manifest(tmp_path / "half", manifest("half", stages={"eda": record}))
-    later = manifest("later").model_dump() | {"version": 3}
+    later = manifest("later").model_dump() | {"version": 4}
     odd = ["{", "[]", '{"stages": []}', '{"stages": {"eda": {"state": "done"}}}', json.dumps(later)]
     for number, content in enumerate(odd):
         files.write_file(tmp_path / f"odd{number}" / "run.json", content)
@@ -160,6 +160,21 @@ def test_a_manifest_of_the_first_version_is_read(tmp_path):
     runs.save_manifest(tmp_path, runs.load_manifest(tmp_path))
     assert runs.load_manifest(tmp_path).stages["eda"] == record
     assert str(runs.load_manifest(tmp_path).test_accuracy) == "50.00% (95% interval 25.00% to 75.00%)"
+
+
+def test_a_manifest_of_the_second_version_is_read(tmp_path):
+    stage = {"state": "done", "started": "2026", "commit": "c", "threads": 2}
+    second = {"version": 2, "run": "old", "parameters": {"seed": 0}, "seed": 0, "threads": 4, "commit": "later"}
+    second |= {"versions": {"torch": "2"}, "machine": {"cores": 4}, "stages": {"training": stage}}
+    second |= {"dataset": {"name": "digits", "title": "digits", "fingerprint": "f"}}
+    files.write_json(tmp_path / "run.json", second | {"digest": files.digest(second)})
+    record = runs.load_manifest(tmp_path).stages["training"]
+    assert record.commit == "c" and record.threads is None and record.threads_expected == 2
+    assert record.versions == record.machine == {}  # those of the last command, which need not be the stage's
+    runs.save_manifest(tmp_path, runs.load_manifest(tmp_path))
+    assert runs.load_manifest(tmp_path).stages["training"] == record
+    files.write_json(tmp_path / "run.json", second | {"seed": 1, "digest": files.digest(second)})
+    assert runs.load_manifest(tmp_path) is None
 
 
 def test_a_manifest_of_a_later_version_is_refused_with_one_line(tmp_path):

@@ -162,11 +162,21 @@ def listed_route():
 
 
 @pytest.mark.parametrize(
-    "said, threads", [("4,2", 4), ("abc", os.cpu_count()), ("", os.cpu_count()), ("0", os.cpu_count())]
+    "said, threads", [("4,2", 4), ("abc", machine.cores()), ("", machine.cores()), ("0", machine.cores())]
 )
 def test_threads_are_what_the_environment_says_where_that_is_a_number(said, threads):
     assert machine.threads(None, {"OMP_NUM_THREADS": said}) == threads
     assert machine.threads(3, {"OMP_NUM_THREADS": said}) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs a system that binds processes to cores")
+def test_threads_are_one_for_each_core_that_a_process_may_run_on():
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert machine.threads(None, {}) == machine.threads(None, {"OMP_NUM_THREADS": "0"}) == 1
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def test_files_get_the_permissions_that_the_user_gives_new_files(tmp_path):
