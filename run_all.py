@@ -6,12 +6,16 @@ python run_all.py --only results --run NAME   look at a finished run again
 python run_all.py --list                      stages, recipes and datasets
 """
 
+import os
+import signal
+
+if __name__ == "__main__":  # until `stop` takes over, Ctrl-C ends the imports below without a traceback
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
 import argparse
 import difflib
 import math
-import os
 import re
-import signal
 import sys
 import time
 import traceback
@@ -28,12 +32,17 @@ from pipeline.screen import Screen
 from pipeline.stages import STAGES
 
 
+def shown(text: str) -> str:
+    """Return a flag's text as an error shows it: as it is, but for an empty one, which gets quotes."""
+    return text or repr(text)
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     """Return a converter of a flag's text to a whole number from `low` to `high`."""
 
     def convert(text: str) -> int:
         if not re.fullmatch("-?[0-9]{1,20}", text):
-            raise argparse.ArgumentTypeError(f"{text}: must be a whole number")
+            raise argparse.ArgumentTypeError(f"{shown(text)}: must be a whole number")
         if int(text) < low:
             raise argparse.ArgumentTypeError(f"{text}: must be at least {low}")
         if int(text) > high:
@@ -50,7 +59,7 @@ def rate(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 < number <= 10:
-        raise argparse.ArgumentTypeError(f"{text}: must be a number above 0 and at most 10")
+        raise argparse.ArgumentTypeError(f"{shown(text)}: must be a number above 0 and at most 10")
     return number
 
 
@@ -60,7 +69,7 @@ def one_of(names: Collection[str]) -> Callable[[str], str]:
     def convert(text: str) -> str:
         if text not in names:
             nearest = difflib.get_close_matches(text, names, n=len(names), cutoff=0)
-            raise argparse.ArgumentTypeError(f"{text}: not known; choose one of {', '.join(nearest)}")
+            raise argparse.ArgumentTypeError(f"{shown(text)}: not known; choose one of {', '.join(nearest)}")
         return text
 
     return convert

@@ -12,6 +12,8 @@ BAD = [
     (["--epochs"], "error: --epochs expected one argument"),
     (["--learning-rate", "nan"], "error: --learning-rate nan: must be a number above 0 and at most 10"),
     (["--learning-rate", "inf"], "error: --learning-rate inf: must be a number above 0 and at most 10"),
+    (["--recipe", ""], "error: --recipe '': not known; choose one of "),
+    (["--epochs", ""], "error: --epochs '': must be a whole number"),
     (["--recipe", "blanced"], "error: --recipe blanced: not known; choose one of balanced, "),
     (["--dataset", "nosuch"], "error: --dataset 'nosuch': not known; choose one of "),
     (["--only", "trainin"], "error: --only trainin: not known; choose one of training, "),
@@ -48,6 +50,12 @@ def test_bad_input(project, arguments, line):
     assert code == 2 and error.startswith(line) and error.count("\n") == 1 and out.count("\n") <= 1
     after = [path for path in sorted(project.folder.rglob("*")) if "__pycache__" not in path.parts]
     assert after == before
+
+
+def test_ctrl_c_while_the_imports_run_ends_without_a_traceback(project):
+    module = project.folder / "helpers" / "__init__.py"
+    module.write_text(f"{module.read_text()}\nimport os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    assert project.run("--list") == (130, "", "")
 
 
 def test_list_names_everything(project):

@@ -191,6 +191,20 @@ def test_predictions_are_those_of_the_saved_model(finished):
     assert np.allclose(saved["scores"], again.logits, atol=1e-4) and (saved["labels"] == test.labels.numpy()).all()
 
 
+def test_an_epoch_of_the_walkthrough_repeats_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path))
+    names = {}
+    for cell in code(nbformat.read(ROOT / "notebooks" / "00_walkthrough.ipynb", 4)):
+        exec(cell.source, names)
+        if "parameters" in cell.metadata.get("tags", []):
+            names["dataset"] = "digits"
+        if '"one epoch"' in cell.source:
+            break
+    first = names["losses"]
+    exec(cell.source, names)
+    assert names["losses"] == first and len(first) >= 80
+
+
 def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path):
     (last,) = [
         cell.source
