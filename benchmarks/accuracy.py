@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers import checkpoints, data, errors, evaluation, files, models, progress, recipes, runs, training
+from helpers import checkpoints, computing, data, errors, evaluation, files, models, progress, recipes, runs, training
 from pipeline import machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.json"
@@ -179,7 +179,7 @@ def measure(names: Sequence[str], seeds: Sequence[int] | None, results: Results)
 
     seeds: None is as many as the recipe gets by default.
     """
-    evaluation.keep_freed_memory()  # as the notebooks do
+    computing.keep_freed_memory()  # as the notebooks do
     source = data.load("mnist")
     for name in names:
         for seed in seeds or SEEDS.get(name, range(5)):

@@ -37,7 +37,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from helpers import data, evaluation, files, models, recipes, runs, training, transforms
+from helpers import computing, data, evaluation, files, models, recipes, runs, training, transforms
 from pipeline import machine, reports
 
 RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
@@ -706,7 +706,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    evaluation.keep_freed_memory()  # as the notebooks do
+    computing.keep_freed_memory()  # as the notebooks do
     source = data.load("mnist")
     for part in options.parts:
         rows = [{"part": part} | row for row in PARTS[part](source, options.repeats)]

@@ -1,7 +1,5 @@
 """Predictions and what can honestly be said of them: metrics with intervals, calibration, mistakes."""
 
-import contextlib
-import ctypes
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,19 +16,6 @@ from .data import Split
 BATCH = 250  # fits the caches of a CPU: a third faster than 1,000
 RESAMPLES = 2000
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.1, 10  # where the search for a temperature ends
-
-
-def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees for the next batch; does nothing where the C library is not glibc.
-
-    Memory that is handed back has to be cleared page by page when it is asked for again, which takes a third of the
-    time of inference and a tenth of that of training.
-    """
-    trim_threshold, mmap_threshold = -1, -3  # the numbers of these options in malloc.h
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # there is no mallopt
-        library = ctypes.CDLL(None)
-        library.mallopt(mmap_threshold, 32 << 20)
-        library.mallopt(trim_threshold, (1 << 31) - 1)
 
 
 def predict(network: nn.Module, images: Tensor, device: torch.device | str = "cpu") -> Tensor:

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from . import data, errors, evaluation, files, models, transforms
+from . import computing, data, errors, evaluation, files, models, transforms
 from .checkpoints import Checkpoints, Row, ValidationRecord, load_model, save_model
 from .data import Dataset, Split
 from .recipes import Recipe
@@ -37,7 +37,7 @@ def choose_device(name: str | torch.device = "auto", threads: int | None = None)
     """Return the torch.device `name`, and set this process up for computing on it; `auto` is cuda, else mps, else cpu.
 
     `threads` sets how many the CPU may use; None leaves that as it is. Convolutions on a GPU are made to repeat their
-    bits, and freed memory is kept. BadInput for a device that this machine does not have.
+    bits, freed memory is kept, and threads run in short turns. BadInput for a device that this machine does not have.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     usable = [kind for kind, available in there.items() if available]
@@ -49,7 +49,8 @@ def choose_device(name: str | torch.device = "auto", threads: int | None = None)
         raise errors.BadInput("not on this machine", field="device", value=name, way_out=way_out)
     if threads is not None:
         torch.set_num_threads(threads)
-    evaluation.keep_freed_memory()
+    computing.keep_freed_memory()
+    computing.take_short_turns()
     torch.backends.cudnn.deterministic = True  # the same command gives the same weights
     return torch.device(name)
 

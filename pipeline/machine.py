@@ -1,18 +1,23 @@
 """What a figure depends on beside its parameters: versions, commit, processor, threads. No name of a person or host."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from helpers.files import PROJECT
 from helpers.progress import MEASURED, MESSAGE
 
 PACKAGES = ("torch", "torchvision", "papermill", "nbconvert", "matplotlib", "seaborn", "scikit-learn", "numpy")
+SHORTEST_LOOK = 3.0  # seconds; in less the clocks are too coarse
 
 
 def provenance() -> dict[str, Any]:
@@ -84,3 +89,36 @@ def tell_after_each_cell() -> None:
         display({"text/plain": ""}, raw=True, metadata={MESSAGE: fields})
 
     get_ipython().events.register("post_run_cell", tell)
+
+
+class Neighbours:
+    """How busy other programs keep this machine's processors, from the moment this was made."""
+
+    def __init__(self) -> None:
+        self.started = time.perf_counter()
+        self.spent_by_all = seconds_of_all()
+        self.spent_by_us = seconds_of_ours()
+
+    def cores_taken(self) -> float:
+        """Return how many cores other programs kept busy, on average; 0 where too little time has passed to tell."""
+        passed = time.perf_counter() - self.started
+        if passed < SHORTEST_LOOK:
+            return 0.0
+        by_others = seconds_of_all() - self.spent_by_all - (seconds_of_ours() - self.spent_by_us)
+        return max(0.0, by_others / passed)
+
+
+def seconds_of_all() -> float:
+    """Return how many seconds the processors have worked since the machine was started, added up."""
+    times = psutil.cpu_times()
+    return times.user + times.system + getattr(times, "nice", 0.0)
+
+
+def seconds_of_ours() -> float:
+    """Return how many seconds this process, those that it has started and those that have ended have computed."""
+    own = psutil.Process()
+    total = 0.0
+    for process in [own, *own.children(recursive=True)]:
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            total += sum(process.cpu_times()[:4])  # user, system, and both of its children that have ended
+    return total

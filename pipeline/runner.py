@@ -19,7 +19,7 @@ from helpers.errors import BadInput, DatasetUnavailable
 from helpers.progress import MEASURED
 from helpers.runs import DatasetRecord, Manifest, StageRecord
 
-from . import index, reports
+from . import index, machine, reports
 from .execute import Listener, StageFailed, execute, without_paths
 from .kernels import Kernels
 from .plan import Decision, check_needs, decide, out_of_date, plan
@@ -28,6 +28,8 @@ from .screen import Screen
 from .stages import STAGES, Stage
 
 logger = logging.getLogger(__name__)
+
+BUSY = 0.5  # cores that other programs take, from which on a training is told to suffer from them
 
 
 def run(request: Request, screen: Screen | None = None) -> Path:
@@ -202,6 +204,8 @@ def run_stage(
     manifest.stages[stage.name] = record
     runs.save_manifest(folder, manifest)
     assistant = Assistant(kernels, screen, folder, following)
+    if stage.trains and request.threads > 1:
+        assistant.watch_neighbours()
     try:
         run_notebook(stage, request.parameters, folder, kernels, assistant, record)
     finally:
@@ -275,6 +279,8 @@ class Assistant:
         self.following = following
         self.cell_reached = 0
         self.measured: dict[str, Any] = {}  # fields of a StageRecord
+        self.neighbours: machine.Neighbours | None = None
+        self.milestone = 0  # of the training that is under way
 
     def cell(self, number: int, total: int) -> None:
         """Take note that a cell begins."""
@@ -301,6 +307,26 @@ class Assistant:
             self.measured = {name: fields[name] for name in ("threads", "commit", "versions", "machine")}
         else:
             self.screen.message(fields)
+        if fields.get("milestone", 0) > self.milestone:
+            self.milestone = fields["milestone"]
+            self.tell_of_neighbours()
+
+    def watch_neighbours(self) -> None:
+        """From now on, look after each epoch whether other programs keep the machine busy."""
+        self.neighbours = machine.Neighbours()
+
+    def tell_of_neighbours(self) -> None:
+        """Say once that other programs keep the machine busy, where they do, and what can be done."""
+        if self.neighbours is None:
+            return
+        taken = self.neighbours.cores_taken()
+        if taken < BUSY:
+            return
+        self.neighbours = None
+        others = f"other programs keep {taken:.1f} of {machine.cores()} cores busy"
+        advice = "one thread has no other to wait for, and may be faster now, with other weights"
+        text = f"note: {others}, and threads that work together suffer most; {advice} (--threads 1)"
+        self.screen.message({"kind": "log", "level": "INFO", "text": text})
 
 
 def check_outputs(stage: Stage, folder: Path) -> None:

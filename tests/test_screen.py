@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+import subprocess
 import sys
 
 import pytest
@@ -10,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from helpers import progress
 from helpers.runs import StageRecord
-from pipeline import runner
+from pipeline import machine, runner
 from pipeline.request import Wishes, settle
 from pipeline.screen import Screen
 from pipeline.stages import STAGES
@@ -175,3 +176,37 @@ def test_what_helpers_log_is_a_message_in_a_notebook(published, monkeypatch):
 def test_outside_a_notebook_a_bar_is_drawn_on_standard_output(capsys):
     assert list(progress.bar(range(3), "three")) == [0, 1, 2]
     assert "three: 100%" in capsys.readouterr().out
+
+
+def test_other_programs_take_what_the_processors_did_beyond_this_one(monkeypatch):
+    now, by_all, by_us = [100.0], [50.0], [10.0]
+    monkeypatch.setattr(machine.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(machine, "seconds_of_all", lambda: by_all[0])
+    monkeypatch.setattr(machine, "seconds_of_ours", lambda: by_us[0])
+    neighbours = machine.Neighbours()
+    now[0], by_all[0], by_us[0] = 101.0, 52.0, 10.5
+    assert neighbours.cores_taken() == 0  # too early to tell
+    now[0], by_all[0], by_us[0] = 110.0, 70.0, 15.0
+    assert neighbours.cores_taken() == pytest.approx(1.5)
+    by_us[0] = 40.0  # clocks are coarse
+    assert neighbours.cores_taken() == 0
+
+
+def test_the_time_that_a_process_spends_is_ours_and_everybodys():
+    before = machine.seconds_of_all(), machine.seconds_of_ours()
+    subprocess.run([sys.executable, "-c", "for _ in range(3_000_000): pass"], check=True)
+    assert machine.seconds_of_ours() > before[1] and machine.seconds_of_all() > before[0]
+
+
+@pytest.mark.parametrize(("taken", "lines"), [(1.3, 1), (0.2, 0)])
+def test_a_busy_machine_is_told_once_while_a_model_is_trained(monkeypatch, tmp_path, taken, lines):
+    monkeypatch.setattr(machine.Neighbours, "cores_taken", lambda self: taken)
+    stream = io.StringIO()
+    assistant = runner.Assistant(None, Screen(stream), tmp_path, following=())
+    for milestone in (1, 2):
+        assistant.message(message("epoch", 0.5, milestone))
+    assert "other programs" not in stream.getvalue()  # nobody asked it to watch
+    assistant.watch_neighbours()
+    for milestone in (3, 3, 4):
+        assistant.message(message("epoch", 0.5, milestone))
+    assert stream.getvalue().count("note: other programs keep 1.3 of") == lines

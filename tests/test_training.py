@@ -1,14 +1,19 @@
 """The training loop: the same bits again, going on after an interruption, and stopping when it makes no sense."""
 
 import math
+import os
 import pickle
+import platform
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 
-from helpers import checkpoints, data, errors, evaluation, files, models, recipes, training
+from helpers import checkpoints, computing, data, errors, evaluation, files, models, recipes, training
 
 TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, min_batches_per_epoch=4)
 
@@ -368,3 +373,30 @@ def test_published_networks_are_those_that_were_published():
 def test_the_rate_of_dropout_is_the_recipes():
     rates = [layer.p for layer in models.build("dropout", dropout=0.3).modules() if "Dropout" in type(layer).__name__]
     assert rates == [0.3, 0.3]
+
+
+NICE_AND_SLICE = """
+import ctypes, os, platform
+from helpers import computing
+os.nice(5)
+computing.take_short_turns()
+read = computing.SchedulerAttributes()
+number = computing.SCHED_SETATTR[platform.machine()] + 1  # sched_getattr comes next
+ctypes.CDLL(None).syscall(number, 0, ctypes.byref(read), ctypes.sizeof(read), 0)
+print(os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), read.runtime)
+"""
+
+
+@pytest.mark.skipif(platform.system() != "Linux" or platform.machine() not in computing.SCHED_SETATTR, reason="Linux")
+def test_short_turns_leave_priority_and_policy_as_they_are():
+    found = subprocess.run([sys.executable, "-c", NICE_AND_SLICE], cwd=ROOT, capture_output=True, text=True, check=True)
+    nice, policy, runtime = map(int, found.stdout.split())
+    assert (nice, policy) == (5, os.SCHED_OTHER)
+    since_6_12 = tuple(map(int, platform.release().split(".")[:2])) >= (6, 12)
+    assert runtime == (computing.SLICE if since_6_12 else runtime)
+
+
+def test_where_the_system_cannot_be_asked_nothing_happens(monkeypatch):
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(computing, "threads_of_this_process", lambda: pytest.fail("asked"))
+    computing.take_short_turns()
