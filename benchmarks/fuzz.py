@@ -251,7 +251,7 @@ def shown_of(world: World, said: Said) -> Shown:
 
 def plain(html: str) -> str:
     """Return a page without the links to the pages beside it."""
-    return re.sub(r'<nav class="reports".*?</nav>\s*', "", html, flags=re.DOTALL)
+    return re.sub(r'<nav [^>]*class="reports".*?</nav>\s*', "", html, flags=re.DOTALL)
 
 
 def headline(html: str) -> list[str]:
