@@ -1,8 +1,9 @@
 """Break runs in every way that was thought of, repeat the command, and see whether anything was lost or is false.
 
-    python benchmarks/faults.py                            all parts (make bench-faults), about an hour on MNIST
+    python benchmarks/faults.py                            all parts (make bench-faults), about two hours on MNIST
     python benchmarks/faults.py --parts changes            some of them; the others stay in the file as they were
     python benchmarks/faults.py --parts kills --kills 50   fewer or more of them
+    python benchmarks/faults.py --parts fuzz               what benchmarks/fuzz.py tries; goes on where it was stopped
 
 Findings go to benchmarks/results/faults.json. Instants and places are drawn at random from a seed that is kept there.
 """
@@ -28,6 +29,7 @@ from typing import Any
 
 import psutil
 import torch
+from fuzz import fuzz
 
 from helpers import checkpoints, data, downloads, files, models, recipes, runs, training
 from pipeline import machine
@@ -408,7 +410,7 @@ def cost(_: argparse.Namespace) -> dict[str, Any]:
     return {"seconds, median": sorted(seconds)[len(seconds) // 2], "seconds, longest": max(seconds)}
 
 
-PARTS = {part.__name__: part for part in (kills, signals, changes, writes, pairs, hashes, cost)}
+PARTS = {part.__name__: part for part in (kills, signals, changes, writes, pairs, hashes, cost, fuzz)}
 
 
 def main() -> None:
@@ -418,6 +420,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--changes", type=int, default=300)
+    parser.add_argument("--fuzz", type=int, default=1000)
     options = parser.parse_args()
     for name in options.parts:
         started = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,9 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         dataset += ", MNIST was not there"
     pages = []
     for stage in STAGES.values():
-        if stage.name in manifest.stages and reports.page_of(folder, stage).is_file():
+        if stage.name in manifest.stages and reports.is_as_made(folder, reports.page_of(folder, stage)):
             pages.append((stage.name, f"{folder.name}/reports/{stage.notebook}.html"))
+    archive = folder / reports.ARCHIVE
     confusion = "figures/confusion_matrix.png"
     shows_confusion = accuracy and runs.read_recorded(folder, manifest, confusion)
     return {
@@ -75,7 +77,7 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "state": state_of(folder, manifest),
         "started": max((reports.in_words(record.started) for record in manifest.stages.values()), default=""),
         "reports": pages,
-        "zip": f"{folder.name}/reports.zip" if (folder / "reports.zip").is_file() else "",
+        "zip": f"{folder.name}/{archive.name}" if reports.is_as_made(folder, archive) else "",
         "history": history,
         "confusion": f"{folder.name}/{confusion}" if shows_confusion else "",
     }
@@ -96,7 +98,16 @@ def state_of(folder: Path, manifest: Manifest) -> str:
         for path in SHOWN:
             if path in record.outputs and runs.read_recorded(folder, manifest, path) is None:
                 return f"{path} has changed since {name} ran"
-    return "done"
+    return altered_page(folder, manifest) or "done"
+
+
+def altered_page(folder: Path, manifest: Manifest) -> str:
+    """Return in words which page of a run, or whether their archive, is not as it was made; "" where all are."""
+    pages = [reports.page_of(folder, stage) for stage in STAGES.values() if stage.name in manifest.stages]
+    for path in (*pages, folder / reports.ARCHIVE):
+        if os.path.lexists(path) and not reports.is_as_made(folder, path):
+            return f"{path.relative_to(folder)} has changed since it was made"
+    return ""
 
 
 def read_history(content: bytes | None) -> dict[str, list[float]]:

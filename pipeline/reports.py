@@ -29,6 +29,8 @@ FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| k
 LONG = 60  # characters; a column with longer texts is prose
 TEMPLATE = Path(__file__).resolve().parent / "template"
 RENDERED = ".rendered.json"  # {page: {"source": digest of what it was made from, "page": digest of it}}
+ARCHIVE = "reports.zip"  # has an entry of the same form there
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,16 @@ def render_pages(folder: Path, manifest: Manifest, coming: Collection[str] = ())
             continue
         header = header_of(manifest, stage.name, links)
         source = files.digest([files.digest(notebooks[stage.name]), asdict(header), template])
-        if rendered.get(page.name) != {"source": source, "page": files.file_digest(page)}:
+        known = {"source": source, "page": files.file_digest(page)}
+        if rendered.get(page.name) != known or page.is_symlink():
             render(notebooks[stage.name], page, header)
             rendered[page.name] = {"source": source, "page": files.file_digest(page)}
             files.write_json(folder / "reports" / RENDERED, rendered)
-    pack(folder, list(links))
+    pages = [page_of(folder, STAGES[name]).name for name in notebooks]
+    pack(folder, pages)  # no file that lies where a page will come
+    packed = {"source": files.digest(pages), "page": files.file_digest(folder / ARCHIVE)}
+    if rendered.get(ARCHIVE) != packed:
+        files.write_json(folder / "reports" / RENDERED, rendered | {ARCHIVE: packed})
 
 
 def recorded_notebooks(folder: Path, manifest: Manifest) -> dict[str, bytes]:
@@ -129,10 +136,27 @@ def executed_notebook(folder: Path, name: str) -> Path:
     return folder / "notebooks" / f"{name}.ipynb"
 
 
-def read_rendered(folder: Path) -> dict[str, Any]:
-    """Return what is known of a run's pages; nothing where that cannot be read."""
+def read_rendered(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what is known of a run's pages and their archive; nothing of those of which it cannot be read."""
     content = files.read_json(folder / "reports" / RENDERED)
-    return content if isinstance(content, dict) else {}
+    names = [ARCHIVE, *(page_of(folder, stage).name for stage in STAGES.values())]
+    known = {}
+    for name in names if isinstance(content, dict) else []:
+        entry = content.get(name)
+        if isinstance(entry, dict) and set(entry) == {"source", "page"} and all(map(is_digest, entry.values())):
+            known[name] = entry
+    return known
+
+
+def is_digest(value: Any) -> bool:
+    """Return whether a value is a SHA-256 in hexadecimal."""
+    return isinstance(value, str) and DIGEST.fullmatch(value) is not None
+
+
+def is_as_made(folder: Path, path: Path) -> bool:
+    """Return whether a run's page, or its archive, is as it was made: else it may show what no notebook does."""
+    entry = read_rendered(folder).get(path.name)
+    return entry is not None and not path.is_symlink() and files.file_digest(path) == entry["page"]
 
 
 def template_digest() -> str:
@@ -273,4 +297,4 @@ def pack(folder: Path, pages: Collection[str]) -> None:
             if page.is_file():
                 entry = zipfile.ZipInfo(f"{folder.name}/{name}")
                 archive.writestr(entry, page.read_bytes(), zipfile.ZIP_DEFLATED)
-    files.write_file(folder / "reports.zip", buffer.getvalue())
+    files.write_file(folder / ARCHIVE, buffer.getvalue())

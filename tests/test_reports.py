@@ -207,3 +207,58 @@ def test_a_page_is_made_only_from_a_notebook_as_it_was_left(tmp_path):
     assert other.exists()
     with zipfile.ZipFile(tmp_path / "reports.zip") as archive:
         assert archive.namelist() == []
+
+
+def run_with_a_page(outputs):
+    """Make a run with one stage that is done, its page, their archive and the index; return its folder and manifest."""
+    folder = outputs / "mine"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Accuracy 97.77%")])
+    path = files.write_file(reports.executed_notebook(folder, "01_eda"), nbformat.writes(notebook))
+    outputs = {"notebooks/01_eda.ipynb": files.file_digest(path)}
+    record = StageRecord(state="done", started="2026-01-31T12:00:00+00:00", outputs=outputs)
+    known = manifest("mine", stages={"eda": record})
+    runs.save_manifest(folder, known)
+    reports.render_pages(folder, known)
+    return folder, known
+
+
+@pytest.mark.parametrize("name", ["reports/01_eda.html", "reports.zip"])
+def test_the_index_links_no_page_and_no_archive_that_is_not_as_it_was_made(tmp_path, name):
+    folder, known = run_with_a_page(tmp_path)
+    link = f'href="mine/{name}"'
+    index.write_index(tmp_path)
+    html = (tmp_path / "index.html").read_text()
+    assert link in html and ">done<" in html
+    whole = (folder / name).read_bytes()
+    changed = whole.replace(b"97.77", b"99.99") + b" "
+    (folder / name).write_bytes(changed)
+    index.write_index(tmp_path)
+    html = (tmp_path / "index.html").read_text()
+    assert link not in html and f"{name} has changed since it was made" in html
+    elsewhere = files.write_file(tmp_path / "elsewhere", whole)
+    (folder / name).unlink()
+    (folder / name).symlink_to(elsewhere)
+    index.write_index(tmp_path)
+    assert link not in (tmp_path / "index.html").read_text()
+    reports.render_pages(folder, known)
+    index.write_index(tmp_path)
+    assert link in (tmp_path / "index.html").read_text()
+    assert (folder / name).read_bytes() == whole and elsewhere.read_bytes() == whole
+
+
+@pytest.mark.parametrize("entry", ["\ud800", float("nan"), {"source": "\ud800", "page": "0" * 64}])
+def test_what_is_known_of_pages_is_not_believed_where_it_is_of_another_form(tmp_path, entry):
+    folder, known = run_with_a_page(tmp_path)
+    note = folder / "reports" / ".rendered.json"
+    whole = json.loads(note.read_text())
+    note.write_text(json.dumps({"02_prototyping.html": entry, "nobody's": entry}))
+    reports.render_pages(folder, known)
+    assert json.loads(note.read_text()) == whole
+
+
+def test_what_lies_where_a_page_will_come_is_not_packed(tmp_path):
+    folder, known = run_with_a_page(tmp_path)
+    files.write_file(folder / "reports" / "04_results.html", "test accuracy 99.99%")
+    reports.render_pages(folder, known, coming=["results"])
+    with zipfile.ZipFile(folder / "reports.zip") as archive:
+        assert archive.namelist() == ["mine/01_eda.html"]
