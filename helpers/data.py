@@ -1,17 +1,22 @@
 """Datasets: a name -> files that were checked -> uint8 images and labels -> splits.
 
+SOURCES is the list of them: a new dataset is one entry there, and nothing else in this module changes. One that was
+published as MNIST was is an entry in PUBLISHED of downloads.py instead.
+
 Torch is imported inside the functions that need it: run_all.py asks this module which dataset there is before it
 starts anything, and answers in a tenth of a second.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from . import downloads, folders
 from .errors import BadInput, DatasetUnavailable
@@ -20,13 +25,7 @@ from .files import PROJECT, absolute, digest
 if TYPE_CHECKING:
     from torch import Tensor
 
-NAMES = {
-    "auto": "MNIST when it is in the data folder or can be downloaded, otherwise digits",
-    "mnist": "70,000 handwritten digits, 28x28 (LeCun, Cortes and Burges)",
-    "fashion-mnist": "70,000 pieces of clothing, 28x28 (Xiao, Rasul and Vollgraf)",
-    "kmnist": "70,000 characters of cursive Japanese, 28x28 (Clanuwat and others)",
-    "digits": "1,797 handwritten digits, 8x8 drawn up to 28x28 (carried by scikit-learn)",
-}
+AUTO = "MNIST when it is in the data folder or can be downloaded, otherwise digits"
 OTHERS = "a folder of images sorted by class, here or in the data folder"
 DIGITS_TITLE = "scikit-learn digits"
 
@@ -52,14 +51,19 @@ class Dataset:
     validation_size: int  # how many training images validate unless a recipe says otherwise
     fingerprint: str  # SHA-256 over the files that it was read from
     note: str = ""  # why this set stands in for another; empty where it was asked for by name
+    caution: str = ""  # why this may not be what its title says; empty where that is certain
 
     def introduce(self) -> str:
-        """Return a paragraph of Markdown: what was loaded, whose it is, and why where it stands in for another set."""
+        """Return Markdown: what was loaded, whose it is, why it stands in for another set, why it may not be itself."""
         counts = (
             f"{len(self.labels):,} images, {len(self.class_names)} classes, {int(self.is_test.sum()):,} test images"
         )
-        warning = f"\n\n> **Not MNIST.** {self.note}" if self.note else ""
-        return f"**{self.title}**: {counts}. {self.origin}.{warning}"
+        paragraphs = [f"**{self.title}**: {counts}. {self.origin}."]
+        if self.note:
+            paragraphs.append(f"> **Not MNIST.** {self.note}")
+        if self.caution:
+            paragraphs.append(f"> **Not verified:** {self.caution}.")
+        return "\n\n".join(paragraphs)
 
 
 class DatasetSummary(NamedTuple):
@@ -69,7 +73,223 @@ class DatasetSummary(NamedTuple):
     fingerprint: str  # SHA-256 over the files that it is read from
     training_images: int  # before any is held back to validate
     classes: int
-    remarks: tuple[str, ...] = ()  # what a folder held beside whole images
+    remarks: tuple[str, ...] = ()  # what a person should know before anything runs, a line each
+
+
+class Source(Protocol):
+    """Where a dataset comes from. `folder` is the folder of datasets; of these methods `load` alone imports torch."""
+
+    @property
+    def summary(self) -> str:
+        """What it is, in a line for `run_all.py --list`."""
+
+    def fetch(self, folder: Path, download: bool) -> None:
+        """See that the dataset is there and whole; fetch it where it is not, unless `download` is False.
+
+        DatasetUnavailable where it cannot be had. With `download=False` that is: where no run could have it, either.
+        """
+
+    def summarise(self, folder: Path) -> DatasetSummary:
+        """Return title, fingerprint and counts, the same as those of what `load` returns."""
+
+    def load(self, folder: Path) -> Dataset:
+        """Return the Dataset, which `fetch` has found whole."""
+
+
+@dataclass(frozen=True)
+class PublishedSet:
+    """MNIST or a relative: 60,000 training images, then the 10,000 test images that were published with them."""
+
+    name: str  # in downloads.SETS
+
+    @property
+    def published(self) -> downloads.Published:
+        """What is known of the set beforehand."""
+        return downloads.SETS[self.name]
+
+    @property
+    def summary(self) -> str:
+        """What it is, in a line."""
+        return self.published.summary
+
+    def fetch(self, folder: Path, download: bool) -> None:
+        """Fetch what is missing or damaged; with `download=False` refuse what is damaged, and leave what is missing."""
+        problems = downloads.problems(self.published, folder)
+        damage = first_damage(self.published, problems)
+        if damage and not download:
+            raise DatasetUnavailable(damage, way_out="a run would set it aside and fetch it anew")
+        if not problems or not download:
+            return
+        try:
+            downloads.fetch(self.published, folder)
+        except DatasetUnavailable as error:
+            if damage:
+                raise DatasetUnavailable(damage, way_out=str(error)) from None
+            raise
+
+    def caution(self, folder: Path) -> str:
+        """Return why the files may not be those of the set, or "" where they are shown to be, or are not all there."""
+        published = self.published
+        raw = f"{published.folder}/raw"
+        unverified = downloads.unverified(published, folder)
+        if not unverified:
+            return ""
+        which = "the files" if len(unverified) == len(downloads.FILES) else ", ".join(unverified)
+        return (
+            f"this may not be {published.title}. Checksums were published of the archives alone, and {which} in {raw} "
+            f"came without. Lay the archives (.gz) beside them, or move {raw} away and let a run fetch the set"
+        )
+
+    def title(self, folder: Path) -> str:
+        """Return the title, which says so where the files were not verified: it heads figures wherever they go."""
+        if self.caution(folder):
+            return f"{self.published.title} (not verified)"
+        return self.published.title
+
+    def summarise(self, folder: Path) -> DatasetSummary:
+        """Return the DatasetSummary; the fingerprint is that of the files that the set must have."""
+        caution = self.caution(folder)
+        fingerprint = digest(downloads.sums(self.published, folder))
+        remarks = (f"not verified: {caution}",) if caution else ()
+        return DatasetSummary(self.title(folder), fingerprint, training_images=60_000, classes=10, remarks=remarks)
+
+    def load(self, folder: Path) -> Dataset:
+        """Return the Dataset."""
+        import torch
+
+        published = self.published
+        caution = self.caution(folder)
+        images, labels = downloads.read(published, folder)
+        training_images = len(labels[0])
+        return Dataset(
+            name=published.name,
+            title=self.title(folder),
+            origin=f"If it is what its name says, by {published.origin}" if caution else published.origin,
+            class_names=published.class_names,
+            images=torch.cat(images),
+            labels=torch.cat(labels),
+            is_test=torch.arange(sum(map(len, labels))) >= training_images,
+            validation_size=training_images // 12,
+            fingerprint=digest(downloads.sums(published, folder)),
+            caution=caution,
+        )
+
+
+def first_damage(published: downloads.Published, problems: dict[str, str]) -> str:
+    """Return in words which file of a Published is damaged, and how; "" where none is, or some are merely missing."""
+    for file, problem in problems.items():
+        if problem != downloads.MISSING:
+            return f"{published.folder}/raw/{file} in the data folder is damaged: {problem}"
+    return ""
+
+
+class Digits:
+    """Scikit-learn's digits: 8x8 images drawn up to 20x20 in the middle of 28x28, as MNIST's are framed."""
+
+    summary = "1,797 handwritten digits, 8x8 drawn up to 28x28 (carried by scikit-learn)"
+
+    def fetch(self, folder: Path, download: bool) -> None:
+        """Do nothing: they came with scikit-learn."""
+
+    def summarise(self, folder: Path) -> DatasetSummary:
+        """Return the DatasetSummary; the fingerprint is that of scikit-learn's version."""
+        fingerprint = digest({"digits": importlib.metadata.version("scikit-learn")})
+        return DatasetSummary(DIGITS_TITLE, fingerprint, training_images=1_438, classes=10)
+
+    def load(self, folder: Path) -> Dataset:
+        """Return the Dataset. The test set is a stratified fifth that does not depend on any seed.
+
+        Source: Alpaydin and Kaynak 1998.
+        """
+        import torch
+        from sklearn.datasets import load_digits
+
+        pixels, numbers = load_digits(return_X_y=True)
+        images = torch.tensor(pixels, dtype=torch.float32).view(-1, 1, 8, 8)
+        images = torch.nn.functional.interpolate(images, size=(20, 20), mode="bicubic").clamp(0, 16)
+        images = torch.nn.functional.pad(images, (4, 4, 4, 4)).mul(255 / 16).round().to(torch.uint8)
+        labels = torch.tensor(numbers, dtype=torch.int64)
+        is_test = torch.zeros(len(labels), dtype=torch.bool)
+        is_test[stratified(labels, len(labels) // 5, seed=0)] = True
+        summary = self.summarise(folder)
+        return Dataset(
+            name="digits",
+            title=summary.title,
+            origin="Ethem Alpaydin and Cenk Kaynak, UCI repository; CC BY 4.0. The originals have 8x8 pixels; here "
+            "they are enlarged to 20x20 in the middle of 28x28, which makes their edges soft and their margins empty",
+            class_names=tuple("0123456789"),
+            images=images,
+            labels=labels,
+            is_test=is_test,
+            validation_size=int((~is_test).sum()) // 12,
+            fingerprint=summary.fingerprint,
+        )
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """A folder of images by class; where it does not say which images test, a stratified fifth does."""
+
+    name: str  # as it was asked for
+    path: Path
+    summary: str = OTHERS
+
+    def fetch(self, folder: Path, download: bool) -> None:
+        """Do nothing: whoever named the folder has it."""
+
+    def summarise(self, folder: Path) -> DatasetSummary:
+        """Return the DatasetSummary; the fingerprint is that of the images' names and bytes."""
+        return summarise_folder(self.path, folders.read(self.path))
+
+    def load(self, folder: Path) -> Dataset:
+        """Return the Dataset."""
+        import torch
+
+        images = folders.read(self.path)
+        summary = summarise_folder(self.path, images)
+        labels = torch.from_numpy(images.labels)
+        is_test = torch.from_numpy(images.is_test)
+        if not is_test.any():
+            is_test[stratified(labels, count_test_images(images), seed=0, both_sides=True)] = True
+        made = f"A folder of images by class, made grey and fitted into {folders.SIDE}x{folders.SIDE} pixels"
+        remarks = [f"{remark[0].upper()}{remark[1:]}" for remark in summary.remarks]
+        return Dataset(
+            name=self.name,
+            title=summary.title,
+            origin=". ".join([made, *remarks]),
+            class_names=images.class_names,
+            images=torch.from_numpy(images.images),
+            labels=labels,
+            is_test=is_test,
+            validation_size=max(summary.training_images // 12, summary.classes),
+            fingerprint=summary.fingerprint,
+        )
+
+
+def summarise_folder(path: Path, images: folders.Folder) -> DatasetSummary:
+    """Return the DatasetSummary of the folder of images at `path`, which holds `images`."""
+    training_images = int((~images.is_test).sum())
+    if not images.is_test.any():
+        training_images -= count_test_images(images)
+    return DatasetSummary(
+        title=folders.show(path.name),
+        fingerprint=images.fingerprint,
+        training_images=training_images,
+        classes=len(images.class_names),
+        remarks=images.remarks,
+    )
+
+
+def count_test_images(images: folders.Folder) -> int:
+    """Return how many images test where the folder does not say so itself: a fifth, at least one of each class."""
+    return max(len(images.labels) // 5, len(images.class_names))
+
+
+SOURCES: dict[str, Source] = {
+    **{name: PublishedSet(name) for name in downloads.SETS},
+    "digits": Digits(),
+}
+NAMES = {"auto": AUTO} | {name: source.summary for name, source in SOURCES.items()}
 
 
 def data_folder(data_dir: str | Path | None = None) -> Path:
@@ -82,14 +302,24 @@ def find_folder(name: str, data_dir: str | Path | None = None) -> Path | None:
 
     A relative `name` counts from the data folder. BadInput where it is neither.
     """
-    if name in NAMES:
+    if name == "auto" or name in SOURCES:
         return None
     given = os.path.expanduser(name) if name.startswith("~/") else name
     folder = data_folder(data_dir) / given
     if not name or not name.isprintable() or not os.path.isdir(folder):
-        way_out = f"choose one of {', '.join(NAMES)}, or {OTHERS}"
+        way_out = f"choose one of {', '.join(['auto', *SOURCES])}, or {OTHERS}"
         raise BadInput("not known", field="dataset", value=repr(name[:100]), way_out=way_out)
     return absolute(folder)
+
+
+def find_source(name: str, data_dir: str | Path | None = None) -> Source:
+    """Return the Source of a dataset, never `auto`, which `resolve` has settled; BadInput where none is called so."""
+    path = find_folder(name, data_dir)
+    if path:
+        return ImageFolder(name, path)
+    if name == "auto":
+        raise BadInput("a choice, and no dataset", field="dataset", value="auto", way_out="settle it first")
+    return SOURCES[name]
 
 
 def resolve(name: str = "auto", data_dir: str | Path | None = None, download: bool = True) -> tuple[str, str]:
@@ -98,72 +328,42 @@ def resolve(name: str = "auto", data_dir: str | Path | None = None, download: bo
     With `download=False` nothing is fetched and torch is not imported. BadInput for an unknown name;
     DatasetUnavailable where a set that was asked for by name is not to be had, or MNIST lies there damaged.
     """
-    if name == "digits" or find_folder(name, data_dir):
-        return name, ""
-    published = downloads.SETS["mnist" if name == "auto" else name]
     folder = data_folder(data_dir)
-    problems = downloads.problems(published, folder)
-    damage = first_damage(published, problems)
-    if damage and not download:
-        raise DatasetUnavailable(damage, way_out="a run would set it aside and fetch it anew")
-    if problems and not download and name == "auto":
+    if name == "auto":
+        return resolve_auto(folder, download)
+    with told_of_files(name):
+        find_source(name, data_dir).fetch(folder, download)
+    return name, ""
+
+
+def resolve_auto(folder: Path, download: bool) -> tuple[str, str]:
+    """Return what `auto` means where the folder of datasets is `folder`, as `resolve` returns it."""
+    mnist = downloads.SETS["mnist"]
+    problems = downloads.problems(mnist, folder)
+    if not problems:
+        return "mnist", ""
+    if first_damage(mnist, problems):  # it is mended or refused; nothing stands in for it
+        SOURCES["mnist"].fetch(folder, download)
+        return "mnist", ""
+    if not download:
         return "digits", "MNIST is not in the data folder: a run would download it, and use digits if it cannot."
-    if not problems or not download:
-        return published.name, ""
     try:
-        downloads.fetch(published, folder)
+        SOURCES["mnist"].fetch(folder, download)
     except DatasetUnavailable as error:
-        if damage:
-            raise DatasetUnavailable(damage, way_out=str(error)) from None
-        if name != "auto":
-            raise
         stand_in = "The embedded digits of scikit-learn stand in, and no figure here is one of MNIST's."
         return "digits", f"{error}. {stand_in} Where MNIST/raw lies in another folder, name that as the data folder."
-    return published.name, ""
-
-
-def first_damage(published: downloads.Published, problems: dict[str, str]) -> str:
-    """Return in words which file of a Published is damaged, and how; "" where none is, or some are merely missing."""
-    for file, problem in problems.items():
-        if problem != downloads.MISSING:
-            return f"{published.folder}/raw/{file} in the data folder is damaged: {problem}"
-    return ""
+    return "mnist", ""
 
 
 @functools.cache
 def summarise(name: str, data_dir: str | Path | None = None) -> DatasetSummary:
     """Return the DatasetSummary of a dataset that `resolve` has named.
 
-    Its files are looked at once for each pair of arguments; `summarise.cache_clear()` makes it look again.
+    Its files are looked at once for each pair of arguments; `summarise.cache_clear()` makes it look again. Errors:
+    BadInput, DatasetUnavailable.
     """
-    if name == "digits":
-        fingerprint = digest({"digits": importlib.metadata.version("scikit-learn")})
-        return DatasetSummary(DIGITS_TITLE, fingerprint, training_images=1_438, classes=10)
-    path = find_folder(name, data_dir)
-    if path:
-        return summarise_folder(path, folders.read(path))
-    published = downloads.SETS[name]
-    fingerprint = digest(downloads.sums(published, data_folder(data_dir)))
-    return DatasetSummary(published.title, fingerprint, training_images=60_000, classes=10)
-
-
-def summarise_folder(path: Path, images: folders.Folder) -> DatasetSummary:
-    """Return the DatasetSummary of the folder of images at `path`, which holds `images`."""
-    training_images = int((~images.is_test).sum())
-    if not images.is_test.any():
-        training_images -= count_test_images(images)
-    return DatasetSummary(
-        title=folders.show(path.name),
-        fingerprint=str(images.fingerprint),
-        training_images=training_images,
-        classes=len(images.class_names),
-        remarks=tuple(map(str, images.remarks)),
-    )
-
-
-def count_test_images(images: folders.Folder) -> int:
-    """Return how many images test where the folder does not say so itself: a fifth, at least one of each class."""
-    return max(len(images.labels) // 5, len(images.class_names))
+    with told_of_files(name):
+        return find_source(name, data_dir).summarise(data_folder(data_dir))
 
 
 def load(name: str = "auto", data_dir: str | Path | None = None) -> Dataset:
@@ -172,86 +372,39 @@ def load(name: str = "auto", data_dir: str | Path | None = None) -> Dataset:
     `auto` is settled by `resolve`. Errors: BadInput, DatasetUnavailable.
     """
     name, note = resolve(name, data_dir)
-    if name == "digits":
-        return load_digits(note)
-    path = find_folder(name, data_dir)
-    if path:
-        return load_folder(name, path)
-    return load_published(downloads.SETS[name], data_folder(data_dir))
+    with told_of_files(name):
+        dataset = find_source(name, data_dir).load(data_folder(data_dir))
+    check_form(dataset, name)
+    return replace(dataset, note=note) if note else dataset
 
 
-def load_published(published: downloads.Published, folder: Path) -> Dataset:
-    """Return MNIST or a relative: 60,000 training images, then the 10,000 test images that were published with them."""
+@contextlib.contextmanager
+def told_of_files(name: str) -> Iterator[None]:
+    """Turn an OSError over a file of the dataset `name` into DatasetUnavailable: it went after it was found whole."""
+    try:
+        yield
+    except OSError as error:
+        place = os.path.basename(error.filename or "a file of it")
+        rule = f"{place} cannot be read: {error.strerror or error}"
+        raise DatasetUnavailable(rule, field="dataset", value=name) from None
+
+
+def check_form(dataset: Dataset, name: str) -> None:
+    """Raise DatasetUnavailable where what the Source of `name` loaded is not of the form that Dataset promises."""
     import torch
 
-    images, labels = downloads.read(published, folder)
-    training_images = len(labels[0])
-    return Dataset(
-        name=published.name,
-        title=published.title,
-        origin=published.origin,
-        class_names=published.class_names,
-        images=torch.cat(images),
-        labels=torch.cat(labels),
-        is_test=torch.arange(sum(map(len, labels))) >= training_images,
-        validation_size=training_images // 12,
-        fingerprint=digest(downloads.sums(published, folder)),
-    )
-
-
-def load_folder(name: str, path: Path) -> Dataset:
-    """Return a folder of images by class; where it does not say which images test, a stratified fifth does."""
-    import torch
-
-    images = folders.read(path)
-    summary = summarise_folder(path, images)
-    labels = torch.from_numpy(images.labels)
-    is_test = torch.from_numpy(images.is_test)
-    if not is_test.any():
-        is_test[stratified(labels, count_test_images(images), seed=0, both_sides=True)] = True
-    made = f"A folder of images by class, made grey and fitted into {folders.SIDE}x{folders.SIDE} pixels"
-    remarks = [f"{remark[0].upper()}{remark[1:]}" for remark in summary.remarks]
-    return Dataset(
-        name=name,
-        title=summary.title,
-        origin=". ".join([made, *remarks]),
-        class_names=tuple(map(str, images.class_names)),
-        images=torch.from_numpy(images.images),
-        labels=labels,
-        is_test=is_test,
-        validation_size=max(summary.training_images // 12, summary.classes),
-        fingerprint=summary.fingerprint,
-    )
-
-
-def load_digits(note: str = "") -> Dataset:
-    """Return scikit-learn's digits: 8x8 images drawn up to 20x20 in the middle of 28x28, as MNIST's are framed.
-
-    The test set is a stratified fifth that does not depend on any seed. Source: Alpaydin and Kaynak 1998.
-    """
-    import torch
-    from sklearn.datasets import load_digits as read_digits
-
-    pixels, numbers = read_digits(return_X_y=True)
-    images = torch.tensor(pixels, dtype=torch.float32).view(-1, 1, 8, 8)
-    images = torch.nn.functional.interpolate(images, size=(20, 20), mode="bicubic").clamp(0, 16)
-    images = torch.nn.functional.pad(images, (4, 4, 4, 4)).mul(255 / 16).round().to(torch.uint8)
-    labels = torch.tensor(numbers, dtype=torch.int64)
-    is_test = torch.zeros(len(labels), dtype=torch.bool)
-    is_test[stratified(labels, len(labels) // 5, seed=0)] = True
-    return Dataset(
-        name="digits",
-        title=DIGITS_TITLE,
-        origin="Ethem Alpaydin and Cenk Kaynak, UCI repository; CC BY 4.0. The originals have 8x8 pixels; here they "
-        "are enlarged to 20x20 in the middle of 28x28, which makes their edges soft and their margins empty",
-        class_names=tuple("0123456789"),
-        images=images,
-        labels=labels,
-        is_test=is_test,
-        validation_size=int((~is_test).sum()) // 12,
-        fingerprint=summarise("digits").fingerprint,
-        note=note,
-    )
+    images, labels, is_test = dataset.images, dataset.labels, dataset.is_test
+    count = len(labels)
+    side = downloads.SIDE
+    rule = ""
+    if images.dtype != torch.uint8 or tuple(images.shape) != (count, 1, side, side):
+        rule = f"its images are {images.dtype} {tuple(images.shape)}, not uint8 {(count, 1, side, side)}"
+    elif labels.dtype != torch.int64 or labels.unique().tolist() != list(range(len(dataset.class_names))):
+        rule = f"its labels are not int64 that name each of its {len(dataset.class_names)} classes, counted from 0"
+    elif is_test.dtype != torch.bool or len(is_test) != count or not is_test.any() or is_test.all():
+        rule = "it does not say of each image whether it tests, or none does, or all do"
+    if rule:
+        raise DatasetUnavailable(rule, field="dataset", value=name)
 
 
 def stratified(labels: Tensor, size: int, seed: int, both_sides: bool = False) -> Tensor:

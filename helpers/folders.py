@@ -43,14 +43,14 @@ LOOK_ALIKES = str.maketrans("*`\\[]$~", "∗‵∖⁅⁆¤∼")  # in Markdown a
 
 
 class Folder(NamedTuple):
-    """What a folder of images holds; the fields are numpy arrays, so that one file keeps them."""
+    """What a folder of images holds."""
 
     images: np.ndarray  # uint8 (n, 1, 28, 28), ink light on dark
     labels: np.ndarray  # int64 (n,)
     is_test: np.ndarray  # bool (n,); none is set where the folder does not say which images test
-    class_names: np.ndarray  # text (classes,)
-    fingerprint: np.ndarray  # text (): SHA-256 over the names and the bytes of the files
-    remarks: np.ndarray  # text (any,): what was left out, and what was inverted
+    class_names: tuple[str, ...]
+    fingerprint: str  # SHA-256 over the names and the bytes of the files
+    remarks: tuple[str, ...]  # what was left out, and what was inverted
 
 
 class Part(NamedTuple):
@@ -90,6 +90,15 @@ class Decoded(NamedTuple):
     problem: str = ""
 
 
+class Pixels(NamedTuple):
+    """What became of all listed files, in their order: all that is kept, as arrays, so that one file holds them."""
+
+    pixels: np.ndarray  # uint8 (n, 1, 28, 28); black where the file was no whole image
+    contents: np.ndarray  # bytes (n,): SHA-256 of each file in hexadecimal
+    inverted: np.ndarray  # bool (n,)
+    problems: np.ndarray  # bytes (n,), UTF-8; empty where the file was a whole image
+
+
 def cache_folder() -> Path:
     """Return where decoded images are kept: in the user's cache, never beside the user's own images."""
     return Path.home() / ".cache" / "literate-mnist"
@@ -108,9 +117,10 @@ def read(path: Path) -> Folder:
     listed = digest([code_digest(__file__), listing])  # a changed decoder decodes again
     kept = load_kept(path, listed)
     if kept is not None:
-        return kept
-    images = decode(path, listing)
-    keep(path, listed, images)
+        return sort_by_class(path, listing, kept)
+    decoded = decode(path, listing.files)
+    images = sort_by_class(path, listing, decoded)  # nothing is kept of a folder that is refused
+    keep(path, listed, decoded)
     return images
 
 
@@ -119,24 +129,39 @@ def kept_file(path: Path) -> Path:
     return cache_folder() / f"{digest(str(path))[:16]}.npz"
 
 
-def load_kept(path: Path, listed: str) -> Folder | None:
-    """Return what was decoded of the folder at `path` when its listing had the digest `listed`, or None."""
+def load_kept(path: Path, listed: str) -> Pixels | None:
+    """Return what was decoded of the folder at `path` when its listing had the digest `listed`, or None.
+
+    The seal holds against a file that is cut short, changed, written by other code, or another folder's. Each image is
+    bound by the listing to its file's name, size and times, and to its place among the others. Labels, class names and
+    which images test are no part of what is kept: they come from the folder as it is. It does not hold against somebody
+    who computes the seal anew: who can write here can change this code as well.
+    """
     try:
         with np.load(kept_file(path)) as arrays:
-            if arrays["listed"] != listed:
-                return None
-            return Folder(*(arrays[name] for name in Folder._fields))
+            kept = Pixels(*(arrays[name] for name in Pixels._fields))
+            if str(arrays["seal"]) == seal(listed, kept):
+                return kept
+        logger.debug("%s is decoded anew: its files, or what was kept of them, have changed", path)
     except Exception as error:  # nothing is kept, or it is damaged, in any way
         logger.debug("%s is decoded anew: %s", path, error)
-        return None
+    return None
 
 
-def keep(path: Path, listed: str, images: Folder) -> None:
+def keep(path: Path, listed: str, pixels: Pixels) -> None:
     """Keep what was decoded of the folder at `path`; where that cannot be written, it is decoded anew each time."""
     buffer = io.BytesIO()
-    np.savez(buffer, listed=listed, **images._asdict())
+    np.savez(buffer, seal=np.array(seal(listed, pixels)), **pixels._asdict())
     with contextlib.suppress(OSError, RuntimeError):
         write_file(kept_file(path), buffer.getvalue())
+
+
+def seal(listed: str, pixels: Pixels) -> str:
+    """Return the SHA-256 over the digest of a listing and all that was decoded of its files."""
+    parts: list[object] = [listed]
+    for array in pixels:
+        parts.append([array.dtype.str, array.shape, digest(array.tobytes())])
+    return digest(parts)
 
 
 def survey(path: Path) -> Listing:
@@ -167,19 +192,26 @@ def survey(path: Path) -> Listing:
     empty = sorted(folder_names - set(with_images))
     if empty:
         remarks.append(f"{count(empty, 'folder')} left out, without an image")
+    loose = sum(loose_images(place) for place in {path, *(part.path for part in parts)})
+    if loose:
+        remarks.append(f"{count_loose(loose)} left out, in no folder of a class")
     if others:
         told = "1 file is no image, by its name" if others == 1 else f"{others:,} files are no images, by their names"
         remarks.append(told)
-    return Listing(files, shown_classes(path, with_images), len(parts) == 2, remarks)
+    return Listing(files, shown_classes(path, with_images, loose), len(parts) == 2, remarks)
 
 
 def find_parts(path: Path) -> tuple[list[Part], list[str]]:
     """Return the parts of the folder at `path`, the one that trains first, and remarks on what is left out.
 
     There are two where the folder holds train and test, with the classes below, and otherwise one. BadInput where train
-    stands alone, or test holds a class that train does not.
+    stands alone, test holds a class that train does not, or neither is sorted by class.
     """
     inside = {folder.name.lower(): folder for folder in class_folders(path)}
+    if set(inside) == {"train", "test"} and not any(map(class_folders, inside.values())):
+        name = show(path.name)
+        example = f"sort them as {name}/train/cat/1.png, {name}/train/dog/1.png, {name}/test/cat/2.png and so on"
+        raise BadInput("train and test hold no folders by class", field="dataset", value=path.name, way_out=example)
     if "train" not in inside or not class_folders(inside["train"]):
         return [make_part(path, is_test=False)], []
     if "test" not in inside:
@@ -202,15 +234,21 @@ def make_part(path: Path, is_test: bool) -> Part:
     return Part(path, is_test, {folder.name for folder in class_folders(path)})
 
 
-def shown_classes(path: Path, names: Sequence[str]) -> list[str]:
-    """Return how the classes `names` of the folder at `path` are shown.
+def shown_classes(path: Path, names: Sequence[str], loose: int) -> list[str]:
+    """Return how the classes `names` of the folder at `path`, with `loose` images beside them, are shown.
 
     BadInput where there are too few or too many of them, or two would look alike.
     """
     if not 2 <= len(names) <= MOST_CLASSES:
         verb = "has" if len(names) == 1 else "have"
         rule = f"images by class need 2 to {MOST_CLASSES} folders with images in them"
-        raise BadInput(rule, field="dataset", value=path.name, way_out=f"here {len(names)} {verb} any")
+        here = f"here {len(names)} {verb} any"
+        if loose:
+            here = f"{here}, {count_loose(loose)} in no folder"
+        if len(names) < 2:
+            name = show(path.name)
+            here = f"{here}; sort them as {name}/cat/1.png, {name}/cat/2.png, {name}/dog/1.png and so on"
+        raise BadInput(rule, field="dataset", value=path.name, way_out=here)
     shown = [show(name) for name in names]
     if len(set(shown)) < len(shown):
         rule = f"two classes would both be shown as {max(shown, key=shown.count)!r}"
@@ -223,6 +261,18 @@ def class_folders(path: Path) -> list[Path]:
     with os.scandir(path) as entries:
         folders = [Path(entry.path) for entry in entries if os.path.isdir(entry.path) and entry.name[0] != "."]
     return [folder for folder in folders if not path.resolve().is_relative_to(folder.resolve())]
+
+
+def loose_images(path: Path) -> int:
+    """Return how many images lie in `path` itself, in no folder of a class."""
+    with os.scandir(path) as entries:
+        names = [entry.name for entry in entries if entry.name[0] != "." and entry.is_file()]
+    return sum(name.lower().endswith(ENDINGS) for name in names)
+
+
+def count_loose(loose: int) -> str:
+    """Return in words how many images are in no folder of a class."""
+    return "1 image" if loose == 1 else f"{loose:,} images"
 
 
 def images_in(path: Path) -> tuple[list[tuple[str, int, int, int]], int]:
@@ -278,48 +328,64 @@ def count(names: Sequence[str], what: str) -> str:
     return f"{len(names):,} {noun} ({some})"
 
 
-def decode(path: Path, listing: Listing) -> Folder:
-    """Return the Folder of the listed files; a file that is no whole image is left out and counted.
-
-    BadInput where a class has too few whole images, or all images are alike.
-    """
-    whole: list[File] = []
-    images: list[Decoded] = []
-    broken: list[str] = []
-    for file, image in zip(listing.files, decode_files(path, listing.files), strict=True):
-        if image.pixels:
-            whole.append(file)
-            images.append(image)
-        else:
-            broken.append(f"{file.name}: {image.problem}")
-    labels = np.array([file.label for file in whole], dtype=np.int64)
-    is_test = np.array([file.is_test for file in whole], dtype=bool)
-    check_counts(path, listing, labels, is_test)
-    pixels = np.frombuffer(b"".join(image.pixels for image in images), dtype=np.uint8).copy()
-    pixels = pixels.reshape(-1, 1, SIDE, SIDE)
-    if (pixels == pixels[0]).all():
-        rule = f"all {len(pixels):,} images are alike, or blank"
-        raise BadInput(rule, field="dataset", value=path.name, way_out="there is nothing to learn")
-    contents = [[file.name, file.is_test, image.content] for file, image in zip(whole, images, strict=True)]
-    remarks = [*listing.remarks, *remarks_on(images, broken)]
-    return Folder(
-        images=pixels,
-        labels=labels,
-        is_test=is_test,
-        class_names=np.array(listing.class_names),
-        fingerprint=np.array(digest(contents)),
-        remarks=np.array(remarks, dtype=str),
+def decode(path: Path, files: Sequence[File]) -> Pixels:
+    """Return the Pixels of the listed `files` of the folder at `path`."""
+    images = decode_files(path, files)
+    black = bytes(SIDE * SIDE)
+    pixels = np.frombuffer(b"".join(image.pixels or black for image in images), dtype=np.uint8)
+    problems = []
+    for image in images:
+        problem = "" if image.pixels else image.problem or "cannot be read"
+        problems.append(problem.encode("utf-8", "replace"))
+    return Pixels(
+        pixels=pixels.reshape(-1, 1, SIDE, SIDE),
+        contents=np.array([image.content for image in images], dtype="S64"),
+        inverted=np.array([image.inverted for image in images], dtype=bool),
+        problems=np.array(problems, dtype=np.bytes_),
     )
 
 
-def remarks_on(images: Sequence[Decoded], broken: Sequence[str]) -> list[str]:
-    """Return remarks on `images` that were inverted and on files that were left out as `broken` (names, reasons)."""
+def sort_by_class(path: Path, listing: Listing, decoded: Pixels) -> Folder:
+    """Return the Folder at `path` of the listed files; a file that is no whole image is left out and counted.
+
+    BadInput where a class has too few whole images, or all images are alike.
+    """
+    is_whole = decoded.problems == b""
+    whole = [file for file, whole in zip(listing.files, is_whole, strict=True) if whole]
+    labels = np.array([file.label for file in whole], dtype=np.int64)
+    is_test = np.array([file.is_test for file in whole], dtype=bool)
+    check_counts(path, listing, labels, is_test)
+    images = decoded.pixels[is_whole]
+    if (images == images[0]).all():
+        rule = f"all {len(images):,} images are alike, or blank"
+        raise BadInput(rule, field="dataset", value=path.name, way_out="there is nothing to learn")
+    contents = [
+        [file.name, file.is_test, content.decode()]
+        for file, content in zip(whole, decoded.contents[is_whole].tolist(), strict=True)
+    ]
+    return Folder(
+        images=images,
+        labels=labels,
+        is_test=is_test,
+        class_names=tuple(listing.class_names),
+        fingerprint=digest(contents),
+        remarks=(*listing.remarks, *remarks_on(listing.files, decoded)),
+    )
+
+
+def remarks_on(files: Sequence[File], decoded: Pixels) -> list[str]:
+    """Return remarks on which of the listed `files` were left out, with the reasons, and how many were inverted."""
     remarks = []
+    broken = []
+    for file, problem in zip(files, decoded.problems.tolist(), strict=True):
+        if problem:
+            broken.append(f"{file.name}: {problem.decode()}")
     if broken:
         remarks.append(f"{count(broken, 'file')} left out, not whole images")
-    inverted = sum(image.inverted for image in images)
+    inverted = int(decoded.inverted.sum())
     if inverted:
-        remarks.append(f"{inverted:,} of {len(images):,} images were dark on light, and were turned over")
+        images = len(files) - len(broken)
+        remarks.append(f"{inverted:,} of {images:,} images were dark on light, and were turned over")
     return remarks
 
 

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import http.server
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, Project
 from torchvision import datasets
 
 from helpers import data, downloads, errors, files, plots, transforms
@@ -192,13 +193,14 @@ def mirror(monkeypatch):
     server.daemon_threads, server.handle_error = True, lambda *_: None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_address[1]}"
-    resources = [(name, hashlib.md5(content).hexdigest()) for name, content in archives.items()]
     for source in (datasets.MNIST, datasets.FashionMNIST):
         monkeypatch.setattr(source, "mirrors", [f"{address}/right/"])
-        monkeypatch.setattr(source, "resources", resources)
     monkeypatch.setattr(downloads, "COUNTS", {"train": 60, "t10k": 20})
+    checksums = {name: hashlib.md5(archives[f"{name}.gz"]).hexdigest() for name in made}
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
-    monkeypatch.setitem(downloads.SETS, "mnist", replace(downloads.SETS["mnist"], sums=sums))
+    for name, known in (("mnist", sums), ("fashion-mnist", {})):
+        published = replace(downloads.SETS[name], archives=checksums, sums=known)
+        monkeypatch.setitem(downloads.SETS, name, published)
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     yield address, Mirror.files
@@ -209,13 +211,14 @@ def mirror(monkeypatch):
 def fetching(address, kind, folder):
     """Start another process that fetches Fashion-MNIST from the mirror `kind` into `folder`."""
     code = (
-        "import sys, json; from torchvision import datasets; from helpers import data, downloads;"
-        "downloads.COUNTS = {'train': 60, 't10k': 20};"
-        "datasets.FashionMNIST.mirrors = [sys.argv[1]]; datasets.FashionMNIST.resources = json.loads(sys.argv[2]);"
-        "print(data.resolve('fashion-mnist', sys.argv[3]))"
+        "import sys, json; from dataclasses import replace;"
+        "from torchvision import datasets; from helpers import data, downloads;"
+        "downloads.COUNTS = {'train': 60, 't10k': 20}; datasets.FashionMNIST.mirrors = [sys.argv[1]];"
+        "published = replace(downloads.SETS['fashion-mnist'], archives=json.loads(sys.argv[2]));"
+        "downloads.SETS['fashion-mnist'] = published; print(data.resolve('fashion-mnist', sys.argv[3]))"
     )
-    resources = json.dumps(datasets.FashionMNIST.resources)
-    return subprocess.Popen([sys.executable, "-c", code, f"{address}/{kind}/", resources, str(folder)], cwd=ROOT)
+    checksums = json.dumps(downloads.SETS["fashion-mnist"].archives)
+    return subprocess.Popen([sys.executable, "-c", code, f"{address}/{kind}/", checksums, str(folder)], cwd=ROOT)
 
 
 def test_mnist_is_downloaded_checked_and_kept(mirror, tmp_path):
@@ -354,6 +357,184 @@ def test_a_pixel_that_changes_after_the_first_look_is_noticed(mirror, tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
     with pytest.raises(errors.DatasetUnavailable, match=r"t10k-images-idx3-ubyte.*SHA-256"):
         data.load("fashion-mnist", tmp_path)
+
+
+def test_the_archives_checksums_are_those_that_torchvision_publishes():
+    assert [published.name for published in downloads.PUBLISHED] == ["mnist", "fashion-mnist", "kmnist"]
+    for published in downloads.PUBLISHED:
+        source = getattr(datasets, published.folder)
+        assert [(f"{name}.gz", checksum) for name, checksum in published.archives.items()] == source.resources
+        assert list(published.archives) == downloads.FILES and set(published.sums) in (set(), set(downloads.FILES))
+
+
+def lay_out_fashion(folder, made, archives=()):
+    """Leave the files `made` as Fashion-MNIST in a data folder, with {name: bytes} of `archives` beside them."""
+    raw = folder / "FashionMNIST" / "raw"
+    for name, content in [*made.items(), *dict(archives).items()]:
+        files.write_file(raw / name, content)
+    return raw
+
+
+def test_files_that_nobody_vouches_for_are_not_shown_as_fashion_mnist(mirror, tmp_path):
+    made = make_set()
+    raw = lay_out_fashion(tmp_path, made)
+    sums = "".join(f"{files.digest(content)}  {name}\n" for name, content in made.items())
+    for note in (None, sums):  # whoever makes up the files can make up their sums
+        if note:
+            files.write_file(raw / "SHA256SUMS", note)
+        dataset = data.load("fashion-mnist", tmp_path)
+        assert dataset.title == "Fashion-MNIST (not verified)" and len(dataset.labels) == 80
+        introduction = dataset.introduce()
+        assert "> **Not verified:** this may not be Fashion-MNIST." in introduction
+        assert "If it is what its name says, by Han Xiao" in introduction
+        data.summarise.cache_clear()
+        summary = data.summarise("fashion-mnist", tmp_path)
+        assert (summary.title, summary.fingerprint) == (dataset.title, dataset.fingerprint)
+        (remark,) = summary.remarks
+        assert remark.startswith(
+            "not verified: this may not be Fashion-MNIST. Checksums were published of the archives"
+        )
+        assert "the files in FashionMNIST/raw came without" in remark and str(tmp_path) not in remark
+
+
+def test_what_was_fetched_is_verified_wherever_its_folder_is_carried(mirror, tmp_path):
+    data.resolve("fashion-mnist", tmp_path / "here")
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    mirror[1].clear()
+    for place in ("here", "there"):
+        dataset, summary = (ask("fashion-mnist", tmp_path / place) for ask in (data.load, data.summarise))
+        assert dataset.title == summary.title == "Fashion-MNIST"
+        assert not dataset.caution and not summary.remarks and "Not verified" not in dataset.introduce()
+        assert dataset.origin.startswith("Han Xiao") and dataset.fingerprint == summary.fingerprint
+    (tmp_path / "there" / "FashionMNIST" / "raw" / "t10k-labels-idx1-ubyte.gz").unlink()
+    caution = data.load("fashion-mnist", tmp_path / "there").caution
+    assert "alone, and t10k-labels-idx1-ubyte in FashionMNIST/raw came without" in caution
+
+
+def test_archives_beside_the_files_vouch_for_them_where_they_are_the_published_ones(mirror, tmp_path):
+    archives = dict(mirror[1])
+    whole = {name.removesuffix(".gz"): gzip.decompress(content) for name, content in archives.items()}
+    mirror[1].clear()
+    raw = lay_out_fashion(tmp_path, whole, archives)
+    assert data.load("fashion-mnist", tmp_path).title == "Fashion-MNIST"
+    other = make_set()
+    packed = {f"{name}.gz": gzip.compress(content) for name, content in other.items()}
+    lay_out_fashion(tmp_path / "faked", other, packed)
+    assert data.load("fashion-mnist", tmp_path / "faked").title == "Fashion-MNIST (not verified)"
+    name = "train-labels-idx1-ubyte"
+    files.write_file(raw / name, other[name][:-1] + b"\x03")
+    (raw / "SHA256SUMS").unlink(missing_ok=True)
+    with pytest.raises(errors.DatasetUnavailable, match=f"{name} in the data folder is damaged: its SHA-256"):
+        data.resolve("fashion-mnist", tmp_path, download=False)
+    assert data.load("fashion-mnist", tmp_path).title == "Fashion-MNIST"  # unpacked anew, with no mirror
+    assert (raw / name).read_bytes() == whole[name] and (raw / f"{name}.damaged").is_file()
+
+
+def test_the_command_line_says_that_a_set_was_not_verified(tmp_path):
+    project = Project(tmp_path)
+    made = {}
+    for part, count in downloads.COUNTS.items():
+        made[f"{part}-images-idx3-ubyte"] = idx(torch.zeros(count, 28, 28, dtype=torch.uint8))
+        made[f"{part}-labels-idx1-ubyte"] = idx(torch.arange(count).remainder(10).byte())
+    lay_out_fashion(tmp_path / "no-data", made)
+    code, out, error = project.run("--dry-run", dataset="fashion-mnist")
+    assert code == 0, error
+    assert "note: not verified: this may not be Fashion-MNIST." in out
+
+
+def example_of_a_dataset():
+    """Return the code of CONTRIBUTING's example of a dataset of another form."""
+    (code,) = re.findall(r"```python\n(class Squares.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    return code
+
+
+def write_squares(folder):
+    """Leave the file that CONTRIBUTING's example reads: 80 squares and circles, all one."""
+    folder.mkdir(exist_ok=True)
+    images = np.zeros((80, 1, 28, 28), dtype=np.uint8)
+    images[::2, :, 4:24, 4:24] = 255
+    np.savez(folder / "squares.npz", images=images, labels=np.arange(80) % 2)
+
+
+@pytest.fixture
+def squares(monkeypatch, tmp_path):
+    """CONTRIBUTING's example, added as anybody would add it: a class, and one entry."""
+    namespace = vars(data) | {"__name__": "squares"}
+    exec(example_of_a_dataset(), namespace)
+    monkeypatch.setitem(data.SOURCES, "squares", namespace["Squares"]())
+    write_squares(tmp_path)
+    data.summarise.cache_clear()
+    return data.SOURCES["squares"]
+
+
+def test_a_dataset_of_another_form_is_one_entry(squares, tmp_path):
+    assert data.resolve("squares", tmp_path) == ("squares", "") and data.find_folder("squares", tmp_path) is None
+    dataset, summary = data.load("squares", tmp_path), data.summarise("squares", tmp_path)
+    assert (dataset.title, dataset.fingerprint) == (summary.title, summary.fingerprint)
+    assert int((~dataset.is_test).sum()) == summary.training_images and len(dataset.class_names) == summary.classes
+    splits = data.split(dataset)
+    assert [len(part.labels) for part in splits.values()] == [54, 6, 20] and not dataset.note
+    with pytest.raises(errors.BadInput, match=r"choose one of auto, mnist, .*, digits, squares, or a folder of images"):
+        data.load("square", tmp_path)
+    (tmp_path / "squares.npz").unlink()
+    for download in (True, False):
+        with pytest.raises(errors.DatasetUnavailable, match=r"squares.npz is not in the data folder; ask its makers"):
+            data.resolve("squares", tmp_path, download)
+    data.summarise.cache_clear()
+    with pytest.raises(errors.DatasetUnavailable, match=r"^dataset squares: squares.npz cannot be read: No such file"):
+        data.summarise("squares", tmp_path)
+
+
+def test_the_command_line_knows_a_dataset_by_its_entry(tmp_path):
+    project = Project(tmp_path)
+    module = tmp_path / "helpers" / "data.py"
+    table = "SOURCES: dict[str, Source] = {\n"
+    whole = module.read_text()
+    assert whole.count(table) == 1
+    module.write_text(whole.replace(table, f'{example_of_a_dataset()}\n\n{table}    "squares": Squares(),\n'))
+    code, out, error = project.run("--list", dataset=None)
+    assert code == 0 and re.search(r"^  squares +80 squares and circles, 28x28$", out, re.MULTILINE), out + error
+    code, _, error = project.run("--dry-run", dataset="squares")
+    assert (code, error) == (3, "error: squares.npz is not in the data folder; ask its makers for it\n")
+    write_squares(tmp_path / "no-data")
+    code, out, error = project.run("--dry-run", dataset="squares")
+    assert code == 0 and out.startswith("run squares-balanced-"), out + error
+    code, _, error = project.run("--dry-run", dataset="circles")
+    assert code == 2 and "choose one of auto, squares, mnist, " in error
+
+
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        (
+            {"images": torch.zeros(80, 28, 28, dtype=torch.uint8)},
+            r"its images are torch.uint8 \(80, 28, 28\), not",
+        ),
+        ({"images": torch.zeros(80, 1, 28, 28)}, r"its images are torch.float32"),
+        ({"labels": torch.arange(80) % 2 + 1}, "its labels are not int64 that name each of its 2 classes"),
+        ({"labels": torch.zeros(80, dtype=torch.int64)}, "its labels are not int64 that name each"),
+        ({"labels": (torch.arange(80) % 2).byte()}, "its labels are not int64"),
+        ({"is_test": torch.zeros(80, dtype=torch.bool)}, "none does, or all do"),
+        ({"is_test": torch.zeros(80)}, "does not say of each image whether it tests"),
+    ],
+)
+def test_a_dataset_that_is_not_of_the_promised_form_is_refused(squares, tmp_path, monkeypatch, changes, told):
+    spoiled = replace(squares.load(tmp_path), **changes)
+    monkeypatch.setattr(squares, "load", lambda folder: spoiled, raising=False)
+    with pytest.raises(errors.DatasetUnavailable, match=f"^dataset squares: .*{told}"):
+        data.load("squares", tmp_path)
+
+
+def test_a_set_of_a_name_that_torchvision_does_not_know_is_refused(mirror, tmp_path, monkeypatch):
+    published = replace(downloads.SETS["fashion-mnist"], folder="NoSuchSet")
+    monkeypatch.setitem(downloads.SETS, "fashion-mnist", published)
+    with pytest.raises(errors.DatasetUnavailable, match="torchvision knows no mirrors of NoSuchSet"):
+        data.load("fashion-mnist", tmp_path)
+
+
+def test_auto_is_no_dataset_of_its_own(tmp_path):
+    with pytest.raises(errors.BadInput, match=r"^dataset auto: a choice, and no dataset"):
+        data.summarise("auto", tmp_path)
 
 
 @pytest.mark.real

@@ -199,6 +199,99 @@ def test_a_damaged_cache_is_made_again(tmp_path, cache):
     assert torch.equal(data.load(str(tmp_path)).images, first.images)
 
 
+def kept_arrays(cache):
+    """Return {name: array} of what is kept of the only folder."""
+    (kept,) = cache.iterdir()
+    with np.load(kept) as arrays:
+        return dict(arrays)
+
+
+def test_what_is_kept_is_not_believed_once_it_was_edited(tmp_path, cache):
+    make(tmp_path, ("a", "b", "c"))
+    first = data.load(str(tmp_path))
+    (kept,) = cache.iterdir()
+    whole = kept_arrays(cache)
+    for name, array in whole.items():
+        edited = np.roll(array, 1, axis=0) if array.ndim else np.array("0" * 64)
+        np.savez(kept, **whole | {name: edited})
+        again = data.load(str(tmp_path))
+        assert torch.equal(again.labels, first.labels) and torch.equal(again.images, first.images), name
+        assert torch.equal(again.is_test, first.is_test) and again.fingerprint == first.fingerprint
+        assert again.class_names == first.class_names and again.origin == first.origin
+    assert all((kept_arrays(cache)[name] == array).all() for name, array in whole.items())  # it was made again
+
+
+def test_labels_are_never_taken_from_what_is_kept(tmp_path, cache):
+    make(tmp_path)
+    data.load(str(tmp_path))
+    assert not {"labels", "is_test", "class_names", "fingerprint"} & set(kept_arrays(cache))
+
+
+def test_what_is_kept_of_another_folder_is_not_believed(tmp_path, cache, monkeypatch):
+    make(tmp_path / "one"), make(tmp_path / "two")
+    bar(ink=99).save(tmp_path / "two" / "a" / "0.png")
+    two = data.load(str(tmp_path / "two"))
+    (kept,) = cache.iterdir()
+    folders.kept_file(tmp_path / "one").write_bytes(kept.read_bytes())
+    one = data.load(str(tmp_path / "one"))
+    assert not torch.equal(one.images, two.images) and one.fingerprint != two.fingerprint
+
+
+def test_what_is_kept_is_read_as_it_was_decoded(tmp_path, monkeypatch):
+    make(tmp_path), bar(ink=0, paper=255).save(tmp_path / "a" / "dark.png")
+    (tmp_path / "b" / "text.png").write_text("hello")
+    first = folders.read(tmp_path)
+    monkeypatch.setattr(folders, "decode", lambda *_: pytest.fail("decoded again"))
+    again = folders.read(tmp_path)
+    assert (
+        first.remarks
+        == again.remarks
+        == (
+            "1 file (b/text.png: no image) left out, not whole images",
+            "1 of 13 images were dark on light, and were turned over",
+        )
+    )
+    assert (first.images == again.images).all() and (first.labels == again.labels).all()
+    assert again.images.flags.writeable and first.fingerprint == again.fingerprint
+
+
+def test_a_file_whose_reader_fails_without_a_word_is_left_out(tmp_path, monkeypatch):
+    make(tmp_path)
+    read_image = folders.read_image
+    mute = folders.Decoded()
+    monkeypatch.setattr(folders, "read_image", lambda path: mute if path.name == "5.png" else read_image(path))
+    found = folders.read(tmp_path)
+    assert len(found.labels) == 10 and "a/5.png: cannot be read" in found.remarks[0]
+
+
+def test_images_in_no_folder_of_a_class_are_told_of(tmp_path):
+    make(tmp_path / "shapes")
+    bar().save(tmp_path / "shapes" / "sheet.png"), (tmp_path / "shapes" / "notes.txt").write_text("hello")
+    assert folders.read(tmp_path / "shapes").remarks == ("1 image left out, in no folder of a class",)
+    make(tmp_path / "parts" / "train"), make(tmp_path / "parts" / "test", count=1)
+    bar().save(tmp_path / "parts" / "sheet.png"), bar().save(tmp_path / "parts" / "test" / "sheet.JPG", "JPEG")
+    assert folders.read(tmp_path / "parts").remarks == ("2 images left out, in no folder of a class",)
+
+
+@pytest.mark.parametrize("classes, told", [((), "here 0 have any"), (("a",), "here 1 has any")])
+def test_a_folder_of_loose_images_is_told_how_to_sort_them(tmp_path, classes, told):
+    path = make(tmp_path / "pets", classes)
+    path.mkdir(exist_ok=True)
+    for number in range(3):
+        bar(ink=200 + number).save(path / f"{number}.png")
+    advice = "sort them as pets/cat/1.png, pets/cat/2.png, pets/dog/1.png and so on"
+    with pytest.raises(errors.BadInput) as caught:
+        data.load(str(path))
+    rule = "dataset pets: images by class need 2 to 100 folders with images in them"
+    assert str(caught.value) == f"{rule}; {told}, 3 images in no folder; {advice}"
+
+
+def test_train_and_test_are_no_classes(tmp_path):
+    make(tmp_path / "pets", ("train", "test"))
+    with pytest.raises(errors.BadInput, match=r"train and test hold no folders by class; sort them as pets/train/cat/"):
+        data.load(str(tmp_path / "pets"))
+
+
 def test_what_is_no_image_is_left_out_and_counted(tmp_path):
     make(tmp_path)
     (tmp_path / "a" / "text.png").write_text("hello")
