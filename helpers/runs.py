@@ -247,6 +247,7 @@ class StageRecord(Record):
     threads_expected: int | None = None  # by the command that ran it, to be compared with what the next one expects
     inputs: dict[str, dict[str, Any]] = {}  # {part: {thing: value}}: all that decides what the stage makes
     outputs: dict[str, str] = {}  # {path: digest} of what it left
+    checkpoints: dict[str, str] = {}  # {path: digest} of what a training may go on from
     accuracy: Accuracy | None = None  # on test images, from the stage that measures it
 
 

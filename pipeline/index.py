@@ -19,6 +19,7 @@ from .stages import STAGES
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
 SHOWN = ("model.json", "history.csv", "metrics.json", "figures/confusion_matrix.png")  # what the index takes from a run
+FIGURES = ("model.json", "metrics.json")
 UNREADABLE = "failed: its files cannot be read"
 
 
@@ -54,7 +55,7 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Return the line of a run whose manifest could be read; a file that a stage has not left so is not shown."""
     model = runs.read_recorded(folder, manifest, "model.json")
     recipe = files.parse_json(model).get("recipe", {}) if model else {}
-    accuracy = manifest.test_accuracy
+    accuracy = manifest.test_accuracy if has_its_figures(folder, manifest) else None
     history = read_history(runs.read_recorded(folder, manifest, "history.csv"))
     dataset = manifest.dataset.title
     if manifest.dataset.note:
@@ -81,6 +82,11 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "history": history,
         "confusion": f"{folder.name}/{confusion}" if shows_confusion else "",
     }
+
+
+def has_its_figures(folder: Path, manifest: Manifest) -> bool:
+    """Return whether the model of a run and its metrics are as its stages left them: else no figure of it is shown."""
+    return all(runs.read_recorded(folder, manifest, name) is not None for name in FIGURES)
 
 
 def state_of(folder: Path, manifest: Manifest) -> str:

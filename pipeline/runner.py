@@ -160,8 +160,25 @@ def own_files(stage: Stage, folder: Path) -> list[Path]:
     """Return the files in a run's folder that have the names of what a stage leaves, its notebook and page included."""
     paths = [folder / name for name in stage.outputs]
     if stage.trains:
-        paths += sorted((folder / "checkpoints").glob("epoch-*"))
+        paths += checkpoints_of(folder)
     return [*paths, reports.executed_notebook(folder, stage.notebook), reports.page_of(folder, stage)]
+
+
+def checkpoints_of(folder: Path) -> list[Path]:
+    """Return the files of the checkpoints in a run's folder, the SHA-256 beside each included."""
+    return sorted((folder / "checkpoints").glob("epoch-*"))
+
+
+def set_aside_altered(folder: Path, known: Mapping[str, str], screen: Screen) -> None:
+    """Rename the checkpoints that are not as the training before left them, {path: digest}, so that none is used.
+
+    The SHA-256 beside a checkpoint tells damage alone: whoever changes one can change the other.
+    """
+    for path in checkpoints_of(folder):
+        name = str(path.relative_to(folder))
+        if path.suffix == ".pt" and known and files.file_digest(path) != known.get(name):
+            path.replace(path.with_suffix(".damaged"))
+            screen.say(f"note: {name} is not as the training left it, and was set aside")
 
 
 def delete(folder: Path, paths: Iterable[Path], screen: Screen) -> None:
@@ -194,6 +211,8 @@ def run_stage(
     folder = request.folder
     if request.force:
         delete(folder, own_files(stage, folder), screen)
+    if stage.name in manifest.stages:
+        set_aside_altered(folder, manifest.stages[stage.name].checkpoints, screen)
     record = StageRecord(
         state="running",
         started=now(),
@@ -261,6 +280,8 @@ def run_notebook(
             setattr(record, field, value)
         drawn = [path for path, written in figures_of(folder).items() if figures.get(path) != written]
         record.outputs = digests(folder, [*(folder / name for name in stage.outputs), *drawn, executed])
+        if stage.trains:
+            record.checkpoints = digests(folder, checkpoints_of(folder))
         if "metrics.json" in stage.outputs and record.state == "done":
             record.accuracy = runs.read_accuracy((folder / "metrics.json").read_bytes())
 

@@ -836,4 +836,22 @@ def test_the_index_shows_nothing_that_was_edited(project):
     (project.outputs / NAME / "history.csv").write_text("nan")
     index.write_index(project.outputs)
     page = (project.outputs / "index.html").read_text()
-    assert "99.99%" not in page and "50.00%" in page and "changed since training ran" in page
+    assert "99.99%" not in page and "50.00%" not in page and "changed since training ran" in page
+
+
+def test_a_training_never_goes_on_from_a_checkpoint_that_it_did_not_leave(project):
+    keep = "path = folder / 'checkpoints' / 'epoch-001.pt'\n"
+    keep += "(folder / 'found.txt').write_text(str(path.exists()))\npath.write_text('whole')"
+    project.notebook("03_training", "\n".join([*MADE["03_training"], keep]))
+    assert project.run("--only", "training")[0] == 0
+    run = project.outputs / NAME
+    checkpoint = run / "checkpoints" / "epoch-001.pt"
+    (run / "model.json").unlink()
+    assert project.run("--only", "training")[0] == 0
+    assert (run / "found.txt").read_text() == "True"  # as it was left, it may be used
+    checkpoint.write_text("other weights")
+    (run / "model.json").unlink()
+    code, out, _ = project.run("--only", "training")
+    assert code == 0 and "checkpoints/epoch-001.pt is not as the training left it, and was set aside" in out
+    assert (run / "found.txt").read_text() == "False"
+    assert checkpoint.with_suffix(".damaged").read_text() == "other weights"
