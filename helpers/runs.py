@@ -13,11 +13,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import psutil
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import BadInput, RunInUse
 from .files import PARTIAL, PROJECT, absolute, digest, parse_json, read_json, write_json
@@ -220,6 +220,13 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def single(value: Any) -> Any:
+    """Return the value of a parameter; ValueError for a list or an object, which no notebook takes."""
+    if isinstance(value, list | dict):
+        raise ValueError("not a single value")
+    return value
+
+
 class Accuracy(Record):
     """A share of images that were classified correctly, with its 95% interval; all from 0 to 1."""
 
@@ -266,7 +273,7 @@ class Manifest(Record):
 
     version: Literal[3] = VERSION
     run: str
-    parameters: dict[str, str | int | float | bool | None]  # of the notebooks
+    parameters: dict[str, Annotated[Any, AfterValidator(single)]]  # of the notebooks
     seed: int | None = None
     dataset: DatasetRecord
     stages: dict[str, StageRecord] = {}

@@ -51,21 +51,20 @@ def processor() -> str:
 
 
 def threads(wanted: int | None, environment: Mapping[str, str]) -> int:
-    """Return how many threads a kernel may use: those `wanted`, else what OMP_NUM_THREADS says, else one a core.
+    """Return how many threads a kernel will use: those `wanted`, else what OMP_NUM_THREADS says, else one a core.
 
-    The cores are those that this process may run on. OMP_NUM_THREADS may hold a list, one number for each level of
+    PyTorch takes no more than one a core by itself. OMP_NUM_THREADS may hold a list, one number for each level of
     nesting; what is no number, or 0, does not count.
     """
     first = environment.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     said = int(first) if first.isascii() and first.isdigit() else 0
-    return wanted or said or cores()
+    return wanted or min(said or cores(), cores())
 
 
 def cores() -> int:
-    """Return how many cores this process may run on, where the system tells it; else how many there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may run on; those that the system counts twice count once, as in PyTorch."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
 
 
 def threads_of_torch() -> int | None:

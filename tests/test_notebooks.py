@@ -5,6 +5,7 @@ import io
 import json
 from types import SimpleNamespace
 
+import matplotlib
 import nbformat
 import numpy as np
 import papermill
@@ -194,12 +195,13 @@ def test_predictions_are_those_of_the_saved_model(finished):
 def test_an_epoch_of_the_walkthrough_repeats_itself(tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path))
     names = {}
-    for cell in code(nbformat.read(ROOT / "notebooks" / "00_walkthrough.ipynb", 4)):
-        exec(cell.source, names)
-        if "parameters" in cell.metadata.get("tags", []):
-            names["dataset"] = "digits"
-        if '"one epoch"' in cell.source:
-            break
+    with matplotlib.rc_context():  # the style of the notebooks stays in it
+        for cell in code(nbformat.read(ROOT / "notebooks" / "00_walkthrough.ipynb", 4)):
+            exec(cell.source, names)
+            if "parameters" in cell.metadata.get("tags", []):
+                names["dataset"] = "digits"
+            if '"one epoch"' in cell.source:
+                break
     first = names["losses"]
     exec(cell.source, names)
     assert names["losses"] == first and len(first) >= 80
@@ -212,7 +214,7 @@ def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path
         if '"metrics.json"' in cell.source
     ]
     record = checkpoints.ValidationRecord(np.zeros((1, 10)), np.zeros(1), np.zeros((1, 1)))
-    description = {"recipe": {"network": "narrow"}, "class_names": list("0123456789")}
+    description = {"key": "", "recipe": {"network": "narrow"}, "class_names": list("0123456789")}
     checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=0), [{"epoch": 1}], record, description)
     names = {"io": io, "np": np, "files": files, "runs": runs, "checkpoints": checkpoints, "folder": tmp_path}
     names |= {"about": checkpoints.load_model(tmp_path).description, "scores": {}, "chosen": [0], "curves": {}}

@@ -178,8 +178,8 @@ def test_a_manifest_of_the_second_version_is_read(tmp_path):
 
 
 def test_a_manifest_of_a_later_version_is_refused_with_one_line(tmp_path):
-    files.write_json(tmp_path / "run.json", {"version": 3})
-    with pytest.raises(errors.BadInput, match=r"its run.json is of version 3, and this code knows 2; use newer code"):
+    files.write_json(tmp_path / "run.json", {"version": 4})
+    with pytest.raises(errors.BadInput, match=r"its run.json is of version 4, and this code knows 3; use newer code"):
         runs.load_manifest(tmp_path)
 
 
