@@ -1,6 +1,6 @@
 """Datasets: a name -> files that were checked -> uint8 images and labels -> splits.
 
-SOURCES is the list of them: a new dataset is one entry there, and nothing else in this module changes. One that was
+SOURCES is the list of them: a new dataset is a class and one entry there, and nothing else changes. One that was
 published as MNIST was is an entry in PUBLISHED of downloads.py instead.
 
 Torch is imported inside the functions that need it: run_all.py asks this module which dataset there is before it

@@ -461,7 +461,10 @@ def squares(monkeypatch, tmp_path):
     """CONTRIBUTING's example, added as anybody would add it: a class, and one entry."""
     namespace = vars(data) | {"__name__": "squares"}
     exec(example_of_a_dataset(), namespace)
+    digits = data.SOURCES["digits"]
+    monkeypatch.delitem(data.SOURCES, "digits")
     monkeypatch.setitem(data.SOURCES, "squares", namespace["Squares"]())
+    monkeypatch.setitem(data.SOURCES, "digits", digits)
     write_squares(tmp_path)
     data.summarise.cache_clear()
     return data.SOURCES["squares"]
@@ -474,7 +477,7 @@ def test_a_dataset_of_another_form_is_one_entry(squares, tmp_path):
     assert int((~dataset.is_test).sum()) == summary.training_images and len(dataset.class_names) == summary.classes
     splits = data.split(dataset)
     assert [len(part.labels) for part in splits.values()] == [54, 6, 20] and not dataset.note
-    with pytest.raises(errors.BadInput, match=r"choose one of auto, mnist, .*, digits, squares, or a folder of images"):
+    with pytest.raises(errors.BadInput, match=r"choose one of auto, mnist, .*, squares, digits, or a folder of images"):
         data.load("square", tmp_path)
     (tmp_path / "squares.npz").unlink()
     for download in (True, False):
@@ -488,10 +491,11 @@ def test_a_dataset_of_another_form_is_one_entry(squares, tmp_path):
 def test_the_command_line_knows_a_dataset_by_its_entry(tmp_path):
     project = Project(tmp_path)
     module = tmp_path / "helpers" / "data.py"
-    table = "SOURCES: dict[str, Source] = {\n"
+    entry = '    "digits": Digits(),\n'
     whole = module.read_text()
-    assert whole.count(table) == 1
-    module.write_text(whole.replace(table, f'{example_of_a_dataset()}\n\n{table}    "squares": Squares(),\n'))
+    assert whole.count(entry) == 1
+    whole = whole.replace(entry, f'    "squares": Squares(),\n{entry}')
+    module.write_text(whole.replace("SOURCES: dict", f"{example_of_a_dataset()}\n\nSOURCES: dict"))
     code, out, error = project.run("--list", dataset=None)
     assert code == 0 and re.search(r"^  squares +80 squares and circles, 28x28$", out, re.MULTILINE), out + error
     code, _, error = project.run("--dry-run", dataset="squares")
@@ -500,7 +504,7 @@ def test_the_command_line_knows_a_dataset_by_its_entry(tmp_path):
     code, out, error = project.run("--dry-run", dataset="squares")
     assert code == 0 and out.startswith("run squares-balanced-"), out + error
     code, _, error = project.run("--dry-run", dataset="circles")
-    assert code == 2 and "choose one of auto, squares, mnist, " in error
+    assert code == 2 and "kmnist, squares, digits, " in error
 
 
 @pytest.mark.parametrize(
