@@ -32,7 +32,7 @@ import torch
 from fuzz import fuzz
 
 from helpers import checkpoints, data, downloads, files, models, recipes, runs, training
-from pipeline import machine
+from pipeline import index, machine
 from pipeline.plan import plan
 from pipeline.request import Wishes, settle
 
@@ -61,9 +61,11 @@ os.replace, builtins.open = failing_replace, failing_open
 """
 
 
-def start(outputs: str | Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """Start run_all.py with its runs under `outputs`."""
-    command = [sys.executable, str(files.PROJECT / "run_all.py"), *arguments]
+def start(
+    outputs: str | Path, *arguments: str, before: Sequence[str] = (), **environment: str
+) -> subprocess.Popen[str]:
+    """Start run_all.py with its runs under `outputs`; `before` are words in front of the command."""
+    command = [*before, sys.executable, str(files.PROJECT / "run_all.py"), *arguments]
     known = {"MNIST_OUTPUTS_DIR": str(outputs), "MNIST_DATA_DIR": str(data.data_folder())}
     return subprocess.Popen(
         command, env=os.environ | known | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -370,6 +372,91 @@ def pairs(_: argparse.Namespace) -> dict[str, Any]:
     return {"right": right, "slowest": slowest, "codes": all_codes}
 
 
+DIGITS = ("--dataset", "digits", "--recipe", "fast", "--run", "it", "--only", "training", "results")
+
+
+def reference(command: Sequence[str]) -> tuple[str, float]:
+    """Return the outcome of a command that nothing disturbs, and its seconds."""
+    with tempfile.TemporaryDirectory() as outputs:
+        started = time.perf_counter()
+        assert finish(outputs, *command)[0] == 0
+        return outcome(Path(outputs) / "it"), time.perf_counter() - started
+
+
+def hangups(options: argparse.Namespace) -> dict[str, Any]:
+    """Ten SIGHUP to a run under nohup, which goes on; ten times Ctrl-C twice, which ends it as once does."""
+    draw = random.Random(options.seed)
+    right, length = reference(DIGITS)
+    outlived = 0
+    twice = Disturbances()
+    for _ in range(10):
+        with tempfile.TemporaryDirectory() as outputs:
+            process = start(outputs, *DIGITS, before=("nohup",))
+            time.sleep(draw.uniform(0.2, 0.8) * length)  # the instant is what is drawn
+            process.send_signal(signal.SIGHUP)
+            process.communicate(timeout=120)
+            outlived += process.returncode == 0 and outcome(Path(outputs) / "it") == right
+    for _ in range(10):
+        with tempfile.TemporaryDirectory() as outputs:
+            process = start(outputs, *DIGITS)
+            hit = strike(process, Path(outputs) / "it", draw, 0.8 * length, "runner", signal.SIGINT)
+            time.sleep(draw.uniform(0, 0.5))
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=60)
+            if hit.target is not None:
+                twice.note(hit, process.returncode, (128 + signal.SIGINT,))
+            if "Traceback" in told or "Task exception" in told:
+                twice.failed.append(told.strip()[-200:])
+            compare_with(right, Path(outputs), twice, DIGITS)
+    return {"outlived SIGHUP": outlived, "Ctrl-C twice": asdict(twice)}
+
+
+def by_hand(outputs: str) -> subprocess.Popen[str]:
+    """Start papermill on 03_training in the run `it`, with another seed, as anybody could."""
+    command = [sys.executable, "-m", "papermill", str(files.PROJECT / "notebooks" / "03_training.ipynb")]
+    command += [str(Path(outputs) / "by-hand.ipynb"), "--cwd", str(files.PROJECT / "notebooks"), "--no-progress-bar"]
+    for name, value in {"run": "it", "dataset": "digits", "recipe": "fast", "seed": 1, "epochs": 1}.items():
+        command += ["-p", name, str(value)]
+    known = {"MNIST_OUTPUTS_DIR": outputs, "PYTHONPATH": str(files.PROJECT)}
+    return subprocess.Popen(
+        command, env=os.environ | known, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def collisions(options: argparse.Namespace) -> dict[str, Any]:
+    """20 runs with a training notebook that papermill runs in the same folder at the same time; half begin before it.
+
+    Whatever the notebook does, the command comes to the same bytes, at once or when it is given again, and the index
+    shows its figures or none.
+    """
+    draw = random.Random(options.seed)
+    right, length = reference(DIGITS)
+    shown: set[str] = set()
+    codes: dict[str, int] = {}
+    found = Disturbances()
+    for turn in range(20):
+        with tempfile.TemporaryDirectory() as outputs:
+            starts = [lambda: start(outputs, *DIGITS), lambda: by_hand(outputs)]
+            first, second = starts if turn % 2 == 0 else reversed(starts)
+            both = [first()]
+            time.sleep(draw.uniform(0, 0.8) * length)  # the instant is what is drawn
+            both.append(second())
+            told = [process.communicate(timeout=600)[1] for process in both]
+            if turn % 2:
+                both.reverse()
+                told.reverse()
+            ending = f"command {both[0].returncode}, notebook {both[1].returncode}"
+            codes[ending] = codes.get(ending, 0) + 1
+            if both[1].returncode and "RunInUse" not in told[1]:
+                found.failed.append(told[1].strip()[-200:])
+            shown.add(index.row_of(Path(outputs) / "it").get("accuracy", ""))
+            compare_with(right, Path(outputs), found, DIGITS)
+            shown.add(index.row_of(Path(outputs) / "it")["accuracy"])
+        print(turn, ending, found.identical, flush=True)
+    return {"codes": codes, "shown": sorted(shown), "runs": found.runs, "identical": found.identical, "failed": found.failed}
+
+
 def hashes(options: argparse.Namespace) -> dict[str, Any]:
     """Ten undisturbed runs; and one thread against all, five seeds of `fast`."""
     source = data.load("mnist")
@@ -410,7 +497,9 @@ def cost(_: argparse.Namespace) -> dict[str, Any]:
     return {"seconds, median": sorted(seconds)[len(seconds) // 2], "seconds, longest": max(seconds)}
 
 
-PARTS = {part.__name__: part for part in (kills, signals, changes, writes, pairs, hashes, cost, fuzz)}
+PARTS = {
+    part.__name__: part for part in (kills, signals, hangups, changes, writes, pairs, collisions, hashes, cost, fuzz)
+}
 
 
 def main() -> None:
