@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from conftest import ROOT
 
 from helpers import checkpoints, data, evaluation, recipes, training
+from pipeline import machine
 
 specification = importlib.util.spec_from_file_location("accuracy", ROOT / "benchmarks" / "accuracy.py")
 accuracy = importlib.util.module_from_spec(specification)
@@ -80,3 +82,72 @@ def test_a_reading_of_another_recipe_is_read_again_and_kept_in_short(small_world
     after = accuracy.measure(["best"], [0], before)
     assert len(after["rows"]) == 1 and after["rows"][0]["key"] != before["rows"][0]["key"]
     assert [row["test_accuracy"] for row in after["earlier"]] == [before["rows"][0]["test_accuracy"]]
+
+
+def git(folder, *arguments):
+    """Return what git prints in `folder`."""
+    known = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "init.defaultBranch=main")
+    result = subprocess.run(["git", *known, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return result.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """Make a project of four files in a git repository of its own; return its folder."""
+    folder = tmp_path / "project"
+    for name in ("helpers/data.py", "README.md", "run_all.py", "benchmarks/results/accuracy.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"first\n{accuracy.BEGIN}\ntable\n{accuracy.END}\nlast\n")
+    (folder / ".gitignore").write_text("outputs/*\n")
+    git(folder, "init")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "all")
+    monkeypatch.setattr(machine, "PROJECT", folder)
+    return folder
+
+
+def test_the_commit_is_that_of_the_project(repository):
+    assert machine.commit() == git(repository, "rev-parse", "HEAD")
+    (repository / "README.md").write_text("changed")
+    assert machine.commit() == git(repository, "rev-parse", "HEAD") + "-dirty"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_code"),
+    [
+        ("helpers/new.py", True),
+        ("pipeline/template/new.js", True),
+        ("notebooks/06_new.ipynb", True),
+        ("benchmarks/new.py", True),
+        ("benchmarks/results/new.json", False),
+        ("notes.txt", False),
+        ("outputs/helpers/new.py", False),
+    ],
+)
+def test_code_that_git_does_not_know_counts_as_a_change(repository, name, is_code):
+    (repository / name).parent.mkdir(parents=True, exist_ok=True)
+    (repository / name).write_text("new")
+    assert machine.commit().endswith("-dirty") == is_code
+
+
+def test_a_repository_around_the_project_says_nothing_of_it(repository, monkeypatch):
+    inner = repository / "helpers"
+    monkeypatch.setattr(machine, "PROJECT", inner)
+    assert machine.commit() is None
+    git(inner, "init")
+    assert machine.commit() is None  # it has no commit yet
+    git(inner, "add", ".")
+    git(inner, "commit", "-m", "inner")
+    assert machine.commit() == git(inner, "rev-parse", "HEAD") != git(repository, "rev-parse", "HEAD")
+
+
+def test_a_linked_worktree_is_a_repository_of_its_own(repository, monkeypatch):
+    other = repository.parent / "other"
+    git(repository, "worktree", "add", str(other))
+    monkeypatch.setattr(machine, "PROJECT", other)
+    assert machine.commit() == git(repository, "rev-parse", "HEAD")
+
+
+def test_without_git_there_is_no_commit(repository, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert machine.commit() is None
