@@ -1,31 +1,38 @@
 """README's figures are those of the results files, and the statistics behind them are right."""
 
-import importlib.util
 import json
 import math
+import platform
+import re
 import subprocess
 from dataclasses import replace
 
+import accuracy
+import choices
 import numpy as np
+import origin
 import pytest
+import torch
 from conftest import ROOT
+from test_comparison import FACTS, ensemble, reading
 
-from helpers import checkpoints, data, evaluation, recipes, training
+from helpers import checkpoints, data, errors, evaluation, files, recipes, scores, training
 from pipeline import machine
-
-specification = importlib.util.spec_from_file_location("accuracy", ROOT / "benchmarks" / "accuracy.py")
-accuracy = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(accuracy)
 
 
 def test_readmes_table_is_made_from_the_results_file():
     results = json.loads(accuracy.RESULTS.read_text())
+    pythons = {row["versions"]["python"].rpartition(".")[0] for row in results["rows"] if "code" in row}
+    if pythons - {".".join(platform.python_version_tuple()[:2])}:
+        pytest.skip("by another Python than that of the readings, their code cannot be told from another")
     text = accuracy.README.read_text()
-    assert text.split(accuracy.BEGIN)[1].split(accuracy.END)[0].strip() == accuracy.table(results)
+    assert text.split(origin.BEGIN)[1].split(origin.END)[0].strip() == accuracy.table(results)
 
 
 def test_readings_are_whole():
-    for row in json.loads(accuracy.RESULTS.read_text())["rows"]:
+    rows = scores.load(accuracy.RESULTS)["rows"]
+    assert len(rows) == 60
+    for row in rows:
         assert len(row["wrong"]) == round((1 - row["test_accuracy"]) * 10_000)
         assert (
             len(row["history"]) == row["epochs"]
@@ -33,12 +40,152 @@ def test_readings_are_whole():
         )
 
 
+def edit(*path):
+    """Return a function that sets a field of a row, however deep it is, to the last of `path`."""
+
+    def change(row):
+        *way, field, value = path
+        for step in way:
+            row = row[step]
+        row[field] = value
+
+    return change
+
+
+@pytest.mark.parametrize("code", [None, "code"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (edit("test_accuracy", 0.9971), "30 images in wrong, 29.00 by test_accuracy"),
+        (edit("test_accuracy", 1.01), "test_accuracy: input should be less than or equal to 1"),
+        (edit("test_accuracy", float("nan")), "test_accuracy: input should be"),
+        (edit("test_accuracy", "0.997"), "test_accuracy: input should be a valid number"),
+        (edit("wrong", [[i, 3] for i in range(29)]), "29 images in wrong, 30 by the recall of the classes"),
+        (edit("wrong", 5, [4, 3]), "an image in wrong twice"),
+        (edit("wrong", 5, [10_000, 3]), "an image in wrong twice, or of a number that no test image has"),
+        (edit("epochs", 3), "3 epochs, and a history of 2 rows"),
+        (edit("validation_accuracy", 0.9), "validation_accuracy is not that of the last epoch"),
+        (edit("history", 1, "validation_accuracy", 0.9), "validation_accuracy is not that of the last epoch"),
+        (edit("per_class", "3", "recall", 0.5), "30 images in wrong, 527 by the recall of the classes"),
+        (edit("per_class", "3", "f1", 0.5), "test_macro_f1 is not the mean over the classes"),
+        (edit("train_seconds", 1.0), "train_seconds is not the sum over the epochs"),
+        (edit("recipe", 5), "recipe: input should be a valid string"),
+    ],
+)
+def test_a_reading_that_contradicts_itself_is_refused(code, change, said):
+    rows = [reading("best", seed, range(30), code) for seed in (0, 1)]
+    scores.check({"rows": rows})
+    change(rows[1])
+    with pytest.raises(errors.BadInput, match=re.escape(said)) as caught:
+        accuracy.table({"rows": rows, "ensembles": []})
+    assert "best, seed 1: " in str(caught.value) or "5, seed 1: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("test_loss", 0.001), ("parameters", 10), ("commit", "d"), ("taken", "2027"), ("code", "x")]
+)
+def test_an_edited_field_of_a_reading_is_refused(field, value):
+    row = reading("best", 1, range(30), "code")
+    with pytest.raises(errors.BadInput, match=r"best, seed 1: a field was changed after it was taken"):
+        scores.check({"rows": [row | {field: value}]})
+
+
+@pytest.mark.parametrize("field", ["machine", "versions", "commit", "taken", "digest"])
+def test_a_reading_with_a_code_says_where_it_comes_from(field):
+    row = reading("best", 1, range(30), "code")
+    del row[field]
+    with pytest.raises(errors.BadInput, match=f"best, seed 1: {field}: field required"):
+        scores.check({"rows": [row]})
+
+
+def test_a_reading_that_stands_there_twice_is_refused():
+    rows = [reading("best", 1, range(30), code) for code in ("one", "other", None)]
+    scores.check({"rows": rows})
+    with pytest.raises(errors.BadInput, match="best, seed 1: stands there twice"):
+        scores.check({"rows": [*rows, reading("best", 1, range(31), "other")]})
+
+
+def test_an_ensemble_that_contradicts_itself_is_refused():
+    rows = [reading("best", seed, range(30)) for seed in (0, 1)]
+    together = ensemble(rows, range(20))
+    scores.check({"rows": rows, "ensembles": [together]})
+    for change in ({"test_accuracy": 0.9981}, {"keys": ["a"]}, {"seeds": [0, 0]}, {"recipe": "fast"}):
+        with pytest.raises(errors.BadInput, match="together: "):
+            scores.check({"rows": rows, "ensembles": [together | change]})
+    sealed = ensemble(rows, range(20), "code")
+    with pytest.raises(errors.BadInput, match=r"best, seeds .* together: a field was changed"):
+        scores.check({"rows": rows, "ensembles": [sealed | {"train_seconds": 1.0}]})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"rows": 5}', '{"rows": [5]}', "\xff"])
+def test_an_accuracy_file_that_is_none_is_refused_not_overwritten(tmp_path, text):
+    (tmp_path / "accuracy.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(errors.BadInput, match="readings: "):
+        scores.load(tmp_path / "accuracy.json")
+    assert scores.load(tmp_path / "none.json") == {"rows": [], "ensembles": [], "earlier": []}
+
+
+def test_a_mean_and_an_ensemble_are_of_one_code_the_newest():
+    old = [reading("best", seed, range(90), "old", "2026-01-01T00:00:00+00:00") for seed in range(5)]
+    new = [reading("best", seed, range(30), "new", "2026-02-01T00:00:00+00:00") for seed in range(2)]
+    early = [reading("best", seed, range(80)) for seed in range(5)]
+    together = [ensemble(old, range(70), "old"), ensemble(early, range(60)), ensemble(new, range(20), "new")]
+    compared = scores.compare({"rows": [*new, *early, *old], "ensembles": together})
+    assert compared.rows == {"best": new} and compared.ensembles == [together[2]] and compared.left_out == 10
+    mixed = ensemble([*new, *old[2:]], range(10), "new")
+    assert scores.compare({"rows": [*new, *old], "ensembles": [mixed]}).ensembles == []
+
+
+def test_readings_of_a_recipe_that_is_no_more_stay_in_the_file(small_world):
+    before = small_world | {"rows": [reading("gone", 0, range(90))]}
+    after = accuracy.measure(["best"], [0], before, FACTS)
+    assert [row["recipe"] for row in after["rows"]] == ["best", "gone"]
+    assert "gone" not in accuracy.table(after)
+
+
+def test_readmes_table_tells_ensembles_from_networks_and_old_code_from_new():
+    rows = [reading("best", seed, range(30), scores.todays_code("best")) for seed in range(5)]
+    together = [ensemble(rows, range(20), scores.todays_code("best"))]
+    text = accuracy.table({"rows": rows, "ensembles": together})
+    assert "Taken on 2 cores (made), PyTorch 2, Python 3." in text and "older" not in text
+    single, rest = text.split("Ensembles: ")
+    assert "| **99.70%** |" in single and "99.80%" not in single and "| 5 of `best` | 5,000 | **99.80%** |" in rest
+    other = FACTS | {"machine": {"cores": 8, "processor": "other"}}
+    rows.append(reading("fast", 0, range(90), "older", facts=other))
+    text = accuracy.table({"rows": rows, "ensembles": together})
+    assert "Taken: `fast` on 8 cores (other), PyTorch 2, Python 3; `best` on 2 cores (made)" in text
+    assert "The readings of `fast` are of older code than today's" in text
+
+
+def test_the_code_is_the_same_for_all_seeds_and_machines_and_another_for_another_training(monkeypatch):
+    recipe = recipes.RECIPES["best"]
+    code = training.code_fingerprint(recipe, "images")
+    assert training.code_fingerprint(replace(recipe, name="other", summary="other"), "images") == code
+    monkeypatch.setattr(training, "precision", lambda device: torch.float64)
+    monkeypatch.setattr(torch, "__version__", torch.__version__.partition("+")[0] + "+other")
+    assert training.code_fingerprint(recipe, "images") == code
+    assert training.code_fingerprint(replace(recipe, learning_rate=0.5), "images") != code
+    assert training.code_fingerprint(recipe, "other images") != code
+    monkeypatch.setattr(torch, "__version__", "1.0")
+    assert training.code_fingerprint(recipe, "images") != code
+    monkeypatch.undo()
+    monkeypatch.setattr(training, "CODE", ["other"])
+    assert training.code_fingerprint(recipe, "images") != code
+
+
+def test_the_key_of_a_training_is_of_the_code_that_was_loaded_not_of_what_became_of_the_files(monkeypatch):
+    digits = data.load("digits")
+    key = training.fingerprint(recipes.RECIPES["best"], 0, digits, torch.device("cpu"))
+    monkeypatch.setattr(files, "code_digest", lambda path: "edited meanwhile")
+    assert training.fingerprint(recipes.RECIPES["best"], 0, digits, torch.device("cpu")) == key
+
+
 def test_readings_of_speed_are_told_apart_by_their_fields():
     rows = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())["rows"]
-    reading = {"ours", "baseline", "ratio", "range", "unit", "repeats"}
+    reading = {"ours", "baseline", "ratio", "range", "unit", "repeats", "commit", "versions", "machine", "taken"}
     facts = []
     for row in rows:
-        assert reading | {"part", "what"} <= set(row)
+        assert {"ours", "baseline", "ratio", "range", "unit", "repeats", "part", "what"} <= set(row)
         facts.append(tuple((name, value) for name, value in row.items() if name not in reading))
     assert len(set(facts)) == len(rows)
     for name in ("images", "epochs", "width", "threads", "size", "steps", "batch_size", "baseline_epochs"):
@@ -64,22 +211,27 @@ def small_world(tmp_path, monkeypatch):
 
 
 def test_readings_resume_and_five_models_answer_together(small_world, monkeypatch):
-    results = accuracy.measure(["best"], None, small_world)
+    results = accuracy.measure(["best"], None, small_world, FACTS)
     assert [row["seed"] for row in results["rows"]] == [0, 1, 2, 3, 4]
     (ensemble,) = results["ensembles"]
+    for row in (*results["rows"], ensemble):
+        assert {name: row[name] for name in FACTS} == FACTS and row["taken"].endswith("+00:00")
+        assert row["code"] == training.code_fingerprint(recipes.RECIPES["best"], data.load("mnist").fingerprint)
+    assert len({row["key"] for row in results["rows"]}) == 5
     test = data.split(data.load("mnist"))["test"]
     networks = [checkpoints.load_model(accuracy.folder_of("best", seed))[0] for seed in range(5)]
     votes = sum(evaluation.predict_split(network, test).probabilities for network in networks).argmax(axis=1)
     assert ensemble["test_accuracy"] == (votes == test.labels.numpy()).mean()
     assert [index for index, _ in ensemble["wrong"]] == np.flatnonzero(votes != test.labels.numpy()).tolist()
     monkeypatch.setattr(training, "train", None)  # a second time nothing is trained
-    assert accuracy.measure(["best"], None, json.loads(accuracy.RESULTS.read_text())) == results
+    assert accuracy.measure(["best"], None, json.loads(accuracy.RESULTS.read_text()), FACTS) == results
 
 
 def test_a_reading_of_another_recipe_is_read_again_and_kept_in_short(small_world, monkeypatch):
-    before = accuracy.measure(["best"], [0], small_world)
+    before = accuracy.measure(["best"], [0], small_world, FACTS)
     monkeypatch.setitem(recipes.RECIPES, "best", replace(recipes.RECIPES["best"], learning_rate=0.002))
-    after = accuracy.measure(["best"], [0], before)
+    after = accuracy.measure(["best"], [0], before, FACTS)
+    assert after["rows"][0]["code"] != before["rows"][0]["code"]
     assert len(after["rows"]) == 1 and after["rows"][0]["key"] != before["rows"][0]["key"]
     assert [row["test_accuracy"] for row in after["earlier"]] == [before["rows"][0]["test_accuracy"]]
 
@@ -97,7 +249,7 @@ def repository(tmp_path, monkeypatch):
     folder = tmp_path / "project"
     for name in ("helpers/data.py", "README.md", "run_all.py", "benchmarks/results/accuracy.json"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"first\n{accuracy.BEGIN}\ntable\n{accuracy.END}\nlast\n")
+        (folder / name).write_text(f"first\n{origin.BEGIN}\ntable\n{origin.END}\nlast\n")
     (folder / ".gitignore").write_text("outputs/*\n")
     git(folder, "init")
     git(folder, "add", ".")
@@ -151,3 +303,54 @@ def test_a_linked_worktree_is_a_repository_of_its_own(repository, monkeypatch):
 def test_without_git_there_is_no_commit(repository, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert machine.commit() is None
+
+
+def test_a_trial_says_where_it_comes_from(small_world):
+    row = choices.trial("best", {"learning_rate": 0.003}, [0, 1], 60, data.load("mnist"), FACTS)
+    recipe = replace(recipes.RECIPES["best"], learning_rate=0.003, validation_size=60)
+    assert {name: row[name] for name in FACTS} == FACTS and row["taken"].endswith("+00:00")
+    assert row["code"] == training.code_fingerprint(recipe, data.load("mnist").fingerprint)
+    assert len(set(row["keys"])) == 2 and row["digest"] == scores.digest_of(json.loads(json.dumps(row)))
+
+
+def test_readings_are_taken_from_a_commit_what_benchmarks_write_aside(repository):
+    head = git(repository, "rev-parse", "HEAD")
+    assert origin.facts()["commit"] == head
+    (repository / "benchmarks" / "results" / "accuracy.json").write_text("{}")
+    readme = repository / "README.md"
+    readme.write_text(readme.read_text().replace("table", "another table"))
+    assert machine.commit() == f"{head}-dirty" and origin.facts()["commit"] == head
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("helpers/data.py", "changed"),
+        ("helpers/new.py", "new"),
+        ("README.md", f"other words\n{origin.BEGIN}\ntable\n{origin.END}\nlast\n"),
+        ("README.md", "no table"),
+    ],
+)
+def test_no_reading_is_taken_from_code_that_differs_from_its_commit(repository, name, text, monkeypatch, capsys):
+    (repository / name).write_text(text)
+    monkeypatch.setattr(accuracy, "measure", None)
+    monkeypatch.setattr(accuracy, "RESULTS", repository / "none.json")
+    monkeypatch.setattr("sys.argv", ["accuracy.py"])
+    with pytest.raises(SystemExit) as ended:
+        origin.call(accuracy.main)
+    error = capsys.readouterr().err
+    assert ended.value.code == 2 and error.count("\n") == 1
+    assert error.startswith("error: ") and f"{name} is not as in it; commit first" in error
+
+
+def test_no_reading_is_taken_without_a_commit(repository, monkeypatch):
+    monkeypatch.setattr(machine, "PROJECT", repository / "helpers")
+    with pytest.raises(errors.BadInput, match="there is none; take it in a git repository of the project"):
+        origin.facts()
+
+
+def test_a_results_file_that_is_not_whole_is_not_overwritten(tmp_path):
+    assert origin.read_results(tmp_path / "choices.json") == {"rows": []}
+    (tmp_path / "choices.json").write_text('{"rows": [')
+    with pytest.raises(errors.BadInput, match=r"choices\.json is not a whole JSON file"):
+        origin.read_results(tmp_path / "choices.json")
