@@ -19,7 +19,7 @@ Results = dict[str, Any]  # its content: {"rows": [reading, ...], "ensembles": [
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
 PARTS = ("rows", "ensembles", "earlier")
-NOTED = ("machine", "versions", "commit", "taken", "digest")  # in each row that has a `code`
+NOTED = ("code", "machine", "versions", "commit", "taken", "digest")  # all of them stand in a row that is not early
 
 
 class Entry(BaseModel):
@@ -128,8 +128,8 @@ def in_backquotes(names: Sequence[str]) -> str:
 
 
 def place_of(row: Row) -> str:
-    """Return in words which machine a row was taken on, and with which versions."""
-    if not row.get("code"):
+    """Return in words which machine a row of any results file was taken on, and with which versions."""
+    if not row.get("machine"):
         return "a machine that was not noted with the readings"
     machine = row["machine"]
     versions = row["versions"]
@@ -190,12 +190,14 @@ def problem_of(row: Row, kind: type[Origin]) -> str:
         entry = kind.model_validate(row)
     except ValidationError as error:
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+        place = ".".join(map(str, first["loc"])) or "content"
+        return f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}"
     if isinstance(entry, Reading):
         problem = sums_of(entry)
         if problem:
             return problem
-    if entry.code is None:
+    is_early = entry.code is None and entry.digest is None
+    if is_early:
         return ""
     missing = [field for field in NOTED if getattr(entry, field) is None]
     if missing:

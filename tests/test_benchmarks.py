@@ -90,7 +90,7 @@ def test_an_edited_field_of_a_reading_is_refused(field, value):
         scores.check({"rows": [row | {field: value}]})
 
 
-@pytest.mark.parametrize("field", ["machine", "versions", "commit", "taken", "digest"])
+@pytest.mark.parametrize("field", ["code", "machine", "versions", "commit", "taken", "digest"])
 def test_a_reading_with_a_code_says_where_it_comes_from(field):
     row = reading("best", 1, range(30), "code")
     del row[field]

@@ -113,6 +113,7 @@ def test_it_loads_nothing_and_shows_no_pictures_of_other_digits(page):
 
 def test_its_times_are_those_of_the_speed_file(page):
     rows = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())["rows"]
+    assert f"These times were taken on {'; on '.join(dict.fromkeys(map(scores.place_of, rows)))}." in page[1]
     compared = [row for row in rows if row["ratio"] is not None and row["part"] != "choices"]
     for row in compared:
         cells = [f"{row['ours']:.2f} s", f"{row['baseline']:.2f} s", f"{row['ratio']:.1f}"]
