@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-faults comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -19,6 +19,9 @@ bench-accuracy: $(READY)  ## train recipes x seeds on MNIST and write README's r
 
 bench-speed: $(READY)  ## time training and inference beside plain baselines
 	GOMP_SPINCOUNT=20000 .venv/bin/python benchmarks/speed.py $(ARGS)
+
+bench-busy: $(READY)  ## time training beside programs that keep the processors busy
+	.venv/bin/python benchmarks/busy.py $(ARGS)
 
 bench-faults: $(READY)  ## kill, damage and collide runs, and see whether anything is lost
 	.venv/bin/python benchmarks/faults.py $(ARGS)

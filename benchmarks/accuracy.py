@@ -6,6 +6,8 @@
 Readings go to benchmarks/results/accuracy.json after each training, so that it resumes where it stopped; the models
 stay in outputs/accuracy/. A reading that was made with other code or versions than today's is read again, and moves to
 "earlier" in the file. Last, the models of all seeds of `best` answer together, with the mean of their probabilities.
+Every row says where it comes from; commit before you read. helpers/scores.py checks the file and says what of it may be
+compared.
 """
 
 import argparse
@@ -14,20 +16,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import origin
 import torch
 
-from helpers import checkpoints, computing, data, errors, evaluation, files, models, progress, recipes, runs, training
-from pipeline import machine
+from helpers import (
+    checkpoints,
+    computing,
+    data,
+    errors,
+    evaluation,
+    files,
+    models,
+    progress,
+    recipes,
+    runs,
+    scores,
+    training,
+)
+from helpers.scores import Results, Row
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.json"
 README = files.PROJECT / "README.md"
 SEEDS = {"fast": range(10)}  # five for every other recipe
 TOGETHER = ("best",)  # recipes whose models answer together as well
-BEGIN = "<!-- results, written by benchmarks/accuracy.py --readme -->"
-END = "<!-- end of results -->"
 
-Row = dict[str, Any]  # one training, or one ensemble, in the results file
-Results = dict[str, Any]  # the content of the results file
+Facts = dict[str, Any]  # {"commit", "versions", "machine"} of the readings to come
 
 
 def folder_of(recipe: str, seed: int) -> Path:
@@ -35,7 +48,7 @@ def folder_of(recipe: str, seed: int) -> Path:
     return runs.outputs_folder() / "accuracy" / f"{recipe}-seed{seed}"
 
 
-def read(recipe: recipes.Recipe, seed: int, source: data.Dataset) -> Row:
+def read(recipe: recipes.Recipe, seed: int, source: data.Dataset, facts: Facts) -> Row:
     """Return one row of the results file: `recipe` trained on `source` with `seed`, scored at the end.
 
     Accuracies, F1 and calibration errors are fractions from 0 to 1, losses nats.
@@ -50,7 +63,6 @@ def read(recipe: recipes.Recipe, seed: int, source: data.Dataset) -> Row:
     row = {
         "recipe": recipe.name,
         "seed": seed,
-        "commit": machine.provenance()["commit"],
         "epochs": recipe.epochs,
         "train_images": len(splits["train"].labels),
         "parameters": models.count_parameters(network),
@@ -66,7 +78,8 @@ def read(recipe: recipes.Recipe, seed: int, source: data.Dataset) -> Row:
     for part, figures in metrics.items():
         for name in ("accuracy", "loss", "macro_f1"):
             row[f"{part}_{name}"] = figures[name]
-    return row
+    code = training.code_fingerprint(recipe, source.fingerprint)
+    return scores.seal(row | facts | {"code": code, "taken": origin.now()})
 
 
 def misread(predicted: np.ndarray, labels: np.ndarray) -> list[list[int]]:
@@ -87,14 +100,17 @@ def trained_networks(recipe: str, rows: Sequence[Row]) -> list[torch.nn.Module]:
     return networks
 
 
-def together(recipe: str, rows: Sequence[Row], source: data.Dataset) -> Row:
-    """Return an entry of "ensembles": the models of `rows`, one a seed, answer with the mean of their probabilities."""
+def together(recipe: str, rows: Sequence[Row], source: data.Dataset, facts: Facts) -> Row:
+    """Return an entry of "ensembles": the models of `rows`, one a seed, answer with the mean of their probabilities.
+
+    `rows`: readings of one code.
+    """
     test = data.split(source)["test"]
     networks = trained_networks(recipe, rows)
     probabilities = [evaluation.predict_split(network, test).probabilities for network in networks]
     predicted = np.mean(probabilities, axis=0).argmax(axis=1)
     labels = test.labels.numpy()
-    return {
+    entry = {
         "recipe": recipe,
         "seeds": [row["seed"] for row in rows],
         "keys": [row["key"] for row in rows],
@@ -102,6 +118,7 @@ def together(recipe: str, rows: Sequence[Row], source: data.Dataset) -> Row:
         "train_seconds": round(sum(row["train_seconds"] for row in rows), 2),
         "wrong": misread(predicted, labels),
     }
+    return scores.seal(entry | facts | {"code": rows[0].get("code"), "taken": origin.now()})
 
 
 def recipe_line(name: str, rows: Sequence[Row]) -> str:
@@ -119,46 +136,61 @@ def recipe_line(name: str, rows: Sequence[Row]) -> str:
 def ensemble_line(entry: Row, member: Row) -> str:
     """Return the line of README's table for an ensemble; `member` is the reading of one of its models."""
     count = len(entry["seeds"])
-    images = 10_000
+    images = scores.images_of(member)
     low, high = evaluation.wilson(images - len(entry["wrong"]), images)
     return (
-        f"| {count} of `{entry['recipe']}` together | {count * member['parameters']:,} | {member['epochs']} "
-        f"| **{entry['test_accuracy']:.2%}** | {low:.2%} to {high:.2%}, over images "
-        f"| all | {entry['train_seconds']:.0f} s |"
+        f"| {count} of `{entry['recipe']}` | {count * member['parameters']:,} "
+        f"| **{entry['test_accuracy']:.2%}** | {low:.2%} to {high:.2%} | {entry['train_seconds']:.0f} s |"
     )
 
 
+def ensemble_table(compared: scores.Comparable) -> list[str]:
+    """Return the lines of README's second table: networks that answer together, apart from single ones."""
+    if not compared.ensembles:
+        return []
+    lines = [
+        "",
+        "Ensembles: networks of several seeds answer together, with the mean of their probabilities.",
+        "",
+        "| networks | parameters, all | test accuracy | its 95% interval, over images | training, all |",
+        "| --- | ---: | ---: | --- | ---: |",
+    ]
+    for entry in compared.ensembles:
+        lines.append(ensemble_line(entry, compared.rows[entry["recipe"]][0]))
+    return lines
+
+
 def table(results: Results) -> str:
-    """Return README's result table as Markdown, from the content of accuracy.json."""
+    """Return README's result tables as Markdown, from the content of accuracy.json; BadInput as scores.check."""
+    scores.check(results)
+    present = [row for row in results["rows"] if row["recipe"] in recipes.RECIPES]
+    compared = scores.compare(results | {"rows": in_order(present)})
     lines = [
         "| recipe | parameters | epochs | test accuracy, mean over seeds | its 95% interval | seeds | training |",
         "| --- | ---: | ---: | ---: | --- | ---: | ---: |",
     ]
-    read_recipes = {row["recipe"] for row in results["rows"]}
-    for name in recipes.RECIPES:
-        if name not in read_recipes:
-            continue
-        rows = [row for row in results["rows"] if row["recipe"] == name]
-        lines.append(recipe_line(name, rows))
-        for entry in results["ensembles"]:
-            if entry["recipe"] == name:
-                lines.append(ensemble_line(entry, rows[0]))
-    cores = results["machine"]["cores"]
-    processor = results["machine"]["processor"]
-    torch_version = results["versions"]["torch"]
-    lines += [
-        "",
-        "MNIST's 10,000 test images; every weight and image from one seed, and each seed scored once. "
-        f"{cores} cores of an {processor}, PyTorch {torch_version}; training time is the median over the seeds.",
+    lines += [recipe_line(name, rows) for name, rows in compared.rows.items()]
+    lines += ensemble_table(compared)
+    said = [
+        "MNIST's 10,000 test images; every weight and image from one seed, and each seed scored once.",
+        "Training time is the median over the seeds.",
+        compared.origin(),
+        compared.age(),
     ]
+    lines += ["", " ".join(said).strip()]
     return "\n".join(lines)
 
 
+def in_order(rows: Sequence[Row]) -> list[Row]:
+    """Return rows in the order of the recipes, those of recipes that are no more at the end."""
+    order = {name: place for place, name in enumerate(recipes.RECIPES)}
+    return sorted(rows, key=lambda row: (order.get(row["recipe"], len(order)), row["recipe"], row["seed"]))
+
+
 def write_readme(results: Results) -> None:
-    """Put the result table between its marks in README."""
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    files.write_file(README, f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{rest.split(END)[1]}")
+    """Put the result tables between their marks in README."""
+    before, after = origin.around_table(README.read_text(encoding="utf-8"))
+    files.write_file(README, f"{before}{origin.BEGIN}\n\n{table(results)}\n\n{origin.END}{after}")
 
 
 def main() -> None:
@@ -168,67 +200,66 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int)
     parser.add_argument("--readme", action="store_true")
     options = parser.parse_args()
-    results = files.read_json(RESULTS) or {"rows": [], "ensembles": [], "earlier": []}
+    results = scores.load(RESULTS)
     if not options.readme:
-        results = measure(options.recipes, options.seeds, results)
+        results = measure(options.recipes, options.seeds, results, origin.facts())
     write_readme(results)
 
 
-def measure(names: Sequence[str], seeds: Sequence[int] | None, results: Results) -> Results:
+def measure(names: Sequence[str], seeds: Sequence[int] | None, results: Results, facts: Facts) -> Results:
     """Return `results` with a reading for each recipe and seed that today's code has not read; each is kept at once.
 
-    seeds: None is as many as the recipe gets by default.
+    seeds: None is as many as the recipe gets by default. facts: what each new row notes of its origin.
     """
     computing.keep_freed_memory()  # as the notebooks do
     source = data.load("mnist")
     for name in names:
         for seed in seeds or SEEDS.get(name, range(5)):
-            results = with_reading(name, seed, results, source)
+            results = with_reading(name, seed, results, source, facts)
     for name in TOGETHER:
-        results = with_ensemble(name, results, source)
+        results = with_ensemble(name, results, source, facts)
     return results
 
 
-def with_reading(name: str, seed: int, results: Results, source: data.Dataset) -> Results:
+def with_reading(name: str, seed: int, results: Results, source: data.Dataset, facts: Facts) -> Results:
     """Return `results` with a reading of recipe `name` with `seed` by today's code; one by other code moves aside."""
     recipe = recipes.choose(name)
     old = [row for row in results["rows"] if row["recipe"] == name and row["seed"] == seed]
     if old and old[-1]["key"] == training.fingerprint(recipe, seed, source, torch.device("cpu")):
         return results
-    row = read(recipe, seed, source)
+    row = read(recipe, seed, source, facts)
     print(f"{name}, seed {seed}: test accuracy {row['test_accuracy']:.2%}, {row['train_seconds']:.0f} s")
     others = [other for other in results["rows"] if other not in old]
     earlier = [*results["earlier"], *(in_short(other) for other in old)]
-    return keep(results, rows=[*others, row], earlier=earlier)
+    return keep(results, facts, rows=[*others, row], earlier=earlier)
 
 
-def with_ensemble(name: str, results: Results, source: data.Dataset) -> Results:
-    """Return `results` with the joint answer of the models of recipe `name`, where five seeds or more were read."""
-    rows = [row for row in results["rows"] if row["recipe"] == name]
+def with_ensemble(name: str, results: Results, source: data.Dataset, facts: Facts) -> Results:
+    """Return `results` with the joint answer of the models of recipe `name`, where one code read five seeds or more."""
+    rows = scores.compare(results).rows.get(name, [])
     keys = [row["key"] for row in rows]
     others = [entry for entry in results["ensembles"] if entry["recipe"] != name]
     known = [entry["keys"] for entry in results["ensembles"] if entry["recipe"] == name]
     if len(rows) < 5 or keys in known:
         return results
-    return keep(results, ensembles=[*others, together(name, rows, source)])
+    return keep(results, facts, ensembles=[*others, together(name, rows, source, facts)])
 
 
 def in_short(row: Row) -> Row:
     """Return what is kept of a reading that another has replaced."""
-    names = ("recipe", "seed", "commit", "parameters", "test_accuracy", "validation_accuracy", "train_seconds")
+    names = ("recipe", "seed", "commit", "code", "taken", "parameters", "epochs")
+    names += ("test_accuracy", "validation_accuracy", "train_seconds")
     return {name: row[name] for name in names if name in row}
 
 
-def keep(results: Results, **changes: list[Row]) -> Results:
+def keep(results: Results, facts: Facts, **changes: list[Row]) -> Results:
     """Write the results file with `changes`, in the order of the recipes, and return its content."""
-    parts = {part: results[part] for part in ("rows", "ensembles", "earlier")}
-    results = machine.provenance() | parts | changes
-    order = {name: place for place, name in enumerate(recipes.RECIPES)}
-    results["rows"] = [row for row in results["rows"] if row["recipe"] in order]
-    results["rows"].sort(key=lambda row: (order[row["recipe"]], row["seed"]))
+    parts = {part: results[part] for part in scores.PARTS}
+    results = facts | parts | changes
+    results["rows"] = in_order(results["rows"])
     files.write_json(RESULTS, results)
     return results
 
 
 if __name__ == "__main__":
-    main()
+    origin.call(main)

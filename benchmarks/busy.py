@@ -26,6 +26,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import origin
+
 from helpers import files
 from pipeline import machine
 
@@ -175,10 +177,11 @@ def main() -> None:
     if options.train:
         train_on_demand(Setting(**json.loads(options.train)))
         return
+    facts = origin.facts()
     rows = measure(options.repeats)
-    files.write_json(RESULTS, machine.provenance() | {"rows": rows})
+    files.write_json(RESULTS, facts | {"rows": rows})
     print(table(rows))
 
 
 if __name__ == "__main__":
-    main()
+    origin.call(main)

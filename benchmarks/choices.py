@@ -2,8 +2,9 @@
 
     python benchmarks/choices.py balanced label_smoothing=0.1 epochs=5 --seeds 0 1 --threads 1
 
-No test image is looked at. Each trial is one row of benchmarks/results/choices.json; trials are compared with others of
-the same epochs, seeds and validation images. The notes in helpers/recipes.py say what came of them.
+No test image is looked at. Each trial is one row of benchmarks/results/choices.json and says where it comes from:
+commit before you try. Trials are compared with others of the same epochs, seeds and validation images. The notes in
+helpers/recipes.py say what came of them.
 """
 
 import argparse
@@ -14,18 +15,26 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from helpers import data, files, recipes, training
-from pipeline import machine
+import origin
+import torch
+
+from helpers import data, files, recipes, scores, training
 
 RESULTS = Path(__file__).resolve().parent / "results" / "choices.json"
 
 
 def trial(
-    name: str, changes: dict[str, Any], seeds: Sequence[int], validation_size: int, source: data.Dataset
+    name: str,
+    changes: dict[str, Any],
+    seeds: Sequence[int],
+    validation_size: int,
+    source: data.Dataset,
+    facts: dict[str, Any],
 ) -> dict[str, Any]:
     """Return one row of the results file: recipe `name` with `changes`, trained once a seed.
 
-    Accuracies are fractions from 0 to 1, losses nats, both of the `validation_size` validation images.
+    Accuracies are fractions from 0 to 1, losses nats, both of the `validation_size` validation images. `facts`: what
+    the row notes of its origin.
     """
     recipe = replace(recipes.RECIPES[name], validation_size=validation_size, **changes)
     last_epochs = []
@@ -33,7 +42,7 @@ def trial(
         _, history = training.train(source, recipe, seed)
         last_epochs.append(history[-1])
     accuracies = [epoch["validation_accuracy"] for epoch in last_epochs]
-    return {
+    row = {
         "recipe": name,
         "changes": changes,
         "seeds": seeds,
@@ -41,7 +50,11 @@ def trial(
         "validation_accuracy": accuracies,
         "validation_loss": [epoch["validation_loss"] for epoch in last_epochs],
         "mean_validation_accuracy": round(sum(accuracies) / len(seeds), 6),
+        "keys": [training.fingerprint(recipe, seed, source, torch.device("cpu")) for seed in seeds],
+        "code": training.code_fingerprint(recipe, source.fingerprint),
+        "taken": origin.now(),
     }
+    return scores.seal(row | facts)
 
 
 def change(text: str) -> tuple[str, Any]:
@@ -66,14 +79,15 @@ def main() -> None:
     parser.add_argument("--validation-size", type=int, default=10_000)
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
+    facts = origin.facts()
     training.choose_device("cpu", options.threads)
-    row = trial(options.recipe, dict(options.changes), options.seeds, options.validation_size, data.load("mnist"))
-    row["commit"] = machine.provenance()["commit"]
-    results = files.read_json(RESULTS) or {"rows": []}
+    source = data.load("mnist")
+    row = trial(options.recipe, dict(options.changes), options.seeds, options.validation_size, source, facts)
+    results = origin.read_results(RESULTS)
     results["rows"].append(row)
     files.write_json(RESULTS, results)
     print(f"{row['mean_validation_accuracy']:.3%} of the validation images, mean over the seeds")
 
 
 if __name__ == "__main__":
-    main()
+    origin.call(main)

@@ -27,12 +27,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import origin
 import psutil
 import torch
 from fuzz import fuzz
 
 from helpers import checkpoints, data, downloads, files, models, recipes, runs, training
-from pipeline import index, machine
+from pipeline import index
 from pipeline.plan import plan
 from pipeline.request import Wishes, settle
 
@@ -454,7 +455,13 @@ def collisions(options: argparse.Namespace) -> dict[str, Any]:
             compare_with(right, Path(outputs), found, DIGITS)
             shown.add(index.row_of(Path(outputs) / "it")["accuracy"])
         print(turn, ending, found.identical, flush=True)
-    return {"codes": codes, "shown": sorted(shown), "runs": found.runs, "identical": found.identical, "failed": found.failed}
+    return {
+        "codes": codes,
+        "shown": sorted(shown),
+        "runs": found.runs,
+        "identical": found.identical,
+        "failed": found.failed,
+    }
 
 
 def hashes(options: argparse.Namespace) -> dict[str, Any]:
@@ -511,14 +518,15 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=300)
     parser.add_argument("--fuzz", type=int, default=1000)
     options = parser.parse_args()
+    facts = origin.facts()
     for name in options.parts:
         started = time.perf_counter()
         found = PARTS[name](options)
         about = {"what": PARTS[name].__doc__, "seed": options.seed, "seconds": round(time.perf_counter() - started)}
         results = files.read_json(RESULTS) or {}
-        files.write_json(RESULTS, results | machine.provenance() | {name: about | found})
+        files.write_json(RESULTS, results | {name: about | facts | found})
         print(name, json.dumps(found, indent=1), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    origin.call(main)

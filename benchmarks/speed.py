@@ -9,7 +9,8 @@ that a slow moment of the machine falls on both. Seconds count the preparation o
 Readings go to benchmarks/results/speed.json, one row each. `part` is the function that took it and `what` says in words
 what was measured; whatever a row is selected by stands in a field of its own: `recipe`, `images`, `epochs`, `width`,
 `threads`, `operator`, `share_of` and the like. Then come `ours` and `baseline` (medians, in `unit`), `ratio` (how many
-times less ours took, median over the rounds), `range` (lowest and highest) and `repeats` (how many rounds).
+times less ours took, median over the rounds), `range` (lowest and highest) and `repeats` (how many rounds). Each row
+notes the commit, versions, machine and time of its own; commit before you measure.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import origin
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, nll_loss
@@ -38,7 +40,7 @@ from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from helpers import computing, data, evaluation, files, models, recipes, runs, training, transforms
-from pipeline import machine, reports
+from pipeline import reports
 
 RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
 CPU = torch.device("cpu")
@@ -260,7 +262,7 @@ def example_accuracy(source: data.Dataset, repeats: int) -> list[Row]:
 
 def epochs_of_the_example() -> int:
     """Return how many epochs the example needs for 99.0%, from the readings of example_accuracy."""
-    results = files.read_json(RESULTS) or {"rows": []}
+    results = origin.read_results(RESULTS)
     for row in results["rows"]:
         if row["part"] == "example_accuracy":
             return row["epochs"]
@@ -706,16 +708,18 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
+    facts = origin.facts()
     computing.keep_freed_memory()  # as the notebooks do
     source = data.load("mnist")
     for part in options.parts:
         rows = [{"part": part} | row for row in PARTS[part](source, options.repeats)]
-        results = files.read_json(RESULTS) or {"rows": []}
+        noted = facts | {"taken": origin.now()}
+        results = origin.read_results(RESULTS)
         others = [row for row in results["rows"] if row["part"] != part]
-        files.write_json(RESULTS, machine.provenance() | {"rows": [*others, *rows]})
+        files.write_json(RESULTS, facts | {"rows": [*others, *(row | noted for row in rows)]})
         for row in rows:
             print(row, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    origin.call(main)

@@ -30,6 +30,8 @@ HISTORY = (
     "seconds",
 )
 
+# Digests of the loop's code as this process has loaded it, whatever becomes of the files meanwhile.
+CODE = [files.code_digest(Path(__file__).with_name(part)) for part in ("models.py", "training.py", "transforms.py")]
 Progress = Callable[[list[Row], int, int], None]  # progress(history, step, steps); step 0 is the end of an epoch
 
 
@@ -122,12 +124,25 @@ def fingerprint(recipe: Recipe, seed: int, dataset: Dataset, device: torch.devic
     How: device, precision, threads and the version of PyTorch. Two trainings with the same fingerprint give the same
     bits on the same machine.
     """
-    code = [files.code_digest(Path(__file__).with_name(part)) for part in ("models.py", "training.py", "transforms.py")]
     splits = data.split(dataset, seed, recipe.validation_size)
     images = [files.digest(tensor.numpy().tobytes()) for name in ("train", "validation") for tensor in splits[name]]
-    values = {name: value for name, value in asdict(recipe).items() if name not in ("name", "summary")}
     machine = [str(device), str(precision(device)), torch.get_num_threads(), torch.__version__]
-    return files.digest([values, seed, images, code, machine])
+    return files.digest([values_of(recipe), seed, images, CODE, machine])
+
+
+def code_fingerprint(recipe: Recipe, images: str) -> str:
+    """Return a SHA-256 of what trainings have in common that differ by seed and machine alone.
+
+    That is recipe, images, the loop's code and the version of PyTorch, whichever build of it. `images`: a Dataset's
+    fingerprint. Comparable within one version of Python: another one digests the same code to another value.
+    """
+    version = torch.__version__.partition("+")[0]
+    return files.digest([values_of(recipe), images, CODE, version])
+
+
+def values_of(recipe: Recipe) -> dict[str, Any]:
+    """Return what of a recipe decides a training: all but its name and its summary."""
+    return {name: value for name, value in asdict(recipe).items() if name not in ("name", "summary")}
 
 
 @dataclass

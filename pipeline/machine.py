@@ -18,6 +18,7 @@ from helpers.progress import MEASURED, MESSAGE
 
 PACKAGES = ("torch", "torchvision", "papermill", "nbconvert", "matplotlib", "seaborn", "scikit-learn", "numpy")
 SHORTEST_LOOK = 3.0  # seconds; in less the clocks are too coarse
+CODE = ("helpers", "pipeline", "notebooks", "benchmarks/*.py", "run_all.py")  # new files here change what is computed
 
 
 def provenance() -> dict[str, Any]:
@@ -30,12 +31,30 @@ def provenance() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """Return the project's git commit, with `-dirty` behind it where files differ from it, or None without git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    """Return the commit of the project's own repository, with `-dirty` behind it where files differ from it.
+
+    None without git, and where the project has no repository of its own: one around it says nothing of it.
+    """
     try:
-        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout.strip() or None
-    except OSError:
+        head = git("rev-parse", "--verify", "HEAD").strip()
+        return f"{head}-dirty" if changed_files() else head
+    except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def changed_files() -> list[str]:
+    """Return the files that differ from the commit, relative to the project: those that git tracks, and new code."""
+    tracked = git("diff", "--name-only", "--no-renames", "-z", "HEAD")
+    untracked = git("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE)
+    names = {*tracked.split("\0"), *untracked.split("\0")}
+    return sorted(names - {""})
+
+
+def git(*arguments: str) -> str:
+    """Return what git says of the project's own repository; OSError or CalledProcessError where it says nothing."""
+    command = ["git", "--no-optional-locks", f"--git-dir={PROJECT / '.git'}", f"--work-tree={PROJECT}", *arguments]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, check=True)
+    return result.stdout.decode(errors="replace")
 
 
 def processor() -> str:

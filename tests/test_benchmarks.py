@@ -1,33 +1,38 @@
 """README's figures are those of the results files, and the statistics behind them are right."""
 
-import importlib.util
 import json
 import math
-import random
-import shutil
-import sys
+import platform
+import re
+import subprocess
 from dataclasses import replace
 
+import accuracy
+import choices
 import numpy as np
+import origin
 import pytest
 import torch
 from conftest import ROOT
+from test_comparison import FACTS, ensemble, reading
 
-from helpers import checkpoints, data, evaluation, files, recipes, runs, training
-
-specification = importlib.util.spec_from_file_location("accuracy", ROOT / "benchmarks" / "accuracy.py")
-accuracy = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(accuracy)
+from helpers import checkpoints, data, errors, evaluation, files, recipes, scores, training
+from pipeline import machine
 
 
 def test_readmes_table_is_made_from_the_results_file():
     results = json.loads(accuracy.RESULTS.read_text())
+    pythons = {row["versions"]["python"].rpartition(".")[0] for row in results["rows"] if "code" in row}
+    if pythons - {".".join(platform.python_version_tuple()[:2])}:
+        pytest.skip("by another Python than that of the readings, their code cannot be told from another")
     text = accuracy.README.read_text()
-    assert text.split(accuracy.BEGIN)[1].split(accuracy.END)[0].strip() == accuracy.table(results)
+    assert text.split(origin.BEGIN)[1].split(origin.END)[0].strip() == accuracy.table(results)
 
 
 def test_readings_are_whole():
-    for row in json.loads(accuracy.RESULTS.read_text())["rows"]:
+    rows = scores.load(accuracy.RESULTS)["rows"]
+    assert len(rows) == 60
+    for row in rows:
         assert len(row["wrong"]) == round((1 - row["test_accuracy"]) * 10_000)
         assert (
             len(row["history"]) == row["epochs"]
@@ -35,12 +40,152 @@ def test_readings_are_whole():
         )
 
 
+def edit(*path):
+    """Return a function that sets a field of a row, however deep it is, to the last of `path`."""
+
+    def change(row):
+        *way, field, value = path
+        for step in way:
+            row = row[step]
+        row[field] = value
+
+    return change
+
+
+@pytest.mark.parametrize("code", [None, "code"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (edit("test_accuracy", 0.9971), "30 images in wrong, 29.00 by test_accuracy"),
+        (edit("test_accuracy", 1.01), "test_accuracy: input should be less than or equal to 1"),
+        (edit("test_accuracy", float("nan")), "test_accuracy: input should be"),
+        (edit("test_accuracy", "0.997"), "test_accuracy: input should be a valid number"),
+        (edit("wrong", [[i, 3] for i in range(29)]), "29 images in wrong, 30 by the recall of the classes"),
+        (edit("wrong", 5, [4, 3]), "an image in wrong twice"),
+        (edit("wrong", 5, [10_000, 3]), "an image in wrong twice, or of a number that no test image has"),
+        (edit("epochs", 3), "3 epochs, and a history of 2 rows"),
+        (edit("validation_accuracy", 0.9), "validation_accuracy is not that of the last epoch"),
+        (edit("history", 1, "validation_accuracy", 0.9), "validation_accuracy is not that of the last epoch"),
+        (edit("per_class", "3", "recall", 0.5), "30 images in wrong, 527 by the recall of the classes"),
+        (edit("per_class", "3", "f1", 0.5), "test_macro_f1 is not the mean over the classes"),
+        (edit("train_seconds", 1.0), "train_seconds is not the sum over the epochs"),
+        (edit("recipe", 5), "recipe: input should be a valid string"),
+    ],
+)
+def test_a_reading_that_contradicts_itself_is_refused(code, change, said):
+    rows = [reading("best", seed, range(30), code) for seed in (0, 1)]
+    scores.check({"rows": rows})
+    change(rows[1])
+    with pytest.raises(errors.BadInput, match=re.escape(said)) as caught:
+        accuracy.table({"rows": rows, "ensembles": []})
+    assert "best, seed 1: " in str(caught.value) or "5, seed 1: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("test_loss", 0.001), ("parameters", 10), ("commit", "d"), ("taken", "2027"), ("code", "x")]
+)
+def test_an_edited_field_of_a_reading_is_refused(field, value):
+    row = reading("best", 1, range(30), "code")
+    with pytest.raises(errors.BadInput, match=r"best, seed 1: a field was changed after it was taken"):
+        scores.check({"rows": [row | {field: value}]})
+
+
+@pytest.mark.parametrize("field", ["code", "machine", "versions", "commit", "taken", "digest"])
+def test_a_reading_with_a_code_says_where_it_comes_from(field):
+    row = reading("best", 1, range(30), "code")
+    del row[field]
+    with pytest.raises(errors.BadInput, match=f"best, seed 1: {field}: field required"):
+        scores.check({"rows": [row]})
+
+
+def test_a_reading_that_stands_there_twice_is_refused():
+    rows = [reading("best", 1, range(30), code) for code in ("one", "other", None)]
+    scores.check({"rows": rows})
+    with pytest.raises(errors.BadInput, match="best, seed 1: stands there twice"):
+        scores.check({"rows": [*rows, reading("best", 1, range(31), "other")]})
+
+
+def test_an_ensemble_that_contradicts_itself_is_refused():
+    rows = [reading("best", seed, range(30)) for seed in (0, 1)]
+    together = ensemble(rows, range(20))
+    scores.check({"rows": rows, "ensembles": [together]})
+    for change in ({"test_accuracy": 0.9981}, {"keys": ["a"]}, {"seeds": [0, 0]}, {"recipe": "fast"}):
+        with pytest.raises(errors.BadInput, match="together: "):
+            scores.check({"rows": rows, "ensembles": [together | change]})
+    sealed = ensemble(rows, range(20), "code")
+    with pytest.raises(errors.BadInput, match=r"best, seeds .* together: a field was changed"):
+        scores.check({"rows": rows, "ensembles": [sealed | {"train_seconds": 1.0}]})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"rows": 5}', '{"rows": [5]}', "\xff"])
+def test_an_accuracy_file_that_is_none_is_refused_not_overwritten(tmp_path, text):
+    (tmp_path / "accuracy.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(errors.BadInput, match="readings: "):
+        scores.load(tmp_path / "accuracy.json")
+    assert scores.load(tmp_path / "none.json") == {"rows": [], "ensembles": [], "earlier": []}
+
+
+def test_a_mean_and_an_ensemble_are_of_one_code_the_newest():
+    old = [reading("best", seed, range(90), "old", "2026-01-01T00:00:00+00:00") for seed in range(5)]
+    new = [reading("best", seed, range(30), "new", "2026-02-01T00:00:00+00:00") for seed in range(2)]
+    early = [reading("best", seed, range(80)) for seed in range(5)]
+    together = [ensemble(old, range(70), "old"), ensemble(early, range(60)), ensemble(new, range(20), "new")]
+    compared = scores.compare({"rows": [*new, *early, *old], "ensembles": together})
+    assert compared.rows == {"best": new} and compared.ensembles == [together[2]] and compared.left_out == 10
+    mixed = ensemble([*new, *old[2:]], range(10), "new")
+    assert scores.compare({"rows": [*new, *old], "ensembles": [mixed]}).ensembles == []
+
+
+def test_readings_of_a_recipe_that_is_no_more_stay_in_the_file(small_world):
+    before = small_world | {"rows": [reading("gone", 0, range(90))]}
+    after = accuracy.measure(["best"], [0], before, FACTS)
+    assert [row["recipe"] for row in after["rows"]] == ["best", "gone"]
+    assert "gone" not in accuracy.table(after)
+
+
+def test_readmes_table_tells_ensembles_from_networks_and_old_code_from_new():
+    rows = [reading("best", seed, range(30), scores.todays_code("best")) for seed in range(5)]
+    together = [ensemble(rows, range(20), scores.todays_code("best"))]
+    text = accuracy.table({"rows": rows, "ensembles": together})
+    assert "Taken on 2 cores (made), PyTorch 2, Python 3." in text and "older" not in text
+    single, rest = text.split("Ensembles: ")
+    assert "| **99.70%** |" in single and "99.80%" not in single and "| 5 of `best` | 5,000 | **99.80%** |" in rest
+    other = FACTS | {"machine": {"cores": 8, "processor": "other"}}
+    rows.append(reading("fast", 0, range(90), "older", facts=other))
+    text = accuracy.table({"rows": rows, "ensembles": together})
+    assert "Taken: `fast` on 8 cores (other), PyTorch 2, Python 3; `best` on 2 cores (made)" in text
+    assert "The readings of `fast` are of older code than today's" in text
+
+
+def test_the_code_is_the_same_for_all_seeds_and_machines_and_another_for_another_training(monkeypatch):
+    recipe = recipes.RECIPES["best"]
+    code = training.code_fingerprint(recipe, "images")
+    assert training.code_fingerprint(replace(recipe, name="other", summary="other"), "images") == code
+    monkeypatch.setattr(training, "precision", lambda device: torch.float64)
+    monkeypatch.setattr(torch, "__version__", torch.__version__.partition("+")[0] + "+other")
+    assert training.code_fingerprint(recipe, "images") == code
+    assert training.code_fingerprint(replace(recipe, learning_rate=0.5), "images") != code
+    assert training.code_fingerprint(recipe, "other images") != code
+    monkeypatch.setattr(torch, "__version__", "1.0")
+    assert training.code_fingerprint(recipe, "images") != code
+    monkeypatch.undo()
+    monkeypatch.setattr(training, "CODE", ["other"])
+    assert training.code_fingerprint(recipe, "images") != code
+
+
+def test_the_key_of_a_training_is_of_the_code_that_was_loaded_not_of_what_became_of_the_files(monkeypatch):
+    digits = data.load("digits")
+    key = training.fingerprint(recipes.RECIPES["best"], 0, digits, torch.device("cpu"))
+    monkeypatch.setattr(files, "code_digest", lambda path: "edited meanwhile")
+    assert training.fingerprint(recipes.RECIPES["best"], 0, digits, torch.device("cpu")) == key
+
+
 def test_readings_of_speed_are_told_apart_by_their_fields():
     rows = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())["rows"]
-    reading = {"ours", "baseline", "ratio", "range", "unit", "repeats"}
+    reading = {"ours", "baseline", "ratio", "range", "unit", "repeats", "commit", "versions", "machine", "taken"}
     facts = []
     for row in rows:
-        assert reading | {"part", "what"} <= set(row)
+        assert {"ours", "baseline", "ratio", "range", "unit", "repeats", "part", "what"} <= set(row)
         facts.append(tuple((name, value) for name, value in row.items() if name not in reading))
     assert len(set(facts)) == len(rows)
     for name in ("images", "epochs", "width", "threads", "size", "steps", "batch_size", "baseline_epochs"):
@@ -66,120 +211,146 @@ def small_world(tmp_path, monkeypatch):
 
 
 def test_readings_resume_and_five_models_answer_together(small_world, monkeypatch):
-    results = accuracy.measure(["best"], None, small_world)
+    results = accuracy.measure(["best"], None, small_world, FACTS)
     assert [row["seed"] for row in results["rows"]] == [0, 1, 2, 3, 4]
     (ensemble,) = results["ensembles"]
+    for row in (*results["rows"], ensemble):
+        assert {name: row[name] for name in FACTS} == FACTS and row["taken"].endswith("+00:00")
+        assert row["code"] == training.code_fingerprint(recipes.RECIPES["best"], data.load("mnist").fingerprint)
+    assert len({row["key"] for row in results["rows"]}) == 5
     test = data.split(data.load("mnist"))["test"]
     networks = [checkpoints.load_model(accuracy.folder_of("best", seed))[0] for seed in range(5)]
     votes = sum(evaluation.predict_split(network, test).probabilities for network in networks).argmax(axis=1)
     assert ensemble["test_accuracy"] == (votes == test.labels.numpy()).mean()
     assert [index for index, _ in ensemble["wrong"]] == np.flatnonzero(votes != test.labels.numpy()).tolist()
     monkeypatch.setattr(training, "train", None)  # a second time nothing is trained
-    assert accuracy.measure(["best"], None, json.loads(accuracy.RESULTS.read_text())) == results
+    assert accuracy.measure(["best"], None, json.loads(accuracy.RESULTS.read_text()), FACTS) == results
 
 
 def test_a_reading_of_another_recipe_is_read_again_and_kept_in_short(small_world, monkeypatch):
-    before = accuracy.measure(["best"], [0], small_world)
+    before = accuracy.measure(["best"], [0], small_world, FACTS)
     monkeypatch.setitem(recipes.RECIPES, "best", replace(recipes.RECIPES["best"], learning_rate=0.002))
-    after = accuracy.measure(["best"], [0], before)
+    after = accuracy.measure(["best"], [0], before, FACTS)
+    assert after["rows"][0]["code"] != before["rows"][0]["code"]
     assert len(after["rows"]) == 1 and after["rows"][0]["key"] != before["rows"][0]["key"]
     assert [row["test_accuracy"] for row in after["earlier"]] == [before["rows"][0]["test_accuracy"]]
 
 
-@pytest.fixture(scope="module")
-def fuzz():
-    """The module of the same name in benchmarks/, which finds its neighbours as it does when it is called."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import fuzz
-
-        yield fuzz
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
+def git(folder, *arguments):
+    """Return what git prints in `folder`."""
+    known = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "init.defaultBranch=main")
+    result = subprocess.run(["git", *known, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return result.stdout.strip()
 
 
-def fill(run, number):
-    """Write a file of each kind that a finished run has; `number` is in each of them."""
-    for name in ("run.json", "model.json", "metrics.json", "notebooks/01_eda.ipynb", "reports/.rendered.json"):
-        files.write_json(run / name, {"accuracy": number / 7, "name": ["a", {"b": number}], "none": None})
-    for name in ("reports/01_eda.html", "figures/loss.png", "model.safetensors"):
-        files.write_file(run / name, f"<p>{number}</p>" * 9)
-    for folder in runs.SUBFOLDERS:
-        (run / folder).mkdir(exist_ok=True)
-    torch.save({"weights": [torch.ones(3) * number]}, run / "checkpoints" / "epoch-001.pt")
-    files.write_file(run / "checkpoints" / "epoch-001.sha256", "0 epoch-001.pt")
-    (run / ".lock").touch()
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """Make a project of four files in a git repository of its own; return its folder."""
+    folder = tmp_path / "project"
+    for name in ("helpers/data.py", "README.md", "run_all.py", "benchmarks/results/accuracy.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"first\n{origin.BEGIN}\ntable\n{origin.END}\nlast\n")
+    (folder / ".gitignore").write_text("outputs/*\n")
+    git(folder, "init")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "all")
+    monkeypatch.setattr(machine, "PROJECT", folder)
+    return folder
 
 
-def test_a_change_is_drawn_by_the_seed_and_changes_nothing_but_the_run(fuzz, tmp_path):
-    places = fuzz.Places(tmp_path / "it", tmp_path / "other", tmp_path / "outside")
-    fill(tmp_path / "kept", 1)
-    fill(places.other, 2)
-    fill(places.outside / "run", 2)
-    shutil.copytree(tmp_path / "kept", places.run)
-    whole, others = fuzz.tree(places.run), fuzz.tree(tmp_path, skip=places.run)
-    kinds = set()
-    for number in range(80):
-        drawn = []
-        for _ in range(2):
-            shutil.rmtree(places.run)
-            shutil.copytree(tmp_path / "kept", places.run)
-            drawn.append(fuzz.tamper(random.Random(number), places))
-            (places.outside / "copy").unlink(missing_ok=True)
-            assert fuzz.tree(places.run) != whole and fuzz.tree(tmp_path, skip=places.run) == others, drawn
-        assert drawn[0] == drawn[1]
-        kinds.add(drawn[0].kind)
-    assert len(kinds) == 10
-
-
-ROW = {"name": "it", "accuracy": "98.89%", "state": "done", "reports": [["eda", "it/reports/01_eda.html"]]}
+def test_the_commit_is_that_of_the_project(repository):
+    assert machine.commit() == git(repository, "rev-parse", "HEAD")
+    (repository / "README.md").write_text("changed")
+    assert machine.commit() == git(repository, "rev-parse", "HEAD") + "-dirty"
 
 
 @pytest.mark.parametrize(
-    ("verdict", "code", "said", "row", "page"),
+    ("name", "is_code"),
     [
-        ("ignored", 0, "", {}, "<p>1</p>"),
-        ("told", 0, "  eda          would run: has not run yet", {}, "<p>1</p>"),
-        ("healed", 0, "  eda          done         2.0 s", {}, "<p>1</p>"),
-        ("refused", 2, "error: --run it: holds another run", {"accuracy": "99.99%"}, "<p>1</p>"),
-        ("not shown", 0, "", {"name": "gone"}, "<p>1</p>"),
-        ("told, differs", 0, "", {"accuracy": "99.99%", "state": "metrics.json has changed"}, "<p>1</p>"),
-        ("FALSE", 0, "", {"accuracy": "99.99%"}, "<p>1</p>"),
-        ("FALSE", 0, "test accuracy 99.99%", {}, "<p>1</p>"),
-        ("FALSE", 0, "", {}, "<p>2</p>"),
-        ("FALSE", 0, "error: a word", {}, "<p>1</p><img src=x onerror=alert(1)>"),
-        ("traceback", 1, "Traceback (most recent call last):\nValueError", {}, "<p>1</p>"),
-        ("traceback", -11, "", {}, "<p>1</p>"),
-        ("hangs", None, "", {}, "<p>1</p>"),
+        ("helpers/new.py", True),
+        ("pipeline/template/new.js", True),
+        ("notebooks/06_new.ipynb", True),
+        ("benchmarks/new.py", True),
+        ("benchmarks/results/new.json", False),
+        ("notes.txt", False),
+        ("outputs/helpers/new.py", False),
     ],
 )
-def test_what_comes_after_a_change_is_judged(fuzz, tmp_path, verdict, code, said, row, page):
-    world = fuzz.World(tmp_path)
-    world.usual = fuzz.Shown("test accuracy 98.89%", row=ROW, pages={"01_eda.html": "<p>1</p>"})
-    world.usual_lines = {"again": {"run it", "test accuracy 98.89%"}}
-    shown = json.dumps([ROW | row])
-    files.write_file(world.outputs / "index.html", f'<script id="data">{shown}</script>')
-    files.write_file(world.run / "reports" / "01_eda.html", page)
-    change = fuzz.Change("byte", "model.json", "byte 1 is 1, was 2")
-    after = {"model.json": "another"}
-    ended = fuzz.Said(code, f"run it\n{said}\n", "in this process")
-    assert fuzz.judge(world, change, "again", ended, after, after)[0] == verdict
+def test_code_that_git_does_not_know_counts_as_a_change(repository, name, is_code):
+    (repository / name).parent.mkdir(parents=True, exist_ok=True)
+    (repository / name).write_text("new")
+    assert machine.commit().endswith("-dirty") == is_code
 
 
-def test_what_is_outside_a_run_is_watched_and_no_link_is_followed(fuzz, tmp_path):
-    world = fuzz.World(tmp_path)
-    fill(world.run, 1)
-    files.write_file(world.places.outside / "secret.txt", "1")
-    (world.places.outside / "link").symlink_to(world.run)
-    before = world.other_tree()
-    assert set(before) == {"outputs", "outside", "outside/link", "outside/secret.txt"}
-    files.write_file(world.run / "run.json", "2")
-    assert world.other_tree() == before
-    files.write_file(world.places.outside / "secret.txt", "2")
-    assert fuzz.differences(before, world.other_tree()) == ["outside/secret.txt"]
+def test_a_repository_around_the_project_says_nothing_of_it(repository, monkeypatch):
+    inner = repository / "helpers"
+    monkeypatch.setattr(machine, "PROJECT", inner)
+    assert machine.commit() is None
+    git(inner, "init")
+    assert machine.commit() is None  # it has no commit yet
+    git(inner, "add", ".")
+    git(inner, "commit", "-m", "inner")
+    assert machine.commit() == git(inner, "rev-parse", "HEAD") != git(repository, "rev-parse", "HEAD")
 
 
-def test_a_page_is_the_same_without_the_links_to_its_neighbours(fuzz):
-    page = '<nav aria-label="Reports of this run" class="reports">\n<a href="a">a</a>{}\n</nav>\n</header>{}'
-    assert fuzz.plain(page.format("", "97.77%")) == fuzz.plain(page.format("<a>b</a>", "97.77%"))
-    assert fuzz.plain(page.format("", "97.77%")) != fuzz.plain(page.format("", "99.99%"))
+def test_a_linked_worktree_is_a_repository_of_its_own(repository, monkeypatch):
+    other = repository.parent / "other"
+    git(repository, "worktree", "add", str(other))
+    monkeypatch.setattr(machine, "PROJECT", other)
+    assert machine.commit() == git(repository, "rev-parse", "HEAD")
+
+
+def test_without_git_there_is_no_commit(repository, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert machine.commit() is None
+
+
+def test_a_trial_says_where_it_comes_from(small_world):
+    row = choices.trial("best", {"learning_rate": 0.003}, [0, 1], 60, data.load("mnist"), FACTS)
+    recipe = replace(recipes.RECIPES["best"], learning_rate=0.003, validation_size=60)
+    assert {name: row[name] for name in FACTS} == FACTS and row["taken"].endswith("+00:00")
+    assert row["code"] == training.code_fingerprint(recipe, data.load("mnist").fingerprint)
+    assert len(set(row["keys"])) == 2 and row["digest"] == scores.digest_of(json.loads(json.dumps(row)))
+
+
+def test_readings_are_taken_from_a_commit_what_benchmarks_write_aside(repository):
+    head = git(repository, "rev-parse", "HEAD")
+    assert origin.facts()["commit"] == head
+    (repository / "benchmarks" / "results" / "accuracy.json").write_text("{}")
+    readme = repository / "README.md"
+    readme.write_text(readme.read_text().replace("table", "another table"))
+    assert machine.commit() == f"{head}-dirty" and origin.facts()["commit"] == head
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("helpers/data.py", "changed"),
+        ("helpers/new.py", "new"),
+        ("README.md", f"other words\n{origin.BEGIN}\ntable\n{origin.END}\nlast\n"),
+        ("README.md", "no table"),
+    ],
+)
+def test_no_reading_is_taken_from_code_that_differs_from_its_commit(repository, name, text, monkeypatch, capsys):
+    (repository / name).write_text(text)
+    monkeypatch.setattr(accuracy, "measure", None)
+    monkeypatch.setattr(accuracy, "RESULTS", repository / "none.json")
+    monkeypatch.setattr("sys.argv", ["accuracy.py"])
+    with pytest.raises(SystemExit) as ended:
+        origin.call(accuracy.main)
+    error = capsys.readouterr().err
+    assert ended.value.code == 2 and error.count("\n") == 1
+    assert error.startswith("error: ") and f"{name} is not as in it; commit first" in error
+
+
+def test_no_reading_is_taken_without_a_commit(repository, monkeypatch):
+    monkeypatch.setattr(machine, "PROJECT", repository / "helpers")
+    with pytest.raises(errors.BadInput, match="there is none; take it in a git repository of the project"):
+        origin.facts()
+
+
+def test_a_results_file_that_is_not_whole_is_not_overwritten(tmp_path):
+    assert origin.read_results(tmp_path / "choices.json") == {"rows": []}
+    (tmp_path / "choices.json").write_text('{"rows": [')
+    with pytest.raises(errors.BadInput, match=r"choices\.json is not a whole JSON file"):
+        origin.read_results(tmp_path / "choices.json")

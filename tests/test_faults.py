@@ -1,0 +1,98 @@
+"""The fuzz of a finished run: what it changes, and how it judges what is shown afterwards."""
+
+import json
+import random
+import shutil
+
+import fuzz
+import pytest
+import torch
+
+from helpers import files, runs
+
+
+def fill(run, number):
+    """Write a file of each kind that a finished run has; `number` is in each of them."""
+    for name in ("run.json", "model.json", "metrics.json", "notebooks/01_eda.ipynb", "reports/.rendered.json"):
+        files.write_json(run / name, {"accuracy": number / 7, "name": ["a", {"b": number}], "none": None})
+    for name in ("reports/01_eda.html", "figures/loss.png", "model.safetensors"):
+        files.write_file(run / name, f"<p>{number}</p>" * 9)
+    for folder in runs.SUBFOLDERS:
+        (run / folder).mkdir(exist_ok=True)
+    torch.save({"weights": [torch.ones(3) * number]}, run / "checkpoints" / "epoch-001.pt")
+    files.write_file(run / "checkpoints" / "epoch-001.sha256", "0 epoch-001.pt")
+    (run / ".lock").touch()
+
+
+def test_a_change_is_drawn_by_the_seed_and_changes_nothing_but_the_run(tmp_path):
+    places = fuzz.Places(tmp_path / "it", tmp_path / "other", tmp_path / "outside")
+    fill(tmp_path / "kept", 1)
+    fill(places.other, 2)
+    fill(places.outside / "run", 2)
+    shutil.copytree(tmp_path / "kept", places.run)
+    whole, others = fuzz.tree(places.run), fuzz.tree(tmp_path, skip=places.run)
+    kinds = set()
+    for number in range(80):
+        drawn = []
+        for _ in range(2):
+            shutil.rmtree(places.run)
+            shutil.copytree(tmp_path / "kept", places.run)
+            drawn.append(fuzz.tamper(random.Random(number), places))
+            (places.outside / "copy").unlink(missing_ok=True)
+            assert fuzz.tree(places.run) != whole and fuzz.tree(tmp_path, skip=places.run) == others, drawn
+        assert drawn[0] == drawn[1]
+        kinds.add(drawn[0].kind)
+    assert len(kinds) == 10
+
+
+ROW = {"name": "it", "accuracy": "98.89%", "state": "done", "reports": [["eda", "it/reports/01_eda.html"]]}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "said", "row", "page"),
+    [
+        ("ignored", 0, "", {}, "<p>1</p>"),
+        ("told", 0, "  eda          would run: has not run yet", {}, "<p>1</p>"),
+        ("healed", 0, "  eda          done         2.0 s", {}, "<p>1</p>"),
+        ("refused", 2, "error: --run it: holds another run", {"accuracy": "99.99%"}, "<p>1</p>"),
+        ("not shown", 0, "", {"name": "gone"}, "<p>1</p>"),
+        ("told, differs", 0, "", {"accuracy": "99.99%", "state": "metrics.json has changed"}, "<p>1</p>"),
+        ("FALSE", 0, "", {"accuracy": "99.99%"}, "<p>1</p>"),
+        ("FALSE", 0, "test accuracy 99.99%", {}, "<p>1</p>"),
+        ("FALSE", 0, "", {}, "<p>2</p>"),
+        ("FALSE", 0, "error: a word", {}, "<p>1</p><img src=x onerror=alert(1)>"),
+        ("traceback", 1, "Traceback (most recent call last):\nValueError", {}, "<p>1</p>"),
+        ("traceback", -11, "", {}, "<p>1</p>"),
+        ("hangs", None, "", {}, "<p>1</p>"),
+    ],
+)
+def test_what_comes_after_a_change_is_judged(tmp_path, verdict, code, said, row, page):
+    world = fuzz.World(tmp_path)
+    world.usual = fuzz.Shown("test accuracy 98.89%", row=ROW, pages={"01_eda.html": "<p>1</p>"})
+    world.usual_lines = {"again": {"run it", "test accuracy 98.89%"}}
+    shown = json.dumps([ROW | row])
+    files.write_file(world.outputs / "index.html", f'<script id="data">{shown}</script>')
+    files.write_file(world.run / "reports" / "01_eda.html", page)
+    change = fuzz.Change("byte", "model.json", "byte 1 is 1, was 2")
+    after = {"model.json": "another"}
+    ended = fuzz.Said(code, f"run it\n{said}\n", "in this process")
+    assert fuzz.judge(world, change, "again", ended, after, after)[0] == verdict
+
+
+def test_what_is_outside_a_run_is_watched_and_no_link_is_followed(tmp_path):
+    world = fuzz.World(tmp_path)
+    fill(world.run, 1)
+    files.write_file(world.places.outside / "secret.txt", "1")
+    (world.places.outside / "link").symlink_to(world.run)
+    before = world.other_tree()
+    assert set(before) == {"outputs", "outside", "outside/link", "outside/secret.txt"}
+    files.write_file(world.run / "run.json", "2")
+    assert world.other_tree() == before
+    files.write_file(world.places.outside / "secret.txt", "2")
+    assert fuzz.differences(before, world.other_tree()) == ["outside/secret.txt"]
+
+
+def test_a_page_is_the_same_without_the_links_to_its_neighbours():
+    page = '<nav aria-label="Reports of this run" class="reports">\n<a href="a">a</a>{}\n</nav>\n</header>{}'
+    assert fuzz.plain(page.format("", "97.77%")) == fuzz.plain(page.format("<a>b</a>", "97.77%"))
+    assert fuzz.plain(page.format("", "97.77%")) != fuzz.plain(page.format("", "99.99%"))
