@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 
@@ -323,6 +324,28 @@ def test_notebooks_that_were_opened_by_hand_wait_for_each_other(project):
     assert second.stdout.readline() == "comes\n"
     first.communicate("\n", timeout=60)
     assert second.communicate(timeout=60) == ("True\n", "") and first.returncode == second.returncode == 0
+
+
+def test_a_runner_waits_for_a_notebook_that_is_writing(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "RUNNER_PATIENCE", 60)
+    done = threading.Event()
+
+    def work():
+        with runs.lock(tmp_path):
+            done.set()
+
+    runner = threading.Thread(target=work)
+    with runs.writing(tmp_path):
+        runner.start()
+        assert not done.is_set()
+    runner.join(timeout=60)
+    assert done.is_set()
+
+
+def test_a_runner_does_not_wait_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "RUNNER_PATIENCE", 0.1)
+    with runs.writing(tmp_path), pytest.raises(errors.RunInUse, match="in use by another process"), runs.lock(tmp_path):
+        pass
 
 
 def test_the_kernel_of_a_runner_writes_into_its_run(project):
