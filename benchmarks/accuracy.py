@@ -11,6 +11,7 @@ compared.
 """
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,8 @@ def read(recipe: recipes.Recipe, seed: int, source: data.Dataset, facts: Facts) 
     Accuracies, F1 and calibration errors are fractions from 0 to 1, losses nats.
     """
     folder = folder_of(recipe.name, seed)
+    key = training.fingerprint(recipe, seed, source, torch.device("cpu"))
+    facts = begin(folder, key, facts)
     bar = progress.training_bar(recipe.epochs)
     network, history = training.train(source, recipe, seed, "cpu", folder, bar)
     splits = data.split(source, seed, recipe.validation_size)
@@ -67,7 +70,7 @@ def read(recipe: recipes.Recipe, seed: int, source: data.Dataset, facts: Facts) 
         "train_images": len(splits["train"].labels),
         "parameters": models.count_parameters(network),
         "train_seconds": round(sum(epoch["seconds"] for epoch in history), 2),
-        "key": training.fingerprint(recipe, seed, source, torch.device("cpu")),
+        "key": key,
         "per_class": metrics["test"]["per_class"],
         "temperature": temperature,
         "test_ece": metrics["test"]["ece"],
@@ -80,6 +83,21 @@ def read(recipe: recipes.Recipe, seed: int, source: data.Dataset, facts: Facts) 
             row[f"{part}_{name}"] = figures[name]
     code = training.code_fingerprint(recipe, source.fingerprint)
     return scores.seal(row | facts | {"code": code, "taken": origin.now()})
+
+
+def begin(folder: Path, key: str, facts: Facts) -> Facts:
+    """Return what a training in `folder` was begun with: `facts`, or what is noted there of the one with this `key`.
+
+    What another training left there, or one of which nothing is noted, is deleted: a finished model is not trained
+    again, and its time is that of the machine that took it.
+    """
+    note = folder / "origin.json"
+    noted = files.read_json(note)
+    if isinstance(noted, dict) and noted.get("key") == key:
+        return noted["facts"]
+    shutil.rmtree(folder, ignore_errors=True)
+    files.write_json(note, {"key": key, "facts": facts})
+    return facts
 
 
 def misread(predicted: np.ndarray, labels: np.ndarray) -> list[list[int]]:

@@ -19,7 +19,8 @@ Results = dict[str, Any]  # its content: {"rows": [reading, ...], "ensembles": [
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
 PARTS = ("rows", "ensembles", "earlier")
-NOTED = ("code", "machine", "versions", "commit", "taken", "digest")  # all of them stand in a row that is not early
+LATER = ("code", "machine", "versions", "taken")  # an early row has none of them
+NOTED = (*LATER, "commit", "digest")  # all of them stand in a row that is not early
 
 
 class Entry(BaseModel):
@@ -196,10 +197,9 @@ def problem_of(row: Row, kind: type[Origin]) -> str:
         problem = sums_of(entry)
         if problem:
             return problem
-    is_early = entry.code is None and entry.digest is None
-    if is_early:
-        return ""
-    missing = [field for field in NOTED if getattr(entry, field) is None]
+    is_early = all(getattr(entry, field) is None for field in LATER)
+    noted = ("digest",) if is_early else NOTED
+    missing = [field for field in noted if getattr(entry, field) is None]
     if missing:
         return f"{missing[0]}: field required"
     return "" if row["digest"] == digest_of(row) else "a field was changed after it was taken (digest)"

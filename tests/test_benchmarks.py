@@ -98,6 +98,15 @@ def test_a_reading_with_a_code_says_where_it_comes_from(field):
         scores.check({"rows": [row]})
 
 
+def test_an_early_reading_is_sealed_as_well():
+    row = reading("best", 1, range(30))
+    scores.check({"rows": [row]})
+    with pytest.raises(errors.BadInput, match="best, seed 1: a field was changed"):
+        scores.check({"rows": [row | {"parameters": 99}]})
+    with pytest.raises(errors.BadInput, match="best, seed 1: digest: field required"):
+        scores.check({"rows": [{name: value for name, value in row.items() if name != "digest"}]})
+
+
 def test_a_reading_that_stands_there_twice_is_refused():
     rows = [reading("best", 1, range(30), code) for code in ("one", "other", None)]
     scores.check({"rows": rows})
@@ -354,3 +363,13 @@ def test_a_results_file_that_is_not_whole_is_not_overwritten(tmp_path):
     (tmp_path / "choices.json").write_text('{"rows": [')
     with pytest.raises(errors.BadInput, match=r"choices\.json is not a whole JSON file"):
         origin.read_results(tmp_path / "choices.json")
+
+
+def test_a_model_that_was_trained_elsewhere_is_read_as_such(small_world, monkeypatch):
+    elsewhere = FACTS | {"machine": {"cores": 64, "processor": "elsewhere"}}
+    source = data.load("mnist")
+    first = accuracy.read(recipes.RECIPES["best"], 0, source, elsewhere)
+    again = accuracy.read(recipes.RECIPES["best"], 0, source, FACTS)  # the model is there, and is not trained again
+    assert first["machine"] == again["machine"] == elsewhere["machine"]
+    (accuracy.folder_of("best", 0) / "origin.json").unlink()
+    assert accuracy.read(recipes.RECIPES["best"], 0, source, FACTS)["machine"] == FACTS["machine"]

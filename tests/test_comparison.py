@@ -38,8 +38,8 @@ def ensemble(rows, wrong, code=None, taken="2026-01-01T00:00:00+00:00"):
 
 
 def noted(row, code, taken, facts):
-    """Return a row with its origin, unless it has no `code`."""
-    return scores.seal(row | facts | {"code": code, "taken": taken}) if code else row
+    """Return a row with its digest, and its origin unless it has no `code`."""
+    return scores.seal(row | facts | {"code": code, "taken": taken} if code else row)
 
 
 @pytest.fixture(scope="module")
