@@ -1,11 +1,16 @@
 """The notebooks: their form, and one whole run of them on the embedded digits."""
 
+import ast
+import contextlib
 import csv
+import dis
+import inspect
 import io
 import json
 from types import SimpleNamespace
 
 import matplotlib
+import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import papermill
@@ -13,7 +18,7 @@ import pytest
 import torch
 from conftest import ROOT, Project, offline
 
-from helpers import checkpoints, corruptions, errors, evaluation, files, models, runs, training
+from helpers import checkpoints, corruptions, errors, evaluation, files, models, plots, runs, training
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -87,6 +92,105 @@ def test_prose_stands_between_code_cells(notebook):
     kinds = [cell.cell_type for cell in notebook.cells]
     assert "code code code code" not in " ".join(kinds)
     assert kinds[0] == kinds[-1] == "markdown" or "## " in notebook.cells[-2].source
+
+
+def names_of(source):
+    """Return (the names that a cell takes from other cells, the names that it binds)."""
+    taken, bound = set(), set()
+
+    def visit(instructions):
+        for step in instructions:
+            if step.opname == "STORE_NAME":
+                bound.add(step.argval)
+            elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL") and step.argval not in bound:
+                taken.add(step.argval)
+            elif inspect.iscode(step.argval):  # a function or a comprehension
+                visit(dis.get_instructions(step.argval))
+
+    visit(dis.get_instructions(compile(source, "cell", "exec")))
+    return taken, bound
+
+
+def test_a_name_that_another_cell_takes_is_bound_by_one_cell_alone(notebook):
+    """Then cells may be run again in any order: none finds what a later one has put in the place of its own."""
+    cells = [names_of(cell.source) for cell in code(notebook)]
+    taken = set.union(*(names for names, _ in cells))
+    times_bound = {name: sum(name in bound for _, bound in cells) for name in taken}
+    assert [name for name, times in times_bound.items() if times > 1] == []
+
+
+TRAINING_CELLS = (  # told by a phrase; they are not run again, as what they say holds times, and they take long
+    '"one epoch"',
+    "range(overfit_steps)",
+    '"range tests"',
+    '"candidates")',
+    "training.train(",
+)
+SMALL = {
+    "dataset": "digits",
+    "recipe": "fast",
+    "epochs": 1,
+    "quick_epochs": 1,
+    "sweep_steps": 30,
+    "map_size": 200,
+    "robustness_images": 50,
+}
+
+
+class Reader:
+    """Runs cells in one namespace as a kernel does, and returns what each of them says in words."""
+
+    def __init__(self):
+        self.names, self.said = {}, []
+
+    def display(self, shown, **_):
+        words = getattr(shown, "data", None) or getattr(shown, "to_string", shown.__repr__)
+        self.said.append(words if isinstance(words, str) else words())
+
+    def show(self, figure, name, caption, description, folder):
+        """Stand in for plots.show, which also draws: that takes most of the time."""
+        self.said += [name, caption, description]
+
+    def run(self, source):
+        tree = ast.parse(source)
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        self.said = []
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(tree, "cell", "exec"), self.names)
+            value = eval(compile(ast.Expression(last.value), "cell", "eval"), self.names) if last else None
+        if value is not None and not source.endswith(";"):
+            self.display(value)
+        plt.close("all")
+        return [*self.said, printed.getvalue()]
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    for name, value in offline(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path / "outputs"))
+    reader = Reader()
+    monkeypatch.setattr("IPython.display.display", reader.display)
+    monkeypatch.setattr(plots, "show", reader.show)
+    with matplotlib.rc_context():  # the style of the notebooks stays in it
+        yield reader
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of libraries about each other, which no kernel shows
+def test_a_cell_that_is_run_again_says_the_same(notebook, reader):
+    said = {}
+    for cell in code(notebook):
+        said[cell.source] = reader.run(cell.source)
+        if "parameters" in cell.metadata.get("tags", []):
+            reader.names |= {name: value for name, value in SMALL.items() if name in reader.names}
+            parameters = cell.source
+    finished = dict(reader.names)
+    for source, before in said.items():
+        if source == parameters or any(phrase in source for phrase in TRAINING_CELLS):
+            continue
+        reader.names.clear()
+        reader.names.update(finished)
+        assert reader.run(source) == before, source
 
 
 SEALED = '''
@@ -217,6 +321,7 @@ def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path
     description = {"key": "", "recipe": {"network": "narrow"}, "class_names": list("0123456789")}
     checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=0), [{"epoch": 1}], record, description)
     names = {"io": io, "np": np, "files": files, "runs": runs, "checkpoints": checkpoints, "folder": tmp_path}
+    names["calibrations"] = {}
     names |= {"about": checkpoints.load_model(tmp_path).description, "scores": {}, "chosen": [0], "curves": {}}
     names |= {"clean": SimpleNamespace(correct=np.ones(1)), "source": SimpleNamespace(is_test=torch.ones(1))}
     names |= {"test": SimpleNamespace(logits=np.zeros((1, 10)), labels=np.zeros(1), predicted=np.zeros(1))}
