@@ -10,13 +10,14 @@ import json
 from types import SimpleNamespace
 
 import matplotlib
-import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import papermill
 import pytest
 import torch
 from conftest import ROOT, Project, offline
+from IPython.display import Markdown
+from scipy.stats import fisher_exact
 
 from helpers import checkpoints, corruptions, errors, evaluation, files, models, plots, runs, training
 
@@ -119,13 +120,14 @@ def test_a_name_that_another_cell_takes_is_bound_by_one_cell_alone(notebook):
     assert [name for name, times in times_bound.items() if times > 1] == []
 
 
-TRAINING_CELLS = (  # told by a phrase; they are not run again, as what they say holds times, and they take long
-    '"one epoch"',
-    "range(overfit_steps)",
-    '"range tests"',
-    '"candidates")',
-    "training.train(",
-)
+NOT_AGAIN = {  # a phrase of a cell: why that one is not run again
+    '"one epoch"': "trains, and its bar says how long it takes",
+    "range(overfit_steps)": "trains",
+    '"range tests"': "trains, and its bar says how long it takes",
+    '"candidates")': "trains, and takes the time of it",
+    "training.train(": "trains, and loads what it trained when it is run again",
+    "level, 10_000": "draws for many seconds",
+}
 SMALL = {
     "dataset": "digits",
     "recipe": "fast",
@@ -160,7 +162,6 @@ class Reader:
             value = eval(compile(ast.Expression(last.value), "cell", "eval"), self.names) if last else None
         if value is not None and not source.endswith(";"):
             self.display(value)
-        plt.close("all")
         return [*self.said, printed.getvalue()]
 
 
@@ -186,11 +187,42 @@ def test_a_cell_that_is_run_again_says_the_same(notebook, reader):
             parameters = cell.source
     finished = dict(reader.names)
     for source, before in said.items():
-        if source == parameters or any(phrase in source for phrase in TRAINING_CELLS):
+        if source == parameters or any(phrase in source for phrase in NOT_AGAIN):
             continue
         reader.names.clear()
         reader.names.update(finished)
         assert reader.run(source) == before, source
+
+
+def cell_with(phrase, stem):
+    """Return the source of the one code cell of a notebook that holds `phrase`."""
+    notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", 4)
+    (source,) = [cell.source for cell in code(notebook) if phrase in cell.source]
+    return source
+
+
+@pytest.mark.parametrize(
+    ("taught_wrong", "new_wrong", "verdict"),
+    [
+        (20, 36, "the difference is more than chance"),  # although the intervals overlap
+        (36, 20, "probably the easier ones"),
+        (20, 30, "chance may explain the difference"),
+    ],
+)
+def test_overfitting_is_told_by_a_test_and_not_by_intervals_that_overlap(reader, taught_wrong, new_wrong, verdict):
+    reader.names |= {"fair": {"accuracy": 1 - taught_wrong / 1000}, "some": range(1000), "held_back": 1000}
+    reader.names |= {"wrong": new_wrong, "fisher_exact": fisher_exact, "evaluation": evaluation, "Markdown": Markdown}
+    said, _ = reader.run(cell_with("Measured alike, the network misreads", "03_training"))
+    assert verdict in said
+
+
+def test_a_model_of_other_images_is_refused_in_the_words_of_a_notebook(reader):
+    about = {"fingerprint": "of others", "dataset": "mnist"}
+    reader.names |= {"run": "mine", "errors": errors, "about": about}
+    reader.names["source"] = SimpleNamespace(fingerprint="of these", name="digits")
+    told = r"^run mine: its model was trained on other images \(mnist\) than these \(digits\); choose `dataset` mnist"
+    with pytest.raises(errors.BadInput, match=told):
+        reader.run(cell_with("was trained on other images", "04_results"))
 
 
 SEALED = '''
@@ -312,11 +344,7 @@ def test_an_epoch_of_the_walkthrough_repeats_itself(tmp_path, monkeypatch):
 
 
 def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path):
-    (last,) = [
-        cell.source
-        for cell in code(nbformat.read(ROOT / "notebooks" / "04_results.ipynb", 4))
-        if '"metrics.json"' in cell.source
-    ]
+    last = cell_with('"metrics.json"', "04_results")
     record = checkpoints.ValidationRecord(np.zeros((1, 10)), np.zeros(1), np.zeros((1, 1)))
     description = {"key": "", "recipe": {"network": "narrow"}, "class_names": list("0123456789")}
     checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=0), [{"epoch": 1}], record, description)
