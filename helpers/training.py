@@ -35,7 +35,7 @@ CODE = [files.code_digest(Path(__file__).with_name(part)) for part in ("models.p
 Progress = Callable[[list[Row], int, int], None]  # progress(history, step, steps); step 0 is the end of an epoch
 
 
-def choose_device(name: str | torch.device = "auto", threads: int | None = None) -> torch.device:
+def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
     """Return the torch.device `name`, and set this process up for computing on it; `auto` is cuda, else mps, else cpu.
 
     `threads` sets how many the CPU may use; None leaves that as it is. Convolutions on a GPU are made to repeat their
@@ -43,7 +43,6 @@ def choose_device(name: str | torch.device = "auto", threads: int | None = None)
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     usable = [kind for kind, available in there.items() if available]
-    name = str(name)  # a cell that is run again passes the device that it got
     if name == "auto":
         name = usable[0]
     if name not in usable:

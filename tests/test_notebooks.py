@@ -1,6 +1,10 @@
 """The notebooks: their form, and one whole run of them on the embedded digits."""
 
+import ast
+import contextlib
 import csv
+import dis
+import inspect
 import io
 import json
 from types import SimpleNamespace
@@ -12,8 +16,10 @@ import papermill
 import pytest
 import torch
 from conftest import ROOT, Project, offline
+from IPython.display import Markdown
+from scipy.stats import fisher_exact
 
-from helpers import checkpoints, corruptions, errors, evaluation, files, models, runs, training
+from helpers import checkpoints, corruptions, errors, evaluation, files, models, plots, runs, training
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -87,6 +93,136 @@ def test_prose_stands_between_code_cells(notebook):
     kinds = [cell.cell_type for cell in notebook.cells]
     assert "code code code code" not in " ".join(kinds)
     assert kinds[0] == kinds[-1] == "markdown" or "## " in notebook.cells[-2].source
+
+
+def names_of(source):
+    """Return (the names that a cell takes from other cells, the names that it binds)."""
+    taken, bound = set(), set()
+
+    def visit(instructions):
+        for step in instructions:
+            if step.opname == "STORE_NAME":
+                bound.add(step.argval)
+            elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL") and step.argval not in bound:
+                taken.add(step.argval)
+            elif inspect.iscode(step.argval):  # a function or a comprehension
+                visit(dis.get_instructions(step.argval))
+
+    visit(dis.get_instructions(compile(source, "cell", "exec")))
+    return taken, bound
+
+
+def test_a_name_that_another_cell_takes_is_bound_by_one_cell_alone(notebook):
+    """Then cells may be run again in any order: none finds what a later one has put in the place of its own."""
+    cells = [names_of(cell.source) for cell in code(notebook)]
+    taken = set.union(*(names for names, _ in cells))
+    times_bound = {name: sum(name in bound for _, bound in cells) for name in taken}
+    assert [name for name, times in times_bound.items() if times > 1] == []
+
+
+NOT_AGAIN = {  # a phrase of a cell: why that one is not run again
+    '"one epoch"': "trains, and its bar says how long it takes",
+    "range(overfit_steps)": "trains",
+    '"range tests"': "trains, and its bar says how long it takes",
+    '"candidates")': "trains, and takes the time of it",
+    "training.train(": "trains, and loads what it trained when it is run again",
+    "level, 10_000": "draws for many seconds",
+}
+SMALL = {
+    "dataset": "digits",
+    "recipe": "fast",
+    "epochs": 1,
+    "quick_epochs": 1,
+    "sweep_steps": 30,
+    "map_size": 200,
+    "robustness_images": 50,
+}
+
+
+class Reader:
+    """Runs cells in one namespace as a kernel does, and returns what each of them says in words."""
+
+    def __init__(self):
+        self.names, self.said = {}, []
+
+    def display(self, shown, **_):
+        words = getattr(shown, "data", None) or getattr(shown, "to_string", shown.__repr__)
+        self.said.append(words if isinstance(words, str) else words())
+
+    def show(self, figure, name, caption, description, folder):
+        """Stand in for plots.show, which also draws: that takes most of the time."""
+        self.said += [name, caption, description]
+
+    def run(self, source):
+        tree = ast.parse(source)
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        self.said = []
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(tree, "cell", "exec"), self.names)
+            value = eval(compile(ast.Expression(last.value), "cell", "eval"), self.names) if last else None
+        if value is not None and not source.endswith(";"):
+            self.display(value)
+        return [*self.said, printed.getvalue()]
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    for name, value in offline(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path / "outputs"))
+    reader = Reader()
+    monkeypatch.setattr("IPython.display.display", reader.display)
+    monkeypatch.setattr(plots, "show", reader.show)
+    with matplotlib.rc_context():  # the style of the notebooks stays in it
+        yield reader
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of libraries about each other, which no kernel shows
+def test_a_cell_that_is_run_again_says_the_same(notebook, reader):
+    said = {}
+    for cell in code(notebook):
+        said[cell.source] = reader.run(cell.source)
+        if "parameters" in cell.metadata.get("tags", []):
+            reader.names |= {name: value for name, value in SMALL.items() if name in reader.names}
+            parameters = cell.source
+    finished = dict(reader.names)
+    for source, before in said.items():
+        if source == parameters or any(phrase in source for phrase in NOT_AGAIN):
+            continue
+        reader.names.clear()
+        reader.names.update(finished)
+        assert reader.run(source) == before, source
+
+
+def cell_with(phrase, stem):
+    """Return the source of the one code cell of a notebook that holds `phrase`."""
+    notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", 4)
+    (source,) = [cell.source for cell in code(notebook) if phrase in cell.source]
+    return source
+
+
+@pytest.mark.parametrize(
+    ("taught_wrong", "new_wrong", "verdict"),
+    [
+        (20, 36, "the difference is more than chance"),  # although the intervals overlap
+        (36, 20, "probably the easier ones"),
+        (20, 30, "chance may explain the difference"),
+    ],
+)
+def test_overfitting_is_told_by_a_test_and_not_by_intervals_that_overlap(reader, taught_wrong, new_wrong, verdict):
+    reader.names |= {"fair": {"accuracy": 1 - taught_wrong / 1000}, "some": range(1000), "held_back": 1000}
+    reader.names |= {"wrong": new_wrong, "fisher_exact": fisher_exact, "evaluation": evaluation, "Markdown": Markdown}
+    said, _ = reader.run(cell_with("Measured alike, the network misreads", "03_training"))
+    assert verdict in said
+
+
+def test_a_model_of_other_images_is_refused_in_the_words_of_a_notebook(reader):
+    about = {"fingerprint": "of others", "dataset": "mnist"}
+    reader.names |= {"run": "mine", "errors": errors, "about": about}
+    reader.names["source"] = SimpleNamespace(fingerprint="of these", name="digits")
+    told = r"^run mine: its model was trained on other images \(mnist\) than these \(digits\); choose `dataset` mnist"
+    with pytest.raises(errors.BadInput, match=told):
+        reader.run(cell_with("was trained on other images", "04_results"))
 
 
 SEALED = '''
@@ -208,15 +344,12 @@ def test_an_epoch_of_the_walkthrough_repeats_itself(tmp_path, monkeypatch):
 
 
 def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path):
-    (last,) = [
-        cell.source
-        for cell in code(nbformat.read(ROOT / "notebooks" / "04_results.ipynb", 4))
-        if '"metrics.json"' in cell.source
-    ]
+    last = cell_with('"metrics.json"', "04_results")
     record = checkpoints.ValidationRecord(np.zeros((1, 10)), np.zeros(1), np.zeros((1, 1)))
     description = {"key": "", "recipe": {"network": "narrow"}, "class_names": list("0123456789")}
     checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=0), [{"epoch": 1}], record, description)
     names = {"io": io, "np": np, "files": files, "runs": runs, "checkpoints": checkpoints, "folder": tmp_path}
+    names["calibrations"] = {}
     names |= {"about": checkpoints.load_model(tmp_path).description, "scores": {}, "chosen": [0], "curves": {}}
     names |= {"clean": SimpleNamespace(correct=np.ones(1)), "source": SimpleNamespace(is_test=torch.ones(1))}
     names |= {"test": SimpleNamespace(logits=np.zeros((1, 10)), labels=np.zeros(1), predicted=np.zeros(1))}
