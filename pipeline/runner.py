@@ -160,24 +160,22 @@ def own_files(stage: Stage, folder: Path) -> list[Path]:
     """Return the files in a run's folder that have the names of what a stage leaves, its notebook and page included."""
     paths = [folder / name for name in stage.outputs]
     if stage.trains:
-        paths += checkpoints_of(folder)
+        paths += runs.checkpoint_files(folder)
     return [*paths, reports.executed_notebook(folder, stage.notebook), reports.page_of(folder, stage)]
-
-
-def checkpoints_of(folder: Path) -> list[Path]:
-    """Return the files of the checkpoints in a run's folder, the SHA-256 beside each included."""
-    return sorted((folder / "checkpoints").glob("epoch-*"))
 
 
 def set_aside_altered(folder: Path, known: Mapping[str, str], screen: Screen) -> None:
     """Rename the checkpoints that are not as the training before left them, {path: digest}, so that none is used.
 
-    The SHA-256 beside a checkpoint tells damage alone: whoever changes one can change the other.
+    The SHA-256 beside a checkpoint tells damage alone: whoever changes one can change the other. Where nothing is
+    `known`, that training was killed, and its checkpoints stay.
     """
-    for path in checkpoints_of(folder):
+    if not known:
+        return
+    for path in runs.checkpoints_of(folder):
         name = str(path.relative_to(folder))
-        if path.suffix == ".pt" and known and files.file_digest(path) != known.get(name):
-            path.replace(path.with_suffix(".damaged"))
+        if files.file_digest(path) != known.get(name):
+            runs.set_aside(path)
             screen.say(f"note: {name} is not as the training left it, and was set aside")
 
 
@@ -279,9 +277,10 @@ def run_notebook(
         for field, value in assistant.measured.items():
             setattr(record, field, value)
         drawn = [path for path, written in figures_of(folder).items() if figures.get(path) != written]
-        record.outputs = digests(folder, [*(folder / name for name in stage.outputs), *drawn, executed])
+        left = stage.outputs if record.state == "done" else ()  # else they may be those of the attempt before
+        record.outputs = digests(folder, [*(folder / name for name in left), *drawn, executed])
         if stage.trains:
-            record.checkpoints = digests(folder, checkpoints_of(folder))
+            record.checkpoints = digests(folder, runs.checkpoint_files(folder))
         if "metrics.json" in stage.outputs and record.state == "done":
             record.accuracy = runs.read_accuracy((folder / "metrics.json").read_bytes())
 

@@ -286,8 +286,8 @@ network, nothing = models.build("narrow", 10), np.zeros((1, 10))
 record = checkpoints.ValidationRecord(nothing, nothing[0], nothing)
 for write in (
     lambda: plots.show(plots.new()[0], "it", "a caption", "a description", folder),
-    lambda: checkpoints.Checkpoints(folder / "checkpoints", "key").save({"history": [{}]}),
-    lambda: checkpoints.Checkpoints(folder / "checkpoints", "key").load(),
+    lambda: checkpoints.Checkpoints(folder, "key").save({"history": [{}]}),
+    lambda: checkpoints.Checkpoints(folder, "key").load(),
     lambda: checkpoints.save_model(folder, network, [{"epoch": 1}], record, {}),
     lambda: runs.save_json(folder, "dataset.json", {}),
 ):
@@ -398,14 +398,17 @@ def test_the_kernel_of_a_killed_runner_is_waited_for(project):
     process.kill()
     process.communicate(timeout=60)
     (run / "notebooks" / ".half.ipynb.partial").write_text("left behind")
+    mine = run / "notebooks" / ".notes.partial.md"
+    mine.write_text("of the user")
     code, out, error = project.run("--only", "eda")
     assert code == 0 and states(out) == {"eda": "done"}, error
-    assert not runs.is_alive(*kernel) and not list(run.rglob(".*.partial*"))
+    assert not runs.is_alive(*kernel) and list(run.rglob(".*.partial*")) == [mine]
 
 
 def test_a_kernel_that_outlives_its_runner_keeps_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "PATIENCE", 0.3)
-    holder = {"runner": "process 1", "kernels": [[os.getpid(), psutil.Process().create_time()]]}
+    alive = [os.getpid(), psutil.Process().create_time()]
+    holder = {"runner": [4000000, 1.5], "kernels": [[4000001, 2.5], alive]}
     (tmp_path / ".holder.json").write_text(json.dumps(holder))
     with (
         pytest.raises(errors.RunInUse, match=f"process {os.getpid()}, left by a dead runner"),
@@ -602,7 +605,7 @@ SPOILT = {
     "model": lambda run: change_file(run, "model.json", '{"recipe": ["fast"]}'),
     "history": lambda run: change_file(run, "history.csv", "epoch,train_loss\n1,much\n"),
 }
-HOLDER = '{"runner": "process -5", "started": 1, "kernels": [[-5, 1], [1e30, 2]]}'
+HOLDER = '{"runner": [-5, 1], "kernels": [[-5, 1], [1e30, 2], ["x", 3], 4]}'
 ODD = {
     "holder": lambda run: (run / ".holder.json").write_text("[1]"),
     "numbers": lambda run: (run / ".holder.json").write_text(HOLDER),
@@ -759,7 +762,8 @@ def test_a_folder_of_another_run_is_not_taken_for_the_one_of_that_name(project):
 def test_starting_over_deletes_what_is_the_projects_and_says_so(project):
     assert project.run("--run", "mine")[0] == 0
     run = project.outputs / "mine"
-    for note in ("checkpoints/notes.txt", "notes.txt", "reports/mine.html"):
+    mine = ("checkpoints/notes.txt", "checkpoints/epoch-notes.txt", "notes.txt", "reports/mine.html")
+    for note in mine:
         (run / note).write_text("mine")
     (run / "checkpoints" / "epoch-001.pt").write_text("of the project")
     code, out, error = project.run("--run", "mine", "--seed", "1", "--force")
@@ -767,9 +771,7 @@ def test_starting_over_deletes_what_is_the_projects_and_says_so(project):
     (line,) = [line for line in out.splitlines() if "run.json" in line]
     assert line.startswith("note: started over, and deleted: ") and "checkpoints/epoch-001.pt" in line
     assert "notes.txt" not in line and not (run / "checkpoints" / "epoch-001.pt").exists()
-    assert all(
-        (run / note).read_text() == "mine" for note in ("checkpoints/notes.txt", "notes.txt", "reports/mine.html")
-    )
+    assert all((run / note).read_text() == "mine" for note in mine)
 
 
 @pytest.mark.parametrize("kind", ["a folder", "a link"])
@@ -877,8 +879,19 @@ def test_a_training_never_goes_on_from_a_checkpoint_that_it_did_not_leave(projec
     assert project.run("--only", "training")[0] == 0
     assert (run / "found.txt").read_text() == "True"  # as it was left, it may be used
     checkpoint.write_text("other weights")
+    checkpoint.with_suffix(".sha256").write_text("of the other weights")
     (run / "model.json").unlink()
     code, out, _ = project.run("--only", "training")
     assert code == 0 and "checkpoints/epoch-001.pt is not as the training left it, and was set aside" in out
     assert (run / "found.txt").read_text() == "False"
     assert checkpoint.with_suffix(".damaged").read_text() == "other weights"
+    assert not checkpoint.with_suffix(".sha256").exists()
+
+
+def test_a_stage_that_failed_has_left_nothing_of_the_attempt_before(project):
+    assert project.run("--only", "eda")[0] == 0
+    project.notebook("01_eda", "raise ValueError('no')")
+    assert project.run("--only", "eda")[0] == 1
+    assert (project.outputs / NAME / "dataset.json").is_file()
+    record = runs.load_manifest(project.outputs / NAME).stages["eda"]
+    assert (record.state, list(record.outputs)) == ("failed", ["notebooks/01_eda.ipynb"])
