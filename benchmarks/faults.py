@@ -523,7 +523,7 @@ def main() -> None:
         started = time.perf_counter()
         found = PARTS[name](options)
         about = {"what": PARTS[name].__doc__, "seed": options.seed, "seconds": round(time.perf_counter() - started)}
-        results = files.read_json(RESULTS) or {}
+        results = origin.read_results(RESULTS, {})
         files.write_json(RESULTS, results | {name: about | facts | found})
         print(name, json.dumps(found, indent=1), flush=True)
 

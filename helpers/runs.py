@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Final, Literal
 
@@ -256,6 +257,11 @@ class StageRecord(Record):
     outputs: dict[str, str] = {}  # {path: digest} of what it left
     checkpoints: dict[str, str] = {}  # {path: digest} of what a training may go on from
     accuracy: Accuracy | None = None  # on test images, from the stage that measures it
+
+
+def now() -> str:
+    """Return the time in UTC, to the second, as it stands in records: 2026-01-31T12:00:00+00:00."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class DatasetRecord(Record):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from helpers.runs import Manifest
 from . import reports
 from .reports import TEMPLATE
 from .stages import STAGES
+
+logger = logging.getLogger(__name__)
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
 SHOWN = ("model.json", "history.csv", "metrics.json", "figures/confusion_matrix.png")  # what the index takes from a run
@@ -45,8 +48,8 @@ def row_of(folder: Path) -> dict[str, Any]:
             row = summarise(folder, manifest)
             files.as_json(row)  # ValueError for what the page could not hold
             return row
-    except Exception:  # whatever lies in the folder, the other runs are shown
-        pass
+    except Exception as error:  # whatever lies in the folder, the other runs are shown
+        logger.debug("%s cannot be read: %s", folder, error)
     name = folder.name.encode(errors="replace").decode()  # that of a folder need not be text
     return {"name": name, "state": UNREADABLE, "started": "", "reports": []}
 
@@ -60,10 +63,12 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
     dataset = manifest.dataset.title
     if manifest.dataset.note:
         dataset += ", MNIST was not there"
+    rendered = reports.read_rendered(folder)
     pages = []
     for stage in STAGES.values():
-        if stage.name in manifest.stages and reports.is_as_made(folder, reports.page_of(folder, stage)):
-            pages.append((stage.name, f"{folder.name}/reports/{stage.notebook}.html"))
+        page = reports.page_of(folder, stage)
+        if stage.name in manifest.stages and reports.is_as_made(page, rendered):
+            pages.append((stage.name, page.relative_to(folder.parent).as_posix()))
     archive = folder / reports.ARCHIVE
     confusion = "figures/confusion_matrix.png"
     shows_confusion = accuracy and runs.read_recorded(folder, manifest, confusion)
@@ -78,7 +83,7 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "state": state_of(folder, manifest),
         "started": max((reports.in_words(record.started) for record in manifest.stages.values()), default=""),
         "reports": pages,
-        "zip": f"{folder.name}/{archive.name}" if reports.is_as_made(folder, archive) else "",
+        "zip": f"{folder.name}/{archive.name}" if reports.is_as_made(archive, rendered) else "",
         "history": history,
         "confusion": f"{folder.name}/{confusion}" if shows_confusion else "",
     }
@@ -109,9 +114,10 @@ def state_of(folder: Path, manifest: Manifest) -> str:
 
 def altered_page(folder: Path, manifest: Manifest) -> str:
     """Return in words which page of a run, or whether their archive, is not as it was made; "" where all are."""
+    rendered = reports.read_rendered(folder)
     pages = [reports.page_of(folder, stage) for stage in STAGES.values() if stage.name in manifest.stages]
     for path in (*pages, folder / reports.ARCHIVE):
-        if os.path.lexists(path) and not reports.is_as_made(folder, path):
+        if os.path.lexists(path) and not reports.is_as_made(path, rendered):
             return f"{path.relative_to(folder)} has changed since it was made"
     return ""
 

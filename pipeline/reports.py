@@ -29,7 +29,7 @@ FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| k
 LONG = 60  # characters; a column with longer texts is prose
 TEMPLATE = Path(__file__).resolve().parent / "template"
 RENDERED = ".rendered.json"  # {page: {"source": digest of what it was made from, "page": digest of it}}
-ARCHIVE = "reports.zip"  # has an entry of the same form there
+ARCHIVE = "reports.zip"  # has an entry of that form there, too
 DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -108,11 +108,13 @@ def render_pages(folder: Path, manifest: Manifest, coming: Collection[str] = ())
             render(notebooks[stage.name], page, header)
             rendered[page.name] = {"source": source, "page": files.file_digest(page)}
             files.write_json(folder / "reports" / RENDERED, rendered)
-    pages = [page_of(folder, STAGES[name]).name for name in notebooks]
-    pack(folder, pages)  # no file that lies where a page will come
-    packed = {"source": files.digest(pages), "page": files.file_digest(folder / ARCHIVE)}
-    if rendered.get(ARCHIVE) != packed:
-        files.write_json(folder / "reports" / RENDERED, rendered | {ARCHIVE: packed})
+    pages = [page_of(folder, STAGES[name]).name for name in notebooks]  # no file that lies where a page will come
+    source = files.digest([folder.name, {name: rendered[name]["page"] for name in pages}])
+    known = {"source": source, "page": files.file_digest(folder / ARCHIVE)}
+    if rendered.get(ARCHIVE) != known or (folder / ARCHIVE).is_symlink():
+        pack(folder, pages)
+        rendered[ARCHIVE] = {"source": source, "page": files.file_digest(folder / ARCHIVE)}
+        files.write_json(folder / "reports" / RENDERED, rendered)
 
 
 def recorded_notebooks(folder: Path, manifest: Manifest) -> dict[str, bytes]:
@@ -153,9 +155,12 @@ def is_digest(value: Any) -> bool:
     return isinstance(value, str) and DIGEST.fullmatch(value) is not None
 
 
-def is_as_made(folder: Path, path: Path) -> bool:
-    """Return whether a run's page, or its archive, is as it was made: else it may show what no notebook does."""
-    entry = read_rendered(folder).get(path.name)
+def is_as_made(path: Path, rendered: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether a run's page, or its archive, is as it was made: else it may show what no notebook does.
+
+    `rendered`: what `read_rendered` says of the run.
+    """
+    entry = rendered.get(path.name)
     return entry is not None and not path.is_symlink() and files.file_digest(path) == entry["page"]
 
 

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from helpers.progress import MEASURED
 from helpers.runs import DatasetRecord, Manifest, StageRecord
 
 from . import index, machine, reports
-from .execute import Listener, StageFailed, execute, without_paths
+from .execute import StageFailed, execute, without_paths
 from .kernels import Kernels
 from .plan import Decision, check_needs, decide, out_of_date, plan
 from .request import Request, differences_of
@@ -35,7 +34,9 @@ BUSY = 0.5  # cores that other programs take, from which on a training is told t
 def run(request: Request, screen: Screen | None = None) -> Path:
     """Run the stages of a Request that are not up to date, in order; return the run's folder.
 
-    `screen` is told what happens. Raises BadInput before anything is created, RunInUse, StageFailed, KeyboardInterrupt.
+    `screen` is told what happens. Raises BadInput before anything is created, or, for a stage that is needed and a file
+    that is to be deleted, when their turn comes; DatasetUnavailable where the images change meanwhile; RunInUse,
+    StageFailed, KeyboardInterrupt.
     """
     screen = screen or Screen(quiet=True)
     expected = [decision.stage for decision in plan(request) if not decision.up_to_date]
@@ -213,7 +214,7 @@ def run_stage(
         set_aside_altered(folder, manifest.stages[stage.name].checkpoints, screen)
     record = StageRecord(
         state="running",
-        started=now(),
+        started=runs.now(),
         inputs=decision.inputs,
         threads_expected=request.threads,
         remark=remark_on_needs(stage, request, manifest),
@@ -292,7 +293,7 @@ class Assistant:
     leave a processor free.
     """
 
-    def __init__(self, kernels: Kernels, screen: Listener, folder: Path, following: Sequence[Stage]) -> None:
+    def __init__(self, kernels: Kernels, screen: Screen, folder: Path, following: Sequence[Stage]) -> None:
         self.kernels = kernels
         self.screen = screen
         self.folder = folder
@@ -345,8 +346,7 @@ class Assistant:
         self.neighbours = None
         others = f"other programs keep {taken:.1f} of {machine.cores()} cores busy"
         advice = "one thread has no other to wait for, and may be faster now, with other weights"
-        text = f"note: {others}, and threads that work together suffer most; {advice} (--threads 1)"
-        self.screen.message({"kind": "log", "level": "INFO", "text": text})
+        self.screen.say(f"  note: {others}, and threads that work together suffer most; {advice} (--threads 1)")
 
 
 def check_outputs(stage: Stage, folder: Path) -> None:
@@ -369,8 +369,3 @@ def digests(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
         if digest is not None:
             known[str(path.relative_to(folder))] = digest
     return known
-
-
-def now() -> str:
-    """Return the time of day in UTC, as it stands in records."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

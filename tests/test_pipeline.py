@@ -17,7 +17,8 @@ import pytest
 from conftest import LEAVES, METRICS, offline
 
 from helpers import errors, files, runs
-from pipeline import index, machine, plan, runner
+from pipeline import execute, index, machine, plan, runner, stages
+from pipeline.kernels import Kernels
 from pipeline.request import Wishes, settle
 
 NAME = "digits-balanced-10epochs-seed0"
@@ -155,11 +156,39 @@ def test_a_failing_cell_is_named_and_reported(project):
     assert code == 0 and states(out)["walkthrough"] == "up to date" and states(out)["eda"] == "done"
 
 
-@pytest.mark.parametrize("name, code", [("BadInput", 2), ("DatasetUnavailable", 3), ("TrainingDiverged", 4)])
+@pytest.mark.parametrize(
+    "name, code", [("BadInput", 2), ("DatasetUnavailable", 3), ("TrainingDiverged", 4), ("RunInUse", 5)]
+)
 def test_errors_from_inside_a_notebook_keep_their_exit_code(project, name, code):
     project.notebook("01_eda", f"raise errors.{name}('the reason')")
     status, _, error = project.run("--only", "eda")
     assert status == code and f"{name}: the reason" in error
+
+
+class Broken:
+    """A listener that has an error of its own, in one of its methods."""
+
+    def __init__(self, method):
+        self.method = method
+
+    def cell(self, number, total):
+        if self.method == "cell":
+            raise KeyError("mine")
+
+    def message(self, fields):
+        if self.method == "message":
+            raise KeyError("mine")
+
+
+@pytest.mark.parametrize("method", ["cell", "message"])
+def test_an_error_of_whoever_is_told_is_not_blamed_on_the_kernel(project, monkeypatch, method):
+    monkeypatch.setattr(stages, "NOTEBOOKS", project.folder / "notebooks")
+    project.notebook("01_eda", "from helpers import data")
+    stage, executed = stages.STAGES["eda"], project.folder / "executed.ipynb"
+    ready = Kernels(offline(project.folder))
+    with ready, ready.take(stage) as kernel, pytest.raises(KeyError, match="mine"):
+        execute.execute(stage, {"run": "it"}, executed, kernel, Broken(method))
+    assert executed.is_file()
 
 
 def test_what_the_helpers_warn_of_reaches_the_terminal_and_the_report(project):
