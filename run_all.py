@@ -162,8 +162,11 @@ def main(options: argparse.Namespace) -> None:
         return
     folder = run(request, Screen())
     manifest = runs.load_manifest(folder)
-    if manifest is not None and manifest.test_accuracy is not None:
+    if manifest is not None and manifest.test_accuracy is not None and runs.has_its_figures(folder, manifest):
         print(f"test accuracy {manifest.test_accuracy} on {manifest.dataset.title}")
+        for record in manifest.stages.values():
+            if record.remark:
+                print(f"note: {record.remark}")
     page = request.outputs / "index.html"
     print(f"{time.perf_counter() - started:.0f} s; reports: {page}")
     if options.open:

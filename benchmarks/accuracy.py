@@ -82,7 +82,7 @@ def read(recipe: recipes.Recipe, seed: int, source: data.Dataset, facts: Facts) 
         for name in ("accuracy", "loss", "macro_f1"):
             row[f"{part}_{name}"] = figures[name]
     code = training.code_fingerprint(recipe, source.fingerprint)
-    return scores.seal(row | facts | {"code": code, "taken": origin.now()})
+    return scores.seal(row | facts | {"code": code, "taken": runs.now()})
 
 
 def begin(folder: Path, key: str, facts: Facts) -> Facts:
@@ -110,11 +110,11 @@ def trained_networks(recipe: str, rows: Sequence[Row]) -> list[torch.nn.Module]:
     networks = []
     for row in rows:
         model = checkpoints.load_model(folder_of(recipe, row["seed"]))
-        if not model or model[2]["key"] != row["key"]:
+        if not model or model.description["key"] != row["key"]:
             raise errors.BadInput(
                 f"outputs/accuracy: the models of {recipe} are not those of the readings; read them again"
             )
-        networks.append(model[0])
+        networks.append(model.network)
     return networks
 
 
@@ -136,7 +136,7 @@ def together(recipe: str, rows: Sequence[Row], source: data.Dataset, facts: Fact
         "train_seconds": round(sum(row["train_seconds"] for row in rows), 2),
         "wrong": misread(predicted, labels),
     }
-    return scores.seal(entry | facts | {"code": rows[0].get("code"), "taken": origin.now()})
+    return scores.seal(entry | facts | {"code": rows[0].get("code"), "taken": runs.now()})
 
 
 def recipe_line(name: str, rows: Sequence[Row]) -> str:
@@ -180,7 +180,7 @@ def ensemble_table(compared: scores.Comparable) -> list[str]:
 
 def table(results: Results) -> str:
     """Return README's result tables as Markdown, from the content of accuracy.json; BadInput as scores.check."""
-    scores.check(results)
+    results = scores.check(results)  # before rows of recipes that are no more are left out
     present = [row for row in results["rows"] if row["recipe"] in recipes.RECIPES]
     compared = scores.compare(results | {"rows": in_order(present)})
     lines = [

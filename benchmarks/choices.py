@@ -18,7 +18,7 @@ from typing import Any
 import origin
 import torch
 
-from helpers import data, files, recipes, scores, training
+from helpers import data, files, recipes, runs, scores, training
 
 RESULTS = Path(__file__).resolve().parent / "results" / "choices.json"
 
@@ -52,7 +52,7 @@ def trial(
         "mean_validation_accuracy": round(sum(accuracies) / len(seeds), 6),
         "keys": [training.fingerprint(recipe, seed, source, torch.device("cpu")) for seed in seeds],
         "code": training.code_fingerprint(recipe, source.fingerprint),
-        "taken": origin.now(),
+        "taken": runs.now(),
     }
     return scores.seal(row | facts)
 
@@ -83,7 +83,7 @@ def main() -> None:
     training.choose_device("cpu", options.threads)
     source = data.load("mnist")
     row = trial(options.recipe, dict(options.changes), options.seeds, options.validation_size, source, facts)
-    results = origin.read_results(RESULTS)
+    results = origin.read_results(RESULTS, {"rows": []})
     results["rows"].append(row)
     files.write_json(RESULTS, results)
     print(f"{row['mean_validation_accuracy']:.3%} of the validation images, mean over the seeds")

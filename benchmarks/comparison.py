@@ -7,9 +7,10 @@ No stage of a run: it speaks of all recipes at once. The executed notebook and t
 
 import argparse
 import os
-import sys
 
-from helpers import data, errors, runs
+import origin
+
+from helpers import data, runs
 from helpers.runs import StageRecord
 from pipeline import index, reports, runner
 from pipeline.kernels import Kernels
@@ -32,7 +33,7 @@ def main() -> None:
     folder = runs.open_run("comparison", outputs)
     parameters = {"run": "comparison", "readings": options.readings, "dataset": dataset}
     screen = Screen()
-    record = StageRecord(state="running", started=runner.now())
+    record = StageRecord(state="running", started=runs.now())
     environment = kernel_environment(os.environ, data.data_folder(), outputs)
     with runs.lock(folder), Kernels(environment) as kernels, screen.stage(STAGE, "comparison"):
         assistant = runner.Assistant(kernels, screen, folder, following=())
@@ -47,8 +48,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except errors.ProjectError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    origin.call(main)

@@ -101,7 +101,7 @@ def half_written(folder: Path) -> bool:
     """Return whether a file of the run is being written at this very moment."""
     for subfolder in (".", *runs.SUBFOLDERS):
         with contextlib.suppress(OSError), os.scandir(folder / subfolder) as entries:
-            if any(entry.name.startswith(".") and files.PARTIAL in entry.name for entry in entries):
+            if any(entry.name.startswith(".") and entry.name.endswith(files.PARTIAL) for entry in entries):
                 return True
     return False
 
@@ -200,7 +200,7 @@ def compare_with(right: str, outputs: Path, found: Disturbances, command: Sequen
         found.identical += 1
     else:
         found.failed.append(f"exit {code}: {error.strip()[:200]}")
-    for path in outputs.rglob(f".*{files.PARTIAL}*"):
+    for path in outputs.rglob(f".*{files.PARTIAL}"):
         found.failed.append(f"left behind: {path.name}")
 
 
@@ -245,7 +245,7 @@ def places_of(folder: Path) -> list[Place]:
     identity = files.read_json(run / "model.json")["key"]
 
     def checkpoint_is_refused() -> bool:
-        state = checkpoints.Checkpoints(run / "checkpoints", identity).load()
+        state = checkpoints.Checkpoints(run, identity).load()
         return state is None or len(state["history"]) < 3
 
     def product_is_refused() -> bool:
@@ -523,7 +523,7 @@ def main() -> None:
         started = time.perf_counter()
         found = PARTS[name](options)
         about = {"what": PARTS[name].__doc__, "seed": options.seed, "seconds": round(time.perf_counter() - started)}
-        results = files.read_json(RESULTS) or {}
+        results = origin.read_results(RESULTS, {})
         files.write_json(RESULTS, results | {name: about | facts | found})
         print(name, json.dumps(found, indent=1), flush=True)
 

@@ -15,6 +15,15 @@ false where it is not the undisturbed run's, the command ends with 0, and neithe
     ignored           nobody reads what was changed, or the command has nothing to do with it; it is left as it is
     rewritten         what was changed is neither as before nor as the change left it, and nothing false is shown
 
+These are failures:
+
+    FALSE             a false figure and no word on it, or something brought in from outside is shown or vouched for
+    traceback         the command ends in one, or with an exit code that is none of its own
+    hangs             it has not ended after minutes
+    wrote             a command that only looks has changed the run
+    outside           something outside the run's folder was touched
+    lost              a file of the user's is gone
+
 Out of scope: who changes run.json and computes the digest in it anew is taken for its writer, and believed.
 """
 
@@ -41,6 +50,7 @@ from pathlib import Path
 from typing import Any
 
 import nbconvert
+import origin
 import papermill
 import sklearn.datasets
 from tampering import ADDED, MARK, Change, Places, tamper
@@ -371,7 +381,7 @@ def judge(world: World, change: Change, command: str, said: Said, before: Tree, 
         return "hangs", []
     if BAD.search(said.text) or said.code not in range(6):
         return "traceback", said.text.strip().splitlines()[-1:]
-    if change.kind == "added" and change.path not in after and "epoch-" not in change.path:
+    if change.kind == "added" and change.path not in after and not runs.CHECKPOINT.fullmatch(Path(change.path).name):
         return "lost", [change.path]
     if said.code:
         return "refused", said.text.strip().splitlines()[-1:]
@@ -437,7 +447,7 @@ def code() -> str:
 
 def keep(found: Mapping[str, Any]) -> None:
     """Write what was found so far to the results file."""
-    results = files.read_json(RESULTS) or {}
+    results = origin.read_results(RESULTS, {})
     files.write_json(RESULTS, results | {"fuzz": dict(found)})
 
 
@@ -447,7 +457,7 @@ def fuzz(options: argparse.Namespace) -> dict[str, Any]:
     A second time it goes on where the first has ended, unless the seed or the code is another. Nothing false may be
     shown without a word, nothing outside the run's folder touched, nothing of a user's lost, and there is no traceback.
     """
-    found = (files.read_json(RESULTS) or {}).get("fuzz", {})
+    found = origin.read_results(RESULTS, {}).get("fuzz", {})
     if (found.get("seed"), found.get("code")) != (options.seed, code()):
         found = {"seed": options.seed, "code": code(), "commit": machine.commit(), "done": 0, "seconds": 0}
     if found["done"] >= options.fuzz:

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,6 @@ END = "<!-- end of results -->"
 def facts() -> dict[str, Any]:
     """Return {"commit", "versions", "machine"} of the readings to come; BadInput as clean_commit."""
     return machine.provenance() | {"commit": clean_commit()}
-
-
-def now() -> str:
-    """Return the time in UTC, to the second, as in 2026-01-31T12:00:00+00:00."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def clean_commit() -> str:
@@ -67,12 +61,12 @@ def around_table(text: str) -> tuple[str, str]:
     return before, after
 
 
-def read_results(path: Path) -> dict[str, Any]:
-    """Return the content of a results file, of no rows where there is none; BadInput where it is not whole."""
+def read_results(path: Path, empty: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a results file, `empty` where there is none; BadInput where it is not whole."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {"rows": []}
+        return empty
     except (OSError, ValueError):
         rule = f"{path.name} is not a whole JSON file, and would be lost"
         raise errors.BadInput(rule, way_out="take the file of the last commit") from None

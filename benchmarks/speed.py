@@ -262,7 +262,7 @@ def example_accuracy(source: data.Dataset, repeats: int) -> list[Row]:
 
 def epochs_of_the_example() -> int:
     """Return how many epochs the example needs for 99.0%, from the readings of example_accuracy."""
-    results = origin.read_results(RESULTS)
+    results = origin.read_results(RESULTS, {"rows": []})
     for row in results["rows"]:
         if row["part"] == "example_accuracy":
             return row["epochs"]
@@ -713,8 +713,8 @@ def main() -> None:
     source = data.load("mnist")
     for part in options.parts:
         rows = [{"part": part} | row for row in PARTS[part](source, options.repeats)]
-        noted = facts | {"taken": origin.now()}
-        results = origin.read_results(RESULTS)
+        noted = facts | {"taken": runs.now()}
+        results = origin.read_results(RESULTS, {"rows": []})
         others = [row for row in results["rows"] if row["part"] != part]
         files.write_json(RESULTS, facts | {"rows": [*others, *(row | noted for row in rows)]})
         for row in rows:

@@ -18,7 +18,7 @@ from helpers import files, runs
 
 MARK = "99.99% of no run"  # stands in whatever is brought in from outside
 FOLDERS = {".": 6, "notebooks": 2, "reports": 3, "figures": 1, "checkpoints": 2}  # {folder: weight}
-DEAD_HOLDER = {"runner": "process 4000000", "started": 1.5, "kernels": [[4000001, 2.5]]}
+DEAD_HOLDER = {"runner": [4000000, 1.5], "kernels": [[4000001, 2.5]]}
 DEEP = "nested a hundred thousand times"
 WILD: tuple[Any, ...] = (
     *(None, True, -1, 0, 10**30, 1e300, float("inf"), float("nan"), [], {}, [1], DEEP),

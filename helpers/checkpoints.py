@@ -45,13 +45,13 @@ class TrainedModel(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of one training: `folder`, in a run's, holds them; `fingerprint` says which training it is.
+    """The checkpoints of one training in the folder `run`; `fingerprint` says which training it is.
 
     RunInUse where somebody else is writing into the run.
     """
 
-    def __init__(self, folder: str | Path, fingerprint: str) -> None:
-        self.folder = Path(folder)
+    def __init__(self, run: str | Path, fingerprint: str) -> None:
+        self.run = Path(run)
         self.fingerprint = fingerprint
 
     def save(self, state: dict[str, Any]) -> None:
@@ -62,12 +62,12 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save(state | {"key": self.fingerprint}, buffer)
         content = buffer.getvalue()
-        path = self.folder / f"epoch-{len(state['history']):03d}.pt"
-        with runs.writing(self.folder.parent):
+        path = runs.checkpoint_of(self.run, len(state["history"]))
+        with runs.writing(self.run):
             files.write_file(path.with_suffix(".sha256"), f"{files.digest(content)}  {path.name}\n")
             files.write_file(path, content)
-            for old in sorted(self.folder.glob("epoch-*.pt"))[:-KEPT]:
-                remove(old)
+            for old in runs.checkpoints_of(self.run)[:-KEPT]:
+                runs.remove_checkpoint(old)
 
     def load(self) -> dict[str, Any] | None:
         """Return the state of the newest checkpoint that is whole and of this training, else None.
@@ -75,16 +75,18 @@ class Checkpoints:
         Damaged ones are set aside as epoch-NNN.damaged, and a line says so; those of another training are deleted.
         BadInput for one that holds anything but tensors, numbers and texts, of which nothing is run.
         """
-        with runs.writing(self.folder.parent):
-            for path in sorted(self.folder.glob("epoch-*.pt"), reverse=True):
+        with runs.writing(self.run):
+            for path in reversed(runs.checkpoints_of(self.run)):
                 content = path.read_bytes()
                 if not has_its_digest(path, content):
-                    set_aside(path)
+                    aside = runs.set_aside(path)
+                    instead = f"set aside as {aside.name}, going on from an earlier state"
+                    logger.warning("checkpoint %s is damaged; %s", path.name, instead)
                     continue
                 state = unpack(path, content)
-                if state["key"] == self.fingerprint:
+                if isinstance(state, dict) and state.get("key") == self.fingerprint:
                     return state
-                remove(path)
+                runs.remove_checkpoint(path)
         return None
 
 
@@ -94,14 +96,7 @@ def has_its_digest(path: Path, content: bytes) -> bool:
     return note.is_file() and note.read_bytes().split()[:1] == [files.digest(content).encode()]
 
 
-def set_aside(path: Path) -> None:
-    """Rename a damaged checkpoint, which the next one of that epoch would overwrite, and say so."""
-    aside = path.replace(path.with_suffix(".damaged"))
-    path.with_suffix(".sha256").unlink(missing_ok=True)
-    logger.warning("checkpoint %s is damaged; set aside as %s, going on from an earlier state", path.name, aside.name)
-
-
-def unpack(path: Path, content: bytes) -> dict[str, Any]:
+def unpack(path: Path, content: bytes) -> Any:
     """Return what the checkpoint `path` holds; BadInput for anything but tensors, numbers and texts."""
     try:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -109,12 +104,6 @@ def unpack(path: Path, content: bytes) -> dict[str, Any]:
         raise errors.BadInput(
             f"{path}: holds more than tensors and numbers, and was not loaded", way_out="delete it, or use `force`"
         ) from None
-
-
-def remove(path: Path) -> None:
-    """Delete a checkpoint and the SHA-256 beside it."""
-    path.unlink()
-    path.with_suffix(".sha256").unlink(missing_ok=True)
 
 
 def save_model(
@@ -162,8 +151,9 @@ def check_unchanged(folder: Path, description: dict[str, Any]) -> None:
 def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedModel | None:
     """Return the TrainedModel that `save_model` left in a run's folder, or None where there is nothing whole.
 
-    With the `fingerprint` of a training, None as well where the model is of another. BadInput where the weights have
-    the SHA-256 that they should have, and yet are none of this network.
+    With the `fingerprint` of a training, None as well where the model is of another. BadInput where model.json is of a
+    later version than this code knows, and where the weights have the SHA-256 that they should have, and yet are none
+    of this network.
     """
     folder = Path(folder)
     path = folder / "model.safetensors"
@@ -171,6 +161,7 @@ def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedMod
         description = files.read_json(folder / "model.json")
         weights = path.read_bytes()
         table = (folder / "history.csv").read_bytes()
+        check_version(folder, description)
         if description["weights_sha256"] != files.digest(weights):
             return None
         if description["history_sha256"] != files.digest(table):
@@ -190,6 +181,15 @@ def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedMod
         ) from None
     network.eval()
     return TrainedModel(network, history_from_csv(table), description)
+
+
+def check_version(folder: Path, description: Any) -> None:
+    """Raise BadInput where `description`, the content of a run's model.json, is of a later version than this code's."""
+    version = description.get("version") if isinstance(description, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        rule = f"its model.json is of version {version}, and this code knows {VERSION}"
+        way_out = "use newer code, or another name"
+        raise errors.BadInput(rule, field="run", value=folder.name, way_out=way_out)
 
 
 def has_its_validation(folder: Path, description: dict[str, Any]) -> bool:

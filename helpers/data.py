@@ -77,7 +77,10 @@ class DatasetSummary(NamedTuple):
 
 
 class Source(Protocol):
-    """Where a dataset comes from. `folder` is the folder of datasets; of these methods `load` alone imports torch."""
+    """Where a dataset comes from. `folder` is the folder of datasets.
+
+    Torch is imported by `load`, and by a `fetch` that downloads what torchvision knows.
+    """
 
     @property
     def summary(self) -> str:
@@ -151,7 +154,9 @@ class PublishedSet:
         caution = self.caution(folder)
         fingerprint = digest(downloads.sums(self.published, folder))
         remarks = (f"not verified: {caution}",) if caution else ()
-        return DatasetSummary(self.title(folder), fingerprint, training_images=60_000, classes=10, remarks=remarks)
+        training_images = downloads.COUNTS["train"]
+        classes = len(self.published.class_names)
+        return DatasetSummary(self.title(folder), fingerprint, training_images, classes, remarks)
 
     def load(self, folder: Path) -> Dataset:
         """Return the Dataset."""
@@ -395,14 +400,19 @@ def check_form(dataset: Dataset, name: str) -> None:
 
     images, labels, is_test = dataset.images, dataset.labels, dataset.is_test
     count = len(labels)
+    classes = len(dataset.class_names)
     side = downloads.SIDE
     rule = ""
     if images.dtype != torch.uint8 or tuple(images.shape) != (count, 1, side, side):
         rule = f"its images are {images.dtype} {tuple(images.shape)}, not uint8 {(count, 1, side, side)}"
-    elif labels.dtype != torch.int64 or labels.unique().tolist() != list(range(len(dataset.class_names))):
-        rule = f"its labels are not int64 that name each of its {len(dataset.class_names)} classes, counted from 0"
+    elif labels.dtype != torch.int64 or labels.unique().tolist() != list(range(classes)):
+        rule = f"its labels are not int64 that name each of its {classes} classes, counted from 0"
     elif is_test.dtype != torch.bool or len(is_test) != count or not is_test.any() or is_test.all():
         rule = "it does not say of each image whether it tests, or none does, or all do"
+    elif torch.bincount(labels[is_test], minlength=classes).min() < 1:
+        rule = "a class has no test image"
+    elif torch.bincount(labels[~is_test], minlength=classes).min() < 2:
+        rule = "a class has fewer than two images beside those that test"
     if rule:
         raise DatasetUnavailable(rule, field="dataset", value=name)
 
@@ -448,7 +458,7 @@ def round_shares(shares: Tensor, total: int, fewest: Tensor, most: Tensor) -> Te
     return counts
 
 
-def check_validation_size(size: int, images: int, classes: int = 10) -> None:
+def check_validation_size(size: int, images: int, classes: int) -> None:
     """Raise BadInput where `size` of `images` would leave a class without a training or a validation image."""
     if not classes <= size <= images - classes:
         rule = f"must be from {classes} to {images - classes} for this dataset"

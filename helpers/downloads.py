@@ -313,7 +313,7 @@ def fetch_files(published: Published, folder: Path) -> None:
 def from_mirrors(
     published: Published, archive: str, checksum: str, mirrors: list[str]
 ) -> tuple[bytes | None, list[str]]:
-    """Return (the bytes of `archive` or None, why each mirror failed); `checksum` is the archive's MD5.
+    """Return (the bytes of `archive`, whole, or None; why each mirror failed); `checksum` is the archive's MD5.
 
     A mirror that gives no answer is struck from the list `mirrors`.
     """
@@ -361,9 +361,11 @@ def reason_of(error: Exception) -> str:
 
 
 def download(url: str, title: str) -> bytes:
-    """Return the bytes behind `url`, with a progress bar; OSError where nothing comes, too slowly, or far too much.
+    """Return the bytes behind `url`, with a progress bar.
 
-    A thread does the waiting: a mirror that sends its headers drop by drop would keep a single one for hours.
+    OSError where nothing comes, too slowly, or far too much; HTTPException or ValueError for an answer or an address
+    that is none. A thread does the waiting: a mirror that sends its headers drop by drop would keep a single one for
+    hours.
     """
     from tqdm import tqdm
 

@@ -1,6 +1,7 @@
 """Files written whole or not at all, and digests of what is in them."""
 
 import ast
+import errno
 import hashlib
 import json
 import os
@@ -62,10 +63,17 @@ def parse_json(content: bytes | str) -> Any:
     return value
 
 
+def read_file(path: str | Path) -> bytes:
+    """Return the content of a plain file; OSError where there is none, as for a pipe, which might never end."""
+    if not os.path.isfile(path):
+        raise FileNotFoundError(errno.ENOENT, "not a plain file", str(path))
+    return Path(path).read_bytes()
+
+
 def read_json(path: str | Path) -> Any:
     """Return what the JSON file `path` holds, or None where there is no such file, or none that `parse_json` takes."""
     try:
-        return parse_json(Path(path).read_bytes())
+        return parse_json(read_file(path))
     except (OSError, ValueError):
         return None
 
@@ -79,6 +87,8 @@ def digest(value: Any) -> str:
 
 def file_digest(path: str | Path) -> str | None:
     """Return the SHA-256 of the file `path` in hexadecimal, or None where it cannot be read."""
+    if not os.path.isfile(path):
+        return None
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -117,9 +117,9 @@ def read(path: Path) -> Folder:
     listed = digest([code_digest(__file__), listing])  # a changed decoder decodes again
     kept = load_kept(path, listed)
     if kept is not None:
-        return sort_by_class(path, listing, kept)
+        return assemble(path, listing, kept)
     decoded = decode(path, listing.files)
-    images = sort_by_class(path, listing, decoded)  # nothing is kept of a folder that is refused
+    images = assemble(path, listing, decoded)  # nothing is kept of a folder that is refused
     keep(path, listed, decoded)
     return images
 
@@ -345,7 +345,7 @@ def decode(path: Path, files: Sequence[File]) -> Pixels:
     )
 
 
-def sort_by_class(path: Path, listing: Listing, decoded: Pixels) -> Folder:
+def assemble(path: Path, listing: Listing, decoded: Pixels) -> Folder:
     """Return the Folder at `path` of the listed files; a file that is no whole image is left out and counted.
 
     BadInput where a class has too few whole images, or all images are alike.

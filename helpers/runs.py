@@ -12,15 +12,16 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import psutil
 from filelock import FileLock, Timeout
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import BadInput, RunInUse
-from .files import PARTIAL, PROJECT, absolute, digest, parse_json, read_json, write_json
+from .files import PARTIAL, PROJECT, absolute, digest, parse_json, read_file, read_json, write_json
 
 SUBFOLDERS = ("notebooks", "reports", "figures", "checkpoints")
 PATIENCE = 10  # seconds that the kernel of a dead runner may take to notice
@@ -28,7 +29,9 @@ RUNNER_PATIENCE = 1  # seconds that a runner waits for a notebook that is writin
 WRITER_PATIENCE = 5  # seconds that a notebook waits for others that are writing
 CLOCK_SLACK = 2  # seconds by which the start of a process seems to move when the clock is set
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
-VERSION: Literal[3] = 3  # of the manifest
+CHECKPOINT = re.compile(r"epoch-(\d{3,})\.(pt|sha256|damaged)")  # its number is that of the epochs that are done
+FIGURES_REST_ON = ("model.json", "metrics.json")
+VERSION: Final = 3  # of the manifest
 
 
 def outputs_folder() -> Path:
@@ -81,7 +84,7 @@ def lock(folder: Path) -> Iterator[None]:
     """
     with exclusive(folder, RUNNER_PATIENCE):
         wait_for_kernels(folder)
-        for path in folder.rglob(f".*{PARTIAL}*"):
+        for path in half_written(folder):
             path.unlink()
         note_holder(folder)
         try:
@@ -146,15 +149,22 @@ def own_line() -> list[int]:
     return [os.getpid(), *(process.pid for process in psutil.Process().parents())]
 
 
+def half_written(folder: Path) -> list[Path]:
+    """Return the files in a run's folder that files.write_file began, and did not live to rename."""
+    places = [folder, *(folder / name for name in SUBFOLDERS)]
+    named = [path for place in places for path in place.glob(f".*.{'[0-9a-f]' * 8}{PARTIAL}")]
+    return [path for path in named if path.is_file()]
+
+
 def holder_file(folder: Path) -> Path:
     """Return the file that says which processes work on a run."""
     return folder / ".holder.json"
 
 
 def read_holder(folder: Path) -> dict[str, Any]:
-    """Return what the last runner wrote of itself.
+    """Return what the last runner wrote of itself: {"runner": process, "kernels": [process, ...]}.
 
-    {"runner": "process N", "started": time of its start, "kernels": [[process, time of its start]]}
+    A process is [its number, the time of its start].
     """
     content = read_json(holder_file(folder))
     return content if isinstance(content, dict) else {}
@@ -162,20 +172,17 @@ def read_holder(folder: Path) -> dict[str, Any]:
 
 def note_holder(folder: Path) -> None:
     """Write down which processes work on a run: this one, and the kernels that it has started."""
-    runner = psutil.Process()
-    kernels = [[process.pid, process.create_time()] for process in runner.children()]
-    holder = {"runner": f"process {runner.pid}", "started": runner.create_time(), "kernels": kernels}
-    write_json(holder_file(folder), holder)
+    own = psutil.Process()
+    runner, *kernels = [[process.pid, process.create_time()] for process in (own, *own.children())]
+    write_json(holder_file(folder), {"runner": runner, "kernels": kernels})
 
 
 def runner_of(folder: Path) -> int | None:
     """Return the number of the process that is noted as a run's runner; None where there is none, or it is dead."""
-    holder = read_holder(folder)
-    try:
-        number = int(holder["runner"].removeprefix("process "))
-        return number if is_alive(number, holder["started"]) else None
-    except (KeyError, ValueError, AttributeError, TypeError):
-        return None
+    for number, started in processes_in([read_holder(folder).get("runner")]):
+        if is_alive(number, started):
+            return number
+    return None
 
 
 def is_held(folder: Path) -> bool:
@@ -185,23 +192,25 @@ def is_held(folder: Path) -> bool:
 
 def wait_for_kernels(folder: Path) -> None:
     """Wait until the kernels of a dead runner have ended; RunInUse names one that outlives PATIENCE seconds."""
-    kernels = kernels_of(read_holder(folder))
+    kernels = processes_in(read_holder(folder).get("kernels"))
     deadline = time.monotonic() + PATIENCE
-    while any(is_alive(*kernel) for kernel in kernels):
+    while alive := [number for number, started in kernels if is_alive(number, started)]:
         if time.monotonic() > deadline:
-            rule = f"process {kernels[0][0]}, left by a dead runner, works on"
+            rule = f"process {alive[0]}, left by a dead runner, works on"
             raise RunInUse(rule, field="run", value=folder.name, way_out="end it")
         time.sleep(0.1)
 
 
-def kernels_of(holder: dict[str, Any]) -> list[tuple[int, float]]:
-    """Return the processes of a holder's kernels and the times of their starts; what is none does not count."""
-    kernels = []
-    entries = holder.get("kernels")
+def processes_in(entries: Any) -> list[tuple[int, float]]:
+    """Return (number, time of its start) of each process in a list from a holder's file; what is none does not count.
+
+    `entries`: whatever the file holds in the list's place.
+    """
+    processes = []
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, int | float) for part in entry):
-            kernels.append((int(entry[0]), float(entry[1])))
-    return kernels
+            processes.append((int(entry[0]), entry[1]))
+    return processes
 
 
 def is_alive(number: int, started: float) -> bool:
@@ -258,6 +267,11 @@ class StageRecord(Record):
     accuracy: Accuracy | None = None  # on test images, from the stage that measures it
 
 
+def now() -> str:
+    """Return the time in UTC, to the second, as it stands in records: 2026-01-31T12:00:00+00:00."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 class DatasetRecord(Record):
     """The images that a run is about."""
 
@@ -284,10 +298,13 @@ class Manifest(Record):
 
     @property
     def test_accuracy(self) -> Accuracy | None:
-        """The accuracy on test images, unless `results` did not judge the model that `training` left last."""
+        """The accuracy on test images, unless `results` judged another model than `training` left last, or others."""
         if not self.is_done("results") or "training" not in self.stages:
             return None
-        judged = self.stages["results"].inputs.get("input", {})
+        results = self.stages["results"]
+        if results.inputs.get("dataset", {}).get(self.dataset.name) not in (None, self.dataset.fingerprint):
+            return None  # other images than those that the run is about now
+        judged = results.inputs.get("input", {})
         model = self.stages["training"].outputs
         if any(model.get(path) != judged[path] for path in judged):
             return None
@@ -295,9 +312,7 @@ class Manifest(Record):
 
 
 def load_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest of a run, or None where there is none, or one that is not as it was written.
-
-    Then nothing of the run is known.
+    """Return the manifest of a run; None, so that nothing of the run is known, where it is not there as it was written.
 
     BadInput for a manifest of a later version than this code knows, or one that names files outside the run's folder.
     """
@@ -354,10 +369,15 @@ def read_recorded(folder: Path, manifest: Manifest, path: str) -> bytes | None:
     """Return the content of a file of a run as a stage has left it; None where it is not there, or another now."""
     digests = {record.outputs[path] for record in manifest.stages.values() if path in record.outputs}
     try:
-        content = (folder / path).read_bytes()
+        content = read_file(folder / path)
     except OSError:
         return None
     return content if digest(content) in digests else None
+
+
+def has_its_figures(folder: Path, manifest: Manifest) -> bool:
+    """Return whether the model of a run and its metrics are as its stages left them: else no figure of it is shown."""
+    return all(read_recorded(folder, manifest, name) is not None for name in FIGURES_REST_ON)
 
 
 def read_accuracy(metrics: bytes | None) -> Accuracy | None:
@@ -413,6 +433,39 @@ def save_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of a run, whole or not at all, with a digest of itself."""
     content = manifest.model_dump(mode="json")
     write_json(Path(folder) / "run.json", content | {"digest": digest(content)})
+
+
+def checkpoint_of(folder: Path, epochs: int) -> Path:
+    """Return the path of a run's checkpoint after a number of `epochs`; beside it lies its SHA-256, as .sha256."""
+    return folder / "checkpoints" / f"epoch-{epochs:03d}.pt"
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """Return the files of a run's checkpoints, the SHA-256 beside each and those set aside included, oldest first."""
+    numbered = []
+    for path in (folder / "checkpoints").glob("epoch-*"):
+        name = CHECKPOINT.fullmatch(path.name)
+        if name:
+            numbered.append((int(name[1]), path))
+    return [path for _, path in sorted(numbered)]
+
+
+def checkpoints_of(folder: Path) -> list[Path]:
+    """Return the checkpoints of a run, oldest first."""
+    return [path for path in checkpoint_files(folder) if path.suffix == ".pt"]
+
+
+def remove_checkpoint(path: Path) -> None:
+    """Delete a checkpoint and the SHA-256 beside it."""
+    path.unlink()
+    path.with_suffix(".sha256").unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a checkpoint that must not be used, so that the next one of that epoch spares it; return its new path."""
+    aside = path.replace(path.with_suffix(".damaged"))
+    path.with_suffix(".sha256").unlink(missing_ok=True)
+    return aside
 
 
 def save_json(folder: Path, name: str, value: Any) -> Path:

@@ -143,9 +143,14 @@ def load(path: str | Path) -> Results:
     try:
         return check(json.loads(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
-        return {part: [] for part in PARTS}
+        return no_rows()
     except (OSError, ValueError):
         raise refused("not a whole JSON file") from None
+
+
+def no_rows() -> Results:
+    """Return the content of an accuracy file in which nothing stands yet."""
+    return {part: [] for part in PARTS}
 
 
 def refused(rule: str) -> errors.BadInput:
@@ -155,8 +160,11 @@ def refused(rule: str) -> errors.BadInput:
 
 
 def check(results: Results) -> Results:
-    """Return `results`, the content of an accuracy file; BadInput names the first row that does not add up."""
-    if not isinstance(results, dict) or not all(isinstance(results.setdefault(part, []), list) for part in PARTS):
+    """Return `results`, the content of an accuracy file, with all PARTS; BadInput names the first row that is wrong."""
+    if not isinstance(results, dict):
+        raise refused("not an accuracy file")
+    results = no_rows() | results
+    if not all(isinstance(results[part], list) for part in PARTS):
         raise refused("not an accuracy file")
     known = set()
     images = {}
@@ -261,7 +269,7 @@ def seal(row: Row) -> Row:
 
 def compare(results: Results) -> Comparable:
     """Return what of an accuracy file may stand beside each other; BadInput as `check`."""
-    check(results)
+    results = check(results)
     rows = {}
     left_out = 0
     for name in dict.fromkeys(row["recipe"] for row in results["rows"]):

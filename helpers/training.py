@@ -88,7 +88,7 @@ def train(
     checkpoints = None
     if folder:
         training_fingerprint = fingerprint(recipe, seed, dataset, torch.device(device))
-        checkpoints = Checkpoints(Path(folder) / "checkpoints", training_fingerprint)
+        checkpoints = Checkpoints(folder, training_fingerprint)
         finished = load_model(folder, training_fingerprint)
         if finished:
             return finished.network, finished.history

@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 600  # seconds that a kernel may take to import on a slow disk
 EXIT_CODES = {
-    kind.__name__: kind.exit_code for kind in (errors.BadInput, errors.DatasetUnavailable, errors.TrainingDiverged)
+    kind.__name__: kind.exit_code
+    for kind in (errors.BadInput, errors.DatasetUnavailable, errors.TrainingDiverged, errors.RunInUse)
 }
 
 
@@ -56,24 +57,37 @@ class Listener(Protocol):
         """The kernel told something: the fields of helpers.progress."""
 
 
+class ListenerFailed(Exception):
+    """A listener has raised, which is the `__cause__`; nothing is wrong with the kernel."""
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Raise ListenerFailed for whatever a listener raises in the block, so that the kernel is not blamed for it."""
+    try:
+        yield
+    except Exception as error:
+        raise ListenerFailed from error
+
+
 @dataclass
 class CellCounter:
     """Which cell of the notebook is at work, from 1; papermill's own parameter cell does not count."""
 
     total: int
-    done: int = 0
+    reached: int = 0
 
     def advance(self, cell: Mapping[str, Any]) -> None:
         """Count one more cell that begins."""
         if "injected-parameters" not in cell["metadata"].get("tags", []):
-            self.done += 1
+            self.reached += 1
 
 
 def execute(stage: Stage, parameters: Mapping[str, Any], path: Path, kernel: KernelManager, listener: Listener) -> None:
     """Execute a stage's notebook in a running `kernel`, and write it to `path`, however it ends.
 
     Of the `parameters` it gets those that it declares. StageFailed names the cell that raised, or in which the kernel
-    died; OSError where the notebook cannot be written.
+    died; OSError where the notebook cannot be written. What the `listener` raises is raised.
     """
     plan.skip_uri_checker()
     from papermill.iorw import load_notebook_node
@@ -88,6 +102,8 @@ def execute(stage: Stage, parameters: Mapping[str, Any], path: Path, kernel: Ker
         try:
             run_cells(notebook, kernel, listener, counter)
             raise_unless_complete(stage, notebook, counter)
+        except ListenerFailed as failure:
+            raise failure.__cause__ or failure from None
         except (errors.ProjectError, OSError):
             raise
         except Exception as error:  # nbclient, zmq and asyncio raise different errors when a kernel dies
@@ -120,14 +136,16 @@ def run_cells(notebook: NotebookNode, kernel: KernelManager, listener: Listener,
         def process_message(self, message: Any, *arguments: Any, **options: Any) -> Any:
             fields = (message["content"].get("metadata") or {}).get(MESSAGE)
             if fields:
-                listener.message(fields)
+                with listening():
+                    listener.message(fields)
                 if fields.get("kind") == MEASURED:  # no output of the cell
                     return None
             return super().process_message(message, *arguments, **options)
 
     def begin(cell: Mapping[str, Any], cell_index: int) -> None:
         counter.advance(cell)
-        listener.cell(counter.done, counter.total)
+        with listening():
+            listener.cell(counter.reached, counter.total)
 
     manager = NotebookExecutionManager(notebook, progress_bar=False)
     manager.notebook_start()
@@ -177,7 +195,7 @@ def raise_unless_complete(stage: Stage, notebook: NotebookNode, counter: CellCou
 
 def where(stage: Stage, counter: CellCounter) -> str:
     """Return where a stage failed, in words."""
-    return f"{stage.name} failed at cell {counter.done} of {counter.total}"
+    return f"{stage.name} failed at cell {counter.reached} of {counter.total}"
 
 
 def short(text: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from helpers import files, runs
 from helpers.runs import Manifest
@@ -17,9 +19,10 @@ from . import reports
 from .reports import TEMPLATE
 from .stages import STAGES
 
+logger = logging.getLogger(__name__)
+
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
 SHOWN = ("model.json", "history.csv", "metrics.json", "figures/confusion_matrix.png")  # what the index takes from a run
-FIGURES = ("model.json", "metrics.json")
 UNREADABLE = "failed: its files cannot be read"
 
 
@@ -45,8 +48,8 @@ def row_of(folder: Path) -> dict[str, Any]:
             row = summarise(folder, manifest)
             files.as_json(row)  # ValueError for what the page could not hold
             return row
-    except Exception:  # whatever lies in the folder, the other runs are shown
-        pass
+    except Exception as error:  # whatever lies in the folder, the other runs are shown
+        logger.debug("%s cannot be read: %s", folder, error)
     name = folder.name.encode(errors="replace").decode()  # that of a folder need not be text
     return {"name": name, "state": UNREADABLE, "started": "", "reports": []}
 
@@ -55,15 +58,17 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Return the line of a run whose manifest could be read; a file that a stage has not left so is not shown."""
     model = runs.read_recorded(folder, manifest, "model.json")
     recipe = files.parse_json(model).get("recipe", {}) if model else {}
-    accuracy = manifest.test_accuracy if has_its_figures(folder, manifest) else None
+    accuracy = manifest.test_accuracy if runs.has_its_figures(folder, manifest) else None
     history = read_history(runs.read_recorded(folder, manifest, "history.csv"))
     dataset = manifest.dataset.title
     if manifest.dataset.note:
         dataset += ", MNIST was not there"
+    rendered = reports.read_rendered(folder)
     pages = []
     for stage in STAGES.values():
-        if stage.name in manifest.stages and reports.is_as_made(folder, reports.page_of(folder, stage)):
-            pages.append((stage.name, f"{folder.name}/reports/{stage.notebook}.html"))
+        page = reports.page_of(folder, stage)
+        if stage.name in manifest.stages and reports.is_as_made(page, rendered):
+            pages.append((stage.name, link_to(folder, page)))
     archive = folder / reports.ARCHIVE
     confusion = "figures/confusion_matrix.png"
     shows_confusion = accuracy and runs.read_recorded(folder, manifest, confusion)
@@ -78,15 +83,15 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "state": state_of(folder, manifest),
         "started": max((reports.in_words(record.started) for record in manifest.stages.values()), default=""),
         "reports": pages,
-        "zip": f"{folder.name}/{archive.name}" if reports.is_as_made(folder, archive) else "",
+        "zip": link_to(folder, archive) if reports.is_as_made(archive, rendered) else "",
         "history": history,
-        "confusion": f"{folder.name}/{confusion}" if shows_confusion else "",
+        "confusion": link_to(folder, folder / confusion) if shows_confusion else "",
     }
 
 
-def has_its_figures(folder: Path, manifest: Manifest) -> bool:
-    """Return whether the model of a run and its metrics are as its stages left them: else no figure of it is shown."""
-    return all(runs.read_recorded(folder, manifest, name) is not None for name in FIGURES)
+def link_to(folder: Path, path: Path) -> str:
+    """Return the address of a file of a run on the page beside the runs; its folder may have any name."""
+    return quote(path.relative_to(folder.parent).as_posix())
 
 
 def state_of(folder: Path, manifest: Manifest) -> str:
@@ -99,19 +104,21 @@ def state_of(folder: Path, manifest: Manifest) -> str:
         if record.state != "done":
             return f"{record.state} in {name}"
     if manifest.is_done("results") and manifest.test_accuracy is None:
-        return "stopped before results looked at the new model"
+        return "results are of an earlier model, or of other images"
     for name, record in manifest.stages.items():
         for path in SHOWN:
             if path in record.outputs and runs.read_recorded(folder, manifest, path) is None:
                 return f"{path} has changed since {name} ran"
-    return altered_page(folder, manifest) or "done"
+    remarks = [record.remark for record in manifest.stages.values() if record.remark]
+    return altered_page(folder, manifest) or " ".join(["done", *remarks])
 
 
 def altered_page(folder: Path, manifest: Manifest) -> str:
     """Return in words which page of a run, or whether their archive, is not as it was made; "" where all are."""
+    rendered = reports.read_rendered(folder)
     pages = [reports.page_of(folder, stage) for stage in STAGES.values() if stage.name in manifest.stages]
     for path in (*pages, folder / reports.ARCHIVE):
-        if os.path.lexists(path) and not reports.is_as_made(folder, path):
+        if os.path.lexists(path) and not reports.is_as_made(path, rendered):
             return f"{path.relative_to(folder)} has changed since it was made"
     return ""
 

@@ -16,19 +16,12 @@ from .stages import NOTEBOOKS, Stage
 if TYPE_CHECKING:
     from jupyter_client import KernelManager
 
-# What a kernel runs before its first cell; import errors are left for the notebook to report.
+# What a kernel runs before its first cell, ahead of the notebook's imports.
 WARM_UP = """
-try:
-    from helpers import progress
-    from pipeline import machine
-    progress.show_log()
-    machine.tell_after_each_cell()
-    exec({imports!r}, {{}})
-except Exception:
-    pass
-finally:
-    globals().pop("progress", None)
-    globals().pop("machine", None)
+from helpers import progress
+from pipeline import machine
+progress.show_log()
+machine.tell_after_each_cell()
 """
 
 
@@ -106,8 +99,10 @@ def start(imports: str, environment: Mapping[str, str]) -> KernelManager:
             return client
 
     kernel = OwnKernel()
-    warm_up = f"--IPKernelApp.exec_lines={WARM_UP.format(imports=imports)}"
-    kernel.start_kernel(extra_arguments=[warm_up], cwd=str(NOTEBOOKS), env=dict(environment))
+    ahead = f"exec({WARM_UP + imports!r}, {{}})"  # in a namespace of its own
+    line = f"try:\n    {ahead}\nexcept Exception:\n    pass"  # import errors are left for the notebook to report
+    arguments = [f"--IPKernelApp.exec_lines={line}"]
+    kernel.start_kernel(extra_arguments=arguments, cwd=str(NOTEBOOKS), env=dict(environment))
     return kernel
 
 

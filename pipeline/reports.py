@@ -29,7 +29,7 @@ FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| k
 LONG = 60  # characters; a column with longer texts is prose
 TEMPLATE = Path(__file__).resolve().parent / "template"
 RENDERED = ".rendered.json"  # {page: {"source": digest of what it was made from, "page": digest of it}}
-ARCHIVE = "reports.zip"  # has an entry of the same form there
+ARCHIVE = "reports.zip"  # has an entry of that form there, too
 DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -56,6 +56,9 @@ def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> 
     headline = ""
     if stage_name == "results" and record.state == "done" and manifest.test_accuracy:
         headline = f"test accuracy {manifest.test_accuracy}"
+    remarks = [record.remark] if record.remark else []
+    if stage_name == "results" and record.state == "done" and not manifest.test_accuracy:
+        remarks.append("This page is about an earlier model, or other images, than this run holds now.")
     return Header(
         dataset=manifest.dataset.title,
         run=manifest.run,
@@ -65,7 +68,7 @@ def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> 
         note=manifest.dataset.note,
         state=record.state,
         message=record.message,
-        remark=record.remark,
+        remark=" ".join(remarks),
         cell=record.cell,
         links=links,
     )
@@ -108,11 +111,13 @@ def render_pages(folder: Path, manifest: Manifest, coming: Collection[str] = ())
             render(notebooks[stage.name], page, header)
             rendered[page.name] = {"source": source, "page": files.file_digest(page)}
             files.write_json(folder / "reports" / RENDERED, rendered)
-    pages = [page_of(folder, STAGES[name]).name for name in notebooks]
-    pack(folder, pages)  # no file that lies where a page will come
-    packed = {"source": files.digest(pages), "page": files.file_digest(folder / ARCHIVE)}
-    if rendered.get(ARCHIVE) != packed:
-        files.write_json(folder / "reports" / RENDERED, rendered | {ARCHIVE: packed})
+    pages = [page_of(folder, STAGES[name]).name for name in notebooks]  # no file that lies where a page will come
+    source = files.digest([folder.name, {name: rendered[name]["page"] for name in pages}])
+    known = {"source": source, "page": files.file_digest(folder / ARCHIVE)}
+    if rendered.get(ARCHIVE) != known or (folder / ARCHIVE).is_symlink():
+        pack(folder, pages)
+        rendered[ARCHIVE] = {"source": source, "page": files.file_digest(folder / ARCHIVE)}
+        files.write_json(folder / "reports" / RENDERED, rendered)
 
 
 def recorded_notebooks(folder: Path, manifest: Manifest) -> dict[str, bytes]:
@@ -153,9 +158,12 @@ def is_digest(value: Any) -> bool:
     return isinstance(value, str) and DIGEST.fullmatch(value) is not None
 
 
-def is_as_made(folder: Path, path: Path) -> bool:
-    """Return whether a run's page, or its archive, is as it was made: else it may show what no notebook does."""
-    entry = read_rendered(folder).get(path.name)
+def is_as_made(path: Path, rendered: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether a run's page, or its archive, is as it was made: else it may show what no notebook does.
+
+    `rendered`: what `read_rendered` says of the run.
+    """
+    entry = rendered.get(path.name)
     return entry is not None and not path.is_symlink() and files.file_digest(path) == entry["page"]
 
 

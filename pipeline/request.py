@@ -127,6 +127,9 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
     there = runs.load_manifest(request.folder)
     if there is not None:
         refuse_another_run(request, there, wishes)
+    elif not wishes.force and (request.folder / "model.json").exists() and not runs.is_damaged(request.folder):
+        rule = "holds a model that no command has left there, of a notebook that was opened by hand"
+        raise BadInput(rule, field="run", value=name, way_out="choose another name, or `force` to start it over")
     return request
 
 

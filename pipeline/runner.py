@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from helpers.progress import MEASURED
 from helpers.runs import DatasetRecord, Manifest, StageRecord
 
 from . import index, machine, reports
-from .execute import Listener, StageFailed, execute, without_paths
+from .execute import StageFailed, execute, without_paths
 from .kernels import Kernels
 from .plan import Decision, check_needs, decide, out_of_date, plan
 from .request import Request, differences_of
@@ -35,7 +34,9 @@ BUSY = 0.5  # cores that other programs take, from which on a training is told t
 def run(request: Request, screen: Screen | None = None) -> Path:
     """Run the stages of a Request that are not up to date, in order; return the run's folder.
 
-    `screen` is told what happens. Raises BadInput before anything is created, RunInUse, StageFailed, KeyboardInterrupt.
+    `screen` is told what happens. Raises BadInput before anything is created, or, for a stage that is needed and a file
+    that is to be deleted, when their turn comes; DatasetUnavailable where the images change meanwhile; RunInUse,
+    StageFailed, KeyboardInterrupt.
     """
     screen = screen or Screen(quiet=True)
     expected = [decision.stage for decision in plan(request) if not decision.up_to_date]
@@ -64,6 +65,17 @@ def check_dataset(request: Request) -> None:
         rule = "its images have changed while the run was at work"
         way_out = "the same command starts again with those that are there now"
         raise DatasetUnavailable(rule, field="dataset", value=request.dataset, way_out=way_out)
+
+
+def check_images(request: Request, record: StageRecord) -> None:
+    """Raise DatasetUnavailable, as `check_dataset`, after a stage; its record then says that it failed."""
+    try:
+        check_dataset(request)
+    except DatasetUnavailable as error:
+        record.state = "failed"
+        record.message = without_paths(str(error))
+        record.accuracy = None
+        raise
 
 
 def tell_of_threads(stage: Stage, request: Request, manifest: Manifest | None, screen: Screen) -> None:
@@ -160,25 +172,30 @@ def own_files(stage: Stage, folder: Path) -> list[Path]:
     """Return the files in a run's folder that have the names of what a stage leaves, its notebook and page included."""
     paths = [folder / name for name in stage.outputs]
     if stage.trains:
-        paths += checkpoints_of(folder)
+        paths += runs.checkpoint_files(folder)
     return [*paths, reports.executed_notebook(folder, stage.notebook), reports.page_of(folder, stage)]
 
 
-def checkpoints_of(folder: Path) -> list[Path]:
-    """Return the files of the checkpoints in a run's folder, the SHA-256 beside each included."""
-    return sorted((folder / "checkpoints").glob("epoch-*"))
+def set_aside_altered(folder: Path, before: StageRecord, screen: Screen) -> None:
+    """Rename the checkpoints and the model.json that are not as the training `before` left them, so that none is used.
 
-
-def set_aside_altered(folder: Path, known: Mapping[str, str], screen: Screen) -> None:
-    """Rename the checkpoints that are not as the training before left them, {path: digest}, so that none is used.
-
-    The SHA-256 beside a checkpoint tells damage alone: whoever changes one can change the other.
+    The SHA-256 beside a checkpoint and those in model.json tell damage alone: whoever changes one can change the
+    other. Where no checkpoint is known, that training was killed, and its checkpoints stay.
     """
-    for path in checkpoints_of(folder):
-        name = str(path.relative_to(folder))
-        if path.suffix == ".pt" and known and files.file_digest(path) != known.get(name):
-            path.replace(path.with_suffix(".damaged"))
-            screen.say(f"note: {name} is not as the training left it, and was set aside")
+    altered = []
+    if before.checkpoints:
+        altered = [path for path in runs.checkpoints_of(folder) if is_altered(folder, path, before.checkpoints)]
+    model = folder / "model.json"
+    if model.is_file() and before.state == "done" and is_altered(folder, model, before.outputs):
+        altered.append(model)
+    for path in altered:
+        runs.set_aside(path)
+        screen.say(f"note: {path.relative_to(folder)} is not as the training left it, and was set aside")
+
+
+def is_altered(folder: Path, path: Path, known: Mapping[str, str]) -> bool:
+    """Return whether the file `path` of a run is not the one of that name that is `known`, {path: digest}."""
+    return files.file_digest(path) != known.get(str(path.relative_to(folder)))
 
 
 def delete(folder: Path, paths: Iterable[Path], screen: Screen) -> None:
@@ -211,11 +228,11 @@ def run_stage(
     folder = request.folder
     if request.force:
         delete(folder, own_files(stage, folder), screen)
-    if stage.name in manifest.stages:
-        set_aside_altered(folder, manifest.stages[stage.name].checkpoints, screen)
+    if stage.trains and stage.name in manifest.stages:
+        set_aside_altered(folder, manifest.stages[stage.name], screen)
     record = StageRecord(
         state="running",
-        started=now(),
+        started=runs.now(),
         inputs=decision.inputs,
         threads_expected=request.threads,
         remark=remark_on_needs(stage, request, manifest),
@@ -227,6 +244,7 @@ def run_stage(
         assistant.watch_neighbours()
     try:
         run_notebook(stage, request.parameters, folder, kernels, assistant, record)
+        check_images(request, record)
     finally:
         runs.save_manifest(folder, manifest)
         with screen_line(stage, folder, record, screen):
@@ -279,9 +297,10 @@ def run_notebook(
         for field, value in assistant.measured.items():
             setattr(record, field, value)
         drawn = [path for path, written in figures_of(folder).items() if figures.get(path) != written]
-        record.outputs = digests(folder, [*(folder / name for name in stage.outputs), *drawn, executed])
+        left = stage.outputs if record.state == "done" else ()  # else they may be those of the attempt before
+        record.outputs = digests(folder, [*(folder / name for name in left), *drawn, executed])
         if stage.trains:
-            record.checkpoints = digests(folder, checkpoints_of(folder))
+            record.checkpoints = digests(folder, runs.checkpoint_files(folder))
         if "metrics.json" in stage.outputs and record.state == "done":
             record.accuracy = runs.read_accuracy((folder / "metrics.json").read_bytes())
 
@@ -293,7 +312,7 @@ class Assistant:
     leave a processor free.
     """
 
-    def __init__(self, kernels: Kernels, screen: Listener, folder: Path, following: Sequence[Stage]) -> None:
+    def __init__(self, kernels: Kernels, screen: Screen, folder: Path, following: Sequence[Stage]) -> None:
         self.kernels = kernels
         self.screen = screen
         self.folder = folder
@@ -346,8 +365,7 @@ class Assistant:
         self.neighbours = None
         others = f"other programs keep {taken:.1f} of {machine.cores()} cores busy"
         advice = "one thread has no other to wait for, and may be faster now, with other weights"
-        text = f"note: {others}, and threads that work together suffer most; {advice} (--threads 1)"
-        self.screen.message({"kind": "log", "level": "INFO", "text": text})
+        self.screen.say(f"  note: {others}, and threads that work together suffer most; {advice} (--threads 1)")
 
 
 def check_outputs(stage: Stage, folder: Path) -> None:
@@ -370,8 +388,3 @@ def digests(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
         if digest is not None:
             known[str(path.relative_to(folder))] = digest
     return known
-
-
-def now() -> str:
-    """Return the time of day in UTC, as it stands in records."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,5 +1,6 @@
 """README's figures are those of the results files, and the statistics behind them are right."""
 
+import argparse
 import json
 import math
 import platform
@@ -9,6 +10,8 @@ from dataclasses import replace
 
 import accuracy
 import choices
+import faults
+import fuzz
 import numpy as np
 import origin
 import pytest
@@ -359,10 +362,29 @@ def test_no_reading_is_taken_without_a_commit(repository, monkeypatch):
 
 
 def test_a_results_file_that_is_not_whole_is_not_overwritten(tmp_path):
-    assert origin.read_results(tmp_path / "choices.json") == {"rows": []}
+    assert origin.read_results(tmp_path / "choices.json", {"rows": []}) == {"rows": []}
     (tmp_path / "choices.json").write_text('{"rows": [')
     with pytest.raises(errors.BadInput, match=r"choices\.json is not a whole JSON file"):
-        origin.read_results(tmp_path / "choices.json")
+        origin.read_results(tmp_path / "choices.json", {"rows": []})
+
+
+def test_findings_of_faults_are_not_lost_with_a_results_file_that_is_not_whole(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "faults.json"
+    path.write_text('{"kills": ')
+    monkeypatch.setattr("sys.argv", ["faults.py", "--parts", "cost"])
+    monkeypatch.setattr(origin, "facts", lambda: FACTS)
+    monkeypatch.setattr(faults, "RESULTS", path)
+    monkeypatch.setitem(faults.PARTS, "cost", lambda options: {"seconds, median": 0.1})
+    monkeypatch.setattr(fuzz, "RESULTS", path)
+    for write in (faults.main, lambda: fuzz.keep({"done": 1}), lambda: fuzz.fuzz(argparse.Namespace(seed=0, fuzz=1))):
+        with pytest.raises(errors.BadInput, match=r"faults\.json is not a whole JSON file"):
+            write()
+        assert path.read_text() == '{"kills": '
+    path.unlink()
+    faults.main()
+    fuzz.keep({"done": 1})
+    assert json.loads(path.read_text()).keys() == {"cost", "fuzz"}
+    capsys.readouterr()
 
 
 def test_a_model_that_was_trained_elsewhere_is_read_as_such(small_world, monkeypatch):

@@ -520,6 +520,8 @@ def test_the_command_line_knows_a_dataset_by_its_entry(tmp_path):
         ({"labels": (torch.arange(80) % 2).byte()}, "its labels are not int64"),
         ({"is_test": torch.zeros(80, dtype=torch.bool)}, "none does, or all do"),
         ({"is_test": torch.zeros(80)}, "does not say of each image whether it tests"),
+        ({"is_test": torch.arange(80) == 0}, "a class has no test image"),
+        ({"is_test": torch.arange(80) > 2}, "a class has fewer than two images beside those that test"),
     ],
 )
 def test_a_dataset_that_is_not_of_the_promised_form_is_refused(squares, tmp_path, monkeypatch, changes, told):

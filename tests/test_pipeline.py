@@ -17,7 +17,8 @@ import pytest
 from conftest import LEAVES, METRICS, offline
 
 from helpers import errors, files, runs
-from pipeline import index, machine, plan, runner
+from pipeline import execute, index, machine, plan, runner, stages
+from pipeline.kernels import Kernels
 from pipeline.request import Wishes, settle
 
 NAME = "digits-balanced-10epochs-seed0"
@@ -155,11 +156,39 @@ def test_a_failing_cell_is_named_and_reported(project):
     assert code == 0 and states(out)["walkthrough"] == "up to date" and states(out)["eda"] == "done"
 
 
-@pytest.mark.parametrize("name, code", [("BadInput", 2), ("DatasetUnavailable", 3), ("TrainingDiverged", 4)])
+@pytest.mark.parametrize(
+    "name, code", [("BadInput", 2), ("DatasetUnavailable", 3), ("TrainingDiverged", 4), ("RunInUse", 5)]
+)
 def test_errors_from_inside_a_notebook_keep_their_exit_code(project, name, code):
     project.notebook("01_eda", f"raise errors.{name}('the reason')")
     status, _, error = project.run("--only", "eda")
     assert status == code and f"{name}: the reason" in error
+
+
+class Broken:
+    """A listener that has an error of its own, in one of its methods."""
+
+    def __init__(self, method):
+        self.method = method
+
+    def cell(self, number, total):
+        if self.method == "cell":
+            raise KeyError("mine")
+
+    def message(self, fields):
+        if self.method == "message":
+            raise KeyError("mine")
+
+
+@pytest.mark.parametrize("method", ["cell", "message"])
+def test_an_error_of_whoever_is_told_is_not_blamed_on_the_kernel(project, monkeypatch, method):
+    monkeypatch.setattr(stages, "NOTEBOOKS", project.folder / "notebooks")
+    project.notebook("01_eda", "from helpers import data")
+    stage, executed = stages.STAGES["eda"], project.folder / "executed.ipynb"
+    ready = Kernels(offline(project.folder))
+    with ready, ready.take(stage) as kernel, pytest.raises(KeyError, match="mine"):
+        execute.execute(stage, {"run": "it"}, executed, kernel, Broken(method))
+    assert executed.is_file()
 
 
 def test_what_the_helpers_warn_of_reaches_the_terminal_and_the_report(project):
@@ -286,8 +315,8 @@ network, nothing = models.build("narrow", 10), np.zeros((1, 10))
 record = checkpoints.ValidationRecord(nothing, nothing[0], nothing)
 for write in (
     lambda: plots.show(plots.new()[0], "it", "a caption", "a description", folder),
-    lambda: checkpoints.Checkpoints(folder / "checkpoints", "key").save({"history": [{}]}),
-    lambda: checkpoints.Checkpoints(folder / "checkpoints", "key").load(),
+    lambda: checkpoints.Checkpoints(folder, "key").save({"history": [{}]}),
+    lambda: checkpoints.Checkpoints(folder, "key").load(),
     lambda: checkpoints.save_model(folder, network, [{"epoch": 1}], record, {}),
     lambda: runs.save_json(folder, "dataset.json", {}),
 ):
@@ -398,14 +427,17 @@ def test_the_kernel_of_a_killed_runner_is_waited_for(project):
     process.kill()
     process.communicate(timeout=60)
     (run / "notebooks" / ".half.ipynb.partial").write_text("left behind")
+    mine = run / "notebooks" / ".notes.partial.md"
+    mine.write_text("of the user")
     code, out, error = project.run("--only", "eda")
     assert code == 0 and states(out) == {"eda": "done"}, error
-    assert not runs.is_alive(*kernel) and not list(run.rglob(".*.partial*"))
+    assert not runs.is_alive(*kernel) and list(run.rglob(".*.partial*")) == [mine]
 
 
 def test_a_kernel_that_outlives_its_runner_keeps_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "PATIENCE", 0.3)
-    holder = {"runner": "process 1", "kernels": [[os.getpid(), psutil.Process().create_time()]]}
+    alive = [os.getpid(), psutil.Process().create_time()]
+    holder = {"runner": [4000000, 1.5], "kernels": [[4000001, 2.5], alive]}
     (tmp_path / ".holder.json").write_text(json.dumps(holder))
     with (
         pytest.raises(errors.RunInUse, match=f"process {os.getpid()}, left by a dead runner"),
@@ -528,7 +560,7 @@ def test_an_accuracy_of_another_model_is_not_shown(project):
     code, out, _ = project.run("--only", "training")
     assert code == 0 and "test accuracy" not in out
     index = (project.outputs / "index.html").read_text()
-    assert "50.00%" not in index and "before results looked at the new model" in index
+    assert "50.00%" not in index and "results are of an earlier model" in index
 
 
 def test_a_run_started_over_with_other_parameters_keeps_nothing_of_the_old(project):
@@ -602,7 +634,7 @@ SPOILT = {
     "model": lambda run: change_file(run, "model.json", '{"recipe": ["fast"]}'),
     "history": lambda run: change_file(run, "history.csv", "epoch,train_loss\n1,much\n"),
 }
-HOLDER = '{"runner": "process -5", "started": 1, "kernels": [[-5, 1], [1e30, 2]]}'
+HOLDER = '{"runner": [-5, 1], "kernels": [[-5, 1], [1e30, 2], ["x", 3], 4]}'
 ODD = {
     "holder": lambda run: (run / ".holder.json").write_text("[1]"),
     "numbers": lambda run: (run / ".holder.json").write_text(HOLDER),
@@ -759,7 +791,8 @@ def test_a_folder_of_another_run_is_not_taken_for_the_one_of_that_name(project):
 def test_starting_over_deletes_what_is_the_projects_and_says_so(project):
     assert project.run("--run", "mine")[0] == 0
     run = project.outputs / "mine"
-    for note in ("checkpoints/notes.txt", "notes.txt", "reports/mine.html"):
+    mine = ("checkpoints/notes.txt", "checkpoints/epoch-notes.txt", "notes.txt", "reports/mine.html")
+    for note in mine:
         (run / note).write_text("mine")
     (run / "checkpoints" / "epoch-001.pt").write_text("of the project")
     code, out, error = project.run("--run", "mine", "--seed", "1", "--force")
@@ -767,9 +800,7 @@ def test_starting_over_deletes_what_is_the_projects_and_says_so(project):
     (line,) = [line for line in out.splitlines() if "run.json" in line]
     assert line.startswith("note: started over, and deleted: ") and "checkpoints/epoch-001.pt" in line
     assert "notes.txt" not in line and not (run / "checkpoints" / "epoch-001.pt").exists()
-    assert all(
-        (run / note).read_text() == "mine" for note in ("checkpoints/notes.txt", "notes.txt", "reports/mine.html")
-    )
+    assert all((run / note).read_text() == "mine" for note in mine)
 
 
 @pytest.mark.parametrize("kind", ["a folder", "a link"])
@@ -877,8 +908,86 @@ def test_a_training_never_goes_on_from_a_checkpoint_that_it_did_not_leave(projec
     assert project.run("--only", "training")[0] == 0
     assert (run / "found.txt").read_text() == "True"  # as it was left, it may be used
     checkpoint.write_text("other weights")
+    checkpoint.with_suffix(".sha256").write_text("of the other weights")
     (run / "model.json").unlink()
     code, out, _ = project.run("--only", "training")
     assert code == 0 and "checkpoints/epoch-001.pt is not as the training left it, and was set aside" in out
     assert (run / "found.txt").read_text() == "False"
     assert checkpoint.with_suffix(".damaged").read_text() == "other weights"
+    assert not checkpoint.with_suffix(".sha256").exists()
+
+
+def test_a_stage_that_failed_has_left_nothing_of_the_attempt_before(project):
+    assert project.run("--only", "eda")[0] == 0
+    project.notebook("01_eda", "raise ValueError('no')")
+    assert project.run("--only", "eda")[0] == 1
+    assert (project.outputs / NAME / "dataset.json").is_file()
+    record = runs.load_manifest(project.outputs / NAME).stages["eda"]
+    assert (record.state, list(record.outputs)) == ("failed", ["notebooks/01_eda.ipynb"])
+
+
+def test_a_model_json_that_was_edited_is_not_taken_for_a_finished_training(project):
+    find = "(folder / 'found.txt').write_text(str((folder / 'model.json').exists()))"
+    project.notebook("03_training", "\n".join([find, *MADE["03_training"]]))
+    assert project.run("--only", "training")[0] == 0
+    run = project.outputs / NAME
+    (run / "model.json").write_text('{"temperature": 5.0}')
+    code, out, _ = project.run("--only", "training")
+    assert code == 0 and "note: model.json is not as the training left it, and was set aside" in out
+    assert (run / "found.txt").read_text() == "False" and (run / "model.damaged").is_file()
+
+
+def test_the_terminal_shows_no_accuracy_of_metrics_that_have_changed(project):
+    assert "test accuracy 50.00%" in project.run()[1]
+    (project.outputs / NAME / "metrics.json").write_text(METRICS.replace("0.5", "0.6"))
+    code, out, _ = project.run("--only", "eda")
+    assert code == 0 and "test accuracy" not in out
+
+
+def test_an_accuracy_on_other_images_is_not_shown(project):
+    assert project.run()[0] == 0
+    folder = project.outputs / NAME
+    manifest = runs.load_manifest(folder)
+    assert manifest.test_accuracy is not None
+    manifest.dataset.fingerprint = "other images"
+    assert manifest.test_accuracy is None
+    runs.save_manifest(folder, manifest)
+    row = index.row_of(folder)
+    assert row["accuracy"] == "" and "of other images" in row["state"]
+
+
+def test_a_link_on_the_index_leads_into_the_run_whatever_its_name(project):
+    assert project.run()[0] == 0
+    shutil.copytree(project.outputs / NAME, project.outputs / "javascript:alert(1)<!--")
+    row = index.row_of(project.outputs / "javascript:alert(1)<!--")
+    assert row["zip"].startswith("javascript%3Aalert") and all(
+        link.startswith("javascript%3A") for _, link in row["reports"]
+    )
+
+
+def test_only_what_the_project_began_to_write_is_cleared_away(project):
+    run = runs.open_run("it", project.outputs)
+    own = [run / "reports" / ".my.partial-thoughts.txt", run / ".notes.partial.md", run / ".a.partial"]
+    begun = run / "figures" / ".loss.png.0123abcd.partial"
+    for path in (*own, begun):
+        path.write_text("x")
+    with runs.lock(run):
+        assert all(path.exists() for path in own) and not begun.exists()
+
+
+def test_a_pipe_in_one_run_holds_up_no_command(project):
+    assert project.run()[0] == 0
+    run = project.outputs / NAME
+    (run / "metrics.json").unlink()
+    os.mkfifo(run / "metrics.json")
+    assert index.row_of(run)["accuracy"] == "" and files.file_digest(run / "metrics.json") is None
+    assert files.read_json(run / "metrics.json") is None
+
+
+def test_a_model_that_was_trained_by_hand_is_not_trained_over(project):
+    run = runs.open_run("hand", project.outputs)
+    (run / "model.json").write_text("{}")
+    code, _, error = project.run("--run", "hand", "--only", "training")
+    assert code == 2 and "holds a model that no command has left there" in error
+    assert (run / "model.json").read_text() == "{}"
+    assert project.run("--run", "hand", "--only", "training", "--force")[0] == 0

@@ -256,6 +256,19 @@ def test_what_is_known_of_pages_is_not_believed_where_it_is_of_another_form(tmp_
     assert json.loads(note.read_text()) == whole
 
 
+def test_where_every_page_is_up_to_date_nothing_is_written(tmp_path):
+    folder, known = run_with_a_page(tmp_path)
+    paths = [folder / "reports.zip", *(folder / "reports").iterdir()]
+    assert len(paths) == 3
+    before = [path.stat().st_ino for path in paths]
+    reports.render_pages(folder, known)
+    assert [path.stat().st_ino for path in paths] == before
+    folder = folder.rename(tmp_path / "renamed")
+    reports.render_pages(folder, known)
+    with zipfile.ZipFile(folder / "reports.zip") as archive:
+        assert archive.namelist() == ["renamed/01_eda.html"]
+
+
 def test_what_lies_where_a_page_will_come_is_not_packed(tmp_path):
     folder, known = run_with_a_page(tmp_path)
     files.write_file(folder / "reports" / "04_results.html", "test accuracy 99.99%")

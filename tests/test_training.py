@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from helpers import checkpoints, computing, data, errors, evaluation, files, models, recipes, training
+from helpers import checkpoints, computing, data, errors, evaluation, files, models, recipes, runs, training
 
 TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, min_batches_per_epoch=4)
 
@@ -190,6 +190,26 @@ def test_a_checkpoint_of_another_training_is_not_used(dataset, tmp_path):
     assert weights(tmp_path) == weights(tmp_path / "whole")
 
 
+def test_a_whole_checkpoint_of_no_training_is_not_used(tmp_path):
+    path = tmp_path / "checkpoints" / "epoch-001.pt"
+    path.parent.mkdir()
+    for content in ({"history": []}, torch.zeros(2)):
+        torch.save(content, path)
+        path.with_suffix(".sha256").write_text(files.file_digest(path))
+        assert checkpoints.Checkpoints(tmp_path, "key").load() is None and not list(path.parent.iterdir())
+
+
+def test_the_newest_checkpoint_is_that_of_most_epochs_and_notes_are_none(tmp_path):
+    saved = checkpoints.Checkpoints(tmp_path, "key")
+    for epochs in (999, 1000):
+        saved.save({"history": [{}] * epochs})
+    (tmp_path / "checkpoints" / "epoch-notes.pt").write_text("mine")
+    assert len(saved.load()["history"]) == 1000
+    names = [path.name for path in runs.checkpoints_of(tmp_path)]
+    assert names == ["epoch-999.pt", "epoch-1000.pt"] and (tmp_path / ".lock").exists()
+    assert (tmp_path / "checkpoints" / "epoch-notes.pt").read_text() == "mine"
+
+
 def test_two_checkpoints_are_kept(dataset, tmp_path):
     training.train(dataset, TINY, folder=tmp_path)
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
@@ -221,6 +241,17 @@ def test_a_model_of_version_1_is_loaded(dataset, tmp_path):
     (tmp_path / "validation.npz").unlink()
     model = checkpoints.load_model(tmp_path)
     assert model.history == history and model.description == description
+
+
+def test_a_model_of_a_later_version_is_refused_and_not_overwritten(dataset, tmp_path):
+    training.train(dataset, TINY, folder=tmp_path)
+    description = files.read_json(tmp_path / "model.json") | {"version": 3}
+    files.write_json(tmp_path / "model.json", description)
+    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 3, and this code knows 2; use newer"):
+        checkpoints.load_model(tmp_path)
+    with pytest.raises(errors.BadInput, match=r"model\.json is of version 3"):
+        training.train(dataset, TINY, folder=tmp_path)
+    assert files.read_json(tmp_path / "model.json") == description
 
 
 def test_training_leaves_what_it_says_of_the_validation_images(dataset, tmp_path):
