@@ -1,0 +1,490 @@
+"""From a photograph to what MNIST's makers did: a digit alone, light on dark, 20 pixels long, in the middle of 28x28.
+
+    frame_ink       a photograph of a sheet or board: the ink is found first, or it is said that there is no digit
+    frame_drawing   a clean drawing: the same frame by six operations on whole numbers, which a page's script can repeat
+    frame_whole     the image as it is, shrunk: for what fills its frame already
+
+Each step of `frame_ink` is a function of its own. Ink is called `darkness`: how much darker than the paper around it
+a point is, in logarithms of brightness, so that it is the same in the light and in a shadow. On a board, where chalk is
+lighter, the image is turned over first.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+VERSION = "1"  # of what the functions here make of an image; a trained run notes it
+SIDE = 28  # pixels of a framed image
+BOX = 20  # pixels of the digit's longer side in it
+LONGEST = 512  # pixels of a photograph's longer side while it is looked at
+WINDOW = 1 / 7  # of the longer side: wider than any stroke, narrower than a shadow
+HIGH = 0.5  # of the ink's contrast: surely ink
+LOW = 0.35  # of the ink's contrast: ink where it touches what surely is
+STROKE = (2.0, 3.4)  # pixels: how wide the strokes of a framed digit may be; most of MNIST's are
+FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees mostly noise
+JOIN = 0.2  # of the digit's longer side: how far off its pieces may lie
+LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
+LEAST_CONTRAST = 0.06  # in logarithms of brightness
+STRIP = 16  # columns that are looked at together for rules
+RULE = 9  # pixels: a rule, however soft its edges, is thinner
+SLOPE = 0.25  # of a rule, at most
+LEAST_RULE = 0.15  # of the ink's contrast: the faintest rule that is looked for; fainter ones are not taken for ink
+SPAN = 0.4  # of the photograph's side: what a rule crosses at least, before it leaves at a corner
+CLEAR = 0.8  # of a rule's length: where it is seen, or ink is
+FINE = 5  # pixels for each of the framed image, while strokes are measured
+
+
+class Box(NamedTuple):
+    """A part of an image: its first column and row, and those after its last, in pixels."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+class Measures(NamedTuple):
+    """What the gate asks of ink that was found."""
+
+    contrast: float  # of ink and paper, in logarithms of brightness
+    contrast_to_noise: float  # the same, in deviations of the paper around it
+    sharpness: float  # share of the contrast that an edge gains over one pixel of the framed digit
+    share: float  # of all ink that is in the one group
+    size: float  # the group's longer side, as a share of the photograph's longer side
+    fill: float  # share of the group's box that is ink
+
+
+class Framed(NamedTuple):
+    """A digit that was found on a photograph."""
+
+    image: np.ndarray  # uint8 (28, 28), ink light on dark
+    box: Box  # where it is on the photograph
+    measures: Measures
+
+
+class NoDigit(NamedTuple):
+    """Why no digit was found."""
+
+    reason: str
+    measures: Measures | None = None
+
+
+def frame_ink(pixels: np.ndarray) -> Framed | NoDigit:
+    """Return the digit of a photograph, uint8 (h, w) or (h, w, 3), Framed as MNIST's are, or NoDigit."""
+    grey = shrink(pixels)
+    darkness = even_light(grey)
+    contrast = find_contrast(darkness)
+    if contrast < LEAST_CONTRAST:
+        return NoDigit("nothing on it stands out from its paper")
+    darkness = leave_out_rules(darkness, LEAST_RULE * contrast)
+    contrast = find_contrast(darkness)
+    strokes = find_strokes(darkness, contrast)
+    group = choose_group(strokes, darkness)
+    if not group.any():
+        return NoDigit("no strokes stand free of its edges")
+    measures = measure(group, strokes, darkness)
+    reason = refuse(measures)
+    if reason:
+        return NoDigit(reason, measures)
+    return Framed(frame_strokes(group), box_in(pixels, group), measures)
+
+
+def frame_drawing(pixels: np.ndarray) -> np.ndarray:
+    """Return a clean drawing, uint8 (h, w) with ink of any brightness on even paper, as uint8 (28, 28).
+
+    Six operations on whole numbers: ink is the distance from the first pixel; the box that holds all that is more than
+    half of the most ink is cut out; its longer side is made BOX pixels by means over areas; its centre of mass is
+    found; it is laid onto 28x28 with that in the middle. A page's script that does the same gets the same pixels.
+    Without ink all is 0.
+    """
+    ink = np.abs(pixels.astype(np.int64) - int(pixels[0, 0]))
+    if not ink.any():
+        return np.zeros((SIDE, SIDE), dtype=np.uint8)
+    rows, columns = span(2 * ink > ink.max())
+    small = shrink_drawing(ink[rows, columns])
+    top = middle_at(small.sum(axis=1))
+    left = middle_at(small.sum(axis=0))
+    return lay(small, top, left)
+
+
+def shrink_drawing(ink: np.ndarray) -> np.ndarray:
+    """Return ink, int (h, w), with its longer side BOX pixels long: each the mean of the area under it, rounded."""
+    longest = max(ink.shape)
+    down, across = (overlaps(length, max(1, (2 * BOX * length + longest) // (2 * longest))) for length in ink.shape)
+    area = ink.shape[0] * ink.shape[1]
+    return (2 * (down @ ink @ across.T) + area) // (2 * area)
+
+
+def overlaps(length: int, parts: int) -> np.ndarray:
+    """Return how much of each of `length` pixels lies in each of `parts` equal parts, in whole parts of a pixel.
+
+    It is int (parts, length), and each row adds up to `length`.
+    """
+    pixels = np.arange(length) * parts
+    part = np.arange(parts)[:, None] * length
+    shared = np.minimum(part + length, pixels + parts) - np.maximum(part, pixels)
+    return np.maximum(shared, 0)
+
+
+def middle_at(sums: np.ndarray) -> int:
+    """Return where ink with the `sums`, int (n,), has to begin on SIDE pixels so that its mass is in their middle."""
+    mass = int(sums.sum())
+    moment = int(sums @ (2 * np.arange(len(sums)) + 1))  # about the ends of pixels, in halves
+    return ((SIDE + 1) * mass - moment) // (2 * mass)
+
+
+def lay(small: np.ndarray, top: int, left: int) -> np.ndarray:
+    """Return `small`, from 0 to 255, laid onto uint8 (28, 28) of 0 at row `top` and column `left`, kept inside."""
+    height, width = small.shape
+    top = min(max(top, 0), SIDE - height)
+    left = min(max(left, 0), SIDE - width)
+    framed = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    framed[top : top + height, left : left + width] = small
+    return framed
+
+
+def frame_whole(pixels: np.ndarray) -> np.ndarray:
+    """Return an image, uint8 (h, w) or (h, w, 3), as it is, in uint8 (28, 28): paper becomes 0 and its ink 255.
+
+    It is shrunk or grown to fit while it keeps its shape. Paper is the median of its border; where that is lighter than
+    the middle of its values, the ink is dark, and light and dark change places. An even image becomes all 0.
+    """
+    image = Image.fromarray(pixels)
+    scale = SIDE / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    values = make_grey(np.asarray(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)))
+    paper = np.median(np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]))
+    if paper > (values.min() + values.max()) / 2:
+        values = 255 - values
+        paper = 255 - paper
+    ink = np.clip(values - paper, 0, None)
+    brightest = np.quantile(ink, 0.99)
+    if brightest <= 0:
+        return np.zeros((SIDE, SIDE), dtype=np.uint8)
+    small = np.clip(np.round(ink * (255 / brightest)), 0, 255)
+    return lay(small, (SIDE - len(small)) // 2, (SIDE - small.shape[1]) // 2)
+
+
+def shrink(pixels: np.ndarray, longest: int = LONGEST) -> np.ndarray:
+    """Return an image, uint8 (h, w) or (h, w, 3), in grey, float32 from 0 to 255, no side longer than `longest`."""
+    image = Image.fromarray(pixels)
+    scale = longest / max(image.size)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.BOX, reducing_gap=2)
+    return make_grey(np.asarray(image))
+
+
+def make_grey(pixels: np.ndarray) -> np.ndarray:
+    """Return an image, uint8 (h, w) or (h, w, 3), as brightness, float32 (h, w) from 0 to 255."""
+    if pixels.ndim == 2:
+        return pixels.astype(np.float32)
+    return pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+def even_light(grey: np.ndarray) -> np.ndarray:
+    """Return how much darker than its paper each point of `grey`, float32 (h, w), is: about 0 on paper, in logarithms.
+
+    The paper is what is left when everything narrower than a window is filled up with what surrounds it, a grey
+    closing. A shadow is wider than the window, and so it stays in the paper, with its edge as sharp as it is.
+    """
+    brightness = np.log(ndimage.gaussian_filter(grey, 1, truncate=3) + FLOOR)
+    if is_light_on_dark(brightness):
+        brightness = -brightness
+    window = int(max(grey.shape) * WINDOW) | 1
+    paper = ndimage.grey_closing(brightness, (window, window))
+    darkness = paper - brightness
+    return np.maximum(darkness - np.median(darkness[::4, ::4]), 0)
+
+
+def is_light_on_dark(brightness: np.ndarray) -> bool:
+    """Return whether the ink is lighter than what it is on, from logarithms of brightness, float32 (h, w).
+
+    Ink is little and far from its paper: of the distances from a wide median, the long ones are all on its side.
+    """
+    coarse = ndimage.zoom(brightness, 48 / max(brightness.shape), order=1)
+    away = coarse - ndimage.median_filter(coarse, 11)
+    return bool((away**3).sum() > 0)
+
+
+def leave_out_rules(darkness: np.ndarray, faintest: float) -> np.ndarray:
+    """Return `darkness`, float32 (h, w), without the lines of ruled or squared paper that are darker than `faintest`.
+
+    A rule is thin and straight, and crosses the sheet from side to side. It is taken off where nothing darker lies on
+    it; where ink stands on both sides of it, the ink goes on across it.
+    """
+    level = leave_out_level_rules(darkness, faintest)
+    return leave_out_level_rules(level.T, faintest).T
+
+
+def leave_out_level_rules(darkness: np.ndarray, faintest: float) -> np.ndarray:
+    """Return `darkness`, float32 (h, w), without those rules that are nearer to level than to upright."""
+    paths, strengths = find_level_rules(darkness, faintest)
+    if not len(paths):
+        return darkness
+    without = darkness.copy()
+    columns = np.arange(darkness.shape[1])
+    middles = (np.arange(paths.shape[1]) + 0.5) * STRIP
+    for path, strength in zip(paths, strengths, strict=True):
+        slope = (path[-1] - path[0]) / (middles[-1] - middles[0])
+        lift_off(without, darkness, path[0] + slope * (columns - middles[0]), strength)
+    return without
+
+
+def find_level_rules(darkness: np.ndarray, faintest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return (rows of the rules in each strip of STRIP columns, float (rules, strips); their darkness, float (rules,)).
+
+    Rules may leave `darkness`, float32 (h, w), above or below, and are looked for a quarter of its height beyond.
+    """
+    height, width = darkness.shape
+    strips = darkness[:, : width // STRIP * STRIP].reshape(height, -1, STRIP).mean(axis=2)
+    thin = strips - ndimage.grey_opening(strips, (RULE, 1))
+    if (thin.max(axis=0) > faintest / 2).mean() < SPAN * CLEAR:
+        return np.empty((0, thin.shape[1])), np.empty(0)
+    beyond = height // 4
+    rim = ((beyond, beyond), (0, 0))
+    thin = np.pad(thin, rim)
+    paths = straighten(follow_rules(thin, common_slope(thin), faintest / 2))
+    rows = np.clip(np.round(paths).astype(int), 0, len(thin) - 1)
+    places = np.arange(strips.shape[1])
+    inside = (rows >= beyond) & (rows < beyond + height)
+    strengths = np.array([np.median(thin[row, places][there]) for row, there in zip(rows, inside, strict=True)])
+    seen = np.pad(strips, rim)[rows, places] > 0.4 * strengths.reshape(-1, 1)  # itself, or ink over it
+    seen_share = (seen & inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
+    are_rules = (strengths > faintest) & (seen_share > CLEAR) & (inside.mean(axis=1) > SPAN)
+    return paths[are_rules] - beyond, strengths[are_rules]
+
+
+def common_slope(strips: np.ndarray) -> float:
+    """Return how many pixels most rules fall from one strip to the next, from strips, float32 (h, strips).
+
+    Seen along their own slope the rules add up, and the sums over all strips are farthest from even.
+    """
+    slopes = np.linspace(-SLOPE * STRIP, SLOPE * STRIP, 41)
+    spreads = [float((along(strips, slope) ** 4).sum()) for slope in slopes]
+    return float(slopes[np.argmax(spreads)])
+
+
+def along(strips: np.ndarray, slope: float) -> np.ndarray:
+    """Return the means of strips, float32 (h, strips), along lines that fall `slope` pixels a strip, by middle row."""
+    height, count = strips.shape
+    shifts = np.round(slope * (np.arange(count) - count / 2)).astype(int)
+    rows = np.clip(np.arange(height)[:, None] + shifts, 0, height - 1)
+    return strips[rows, np.arange(count)].mean(axis=1)
+
+
+def follow_rules(strips: np.ndarray, slope: float, faintest: float) -> np.ndarray:
+    """Return the rows of what may be rules in each strip, float (rules, strips); strips are float32 (h, strips).
+
+    Each is followed from the middle outwards, as perspective gives it a slope of its own.
+    """
+    height, count = strips.shape
+    means = along(strips, slope)
+    peaks = np.flatnonzero((means == ndimage.maximum_filter1d(means, RULE)) & (means > faintest / 2))
+    paths = np.empty((len(peaks), count))
+    middle = count // 2
+    for strip_numbers in (range(middle, count), range(middle - 1, -1, -1)):
+        drift = np.zeros(len(peaks))
+        for strip in strip_numbers:
+            expected = peaks + slope * (strip - count / 2) + drift
+            nearby = np.clip(np.round(expected).astype(int) + np.arange(-3, 4)[:, None], 0, height - 1)
+            values = strips[nearby, strip]
+            found = np.take_along_axis(nearby, values.argmax(axis=0)[None], axis=0)[0]
+            found = np.where(values.max(axis=0) > faintest, found, expected)  # ink may lie over it
+            drift += 0.5 * (found - expected)
+            paths[:, strip] = found
+    return paths
+
+
+def straighten(paths: np.ndarray) -> np.ndarray:
+    """Return the straight lines nearest to `paths`, float (n, strips), but for a fifth of the strips, the farthest."""
+    places = np.arange(paths.shape[1])
+    lines = np.empty_like(paths)
+    for number, path in enumerate(paths):
+        fitted = np.polyval(np.polyfit(places, path, 1), places)
+        away = np.abs(path - fitted)
+        near = away <= np.quantile(away, 0.8)
+        lines[number] = np.polyval(np.polyfit(places[near], path[near], 1), places)
+    return lines
+
+
+def lift_off(without: np.ndarray, darkness: np.ndarray, rows: np.ndarray, strength: float) -> None:
+    """Take one rule off `without` (h, w), in place; `darkness` is as it was. rows: its place in each column."""
+    height, width = darkness.shape
+    columns = np.arange(width)
+    reach = RULE // 2
+    nearest = np.round(rows).astype(int)
+    above = darkness[np.clip(nearest - reach - 1, 0, height - 1), columns]
+    below = darkness[np.clip(nearest + reach + 1, 0, height - 1), columns]
+    bridge = np.minimum(above, below)
+    for offset in range(-reach, reach + 1):
+        band = np.clip(nearest + offset, 0, height - 1)
+        here = darkness[band, columns]
+        is_ink = here > 1.6 * strength
+        without[band, columns] = np.where(is_ink, here, np.minimum(here, bridge))
+
+
+def find_contrast(darkness: np.ndarray) -> float:
+    """Return how dark the ink in `darkness`, float32 (h, w), is: the median of what is above half of it."""
+    contrast = np.quantile(darkness[::2, ::2], 0.999)
+    for _ in range(3):
+        contrast = np.median(darkness[darkness > HIGH * contrast])
+    return float(contrast)
+
+
+def find_strokes(darkness: np.ndarray, contrast: float) -> np.ndarray:
+    """Return which points are ink, bool (h, w): surely by their darkness, or less surely and touching such a point."""
+    labels, count = ndimage.label(darkness >= LOW * contrast, np.ones((3, 3)))
+    sure = np.zeros(count + 1, dtype=bool)
+    sure[labels[darkness >= HIGH * contrast]] = True
+    sure[0] = False
+    return sure[labels]
+
+
+def choose_group(strokes: np.ndarray, darkness: np.ndarray) -> np.ndarray:
+    """Return the strokes of the digit, bool (h, w): the piece with most ink, and the pieces near it.
+
+    Pieces that touch the photograph's edges are what lies around the sheet, and left out.
+    """
+    labels, count = ndimage.label(strokes, np.ones((3, 3)))
+    if not count:
+        return np.zeros_like(strokes)
+    ink = np.bincount(labels.ravel(), darkness.ravel(), count + 1)
+    ink[0] = 0
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        ink[edge] = 0
+    chosen = int(ink.argmax())
+    if not ink[chosen]:
+        return np.zeros_like(strokes)
+    boxes = np.array([[s[0].start, s[1].start, s[0].stop, s[1].stop] for s in ndimage.find_objects(labels)])
+    members = join(boxes, ink[1:], chosen - 1)
+    return np.isin(labels, members + 1)
+
+
+def join(boxes: np.ndarray, ink: np.ndarray, chosen: int) -> np.ndarray:
+    """Return the numbers of the pieces that belong to piece `chosen`: near it, or near one that belongs to it.
+
+    boxes: int (n, 4), top, left, bottom, right. ink: float (n,), 0 for pieces that cannot belong to anything.
+    """
+    members = np.zeros(len(boxes), dtype=bool)
+    members[chosen] = True
+    for _ in range(4):
+        top, left = boxes[members, :2].min(axis=0)
+        bottom, right = boxes[members, 2:].max(axis=0)
+        reach = JOIN * max(bottom - top, right - left)
+        down = np.maximum(boxes[:, 0] - bottom, top - boxes[:, 2])
+        across = np.maximum(boxes[:, 1] - right, left - boxes[:, 3])
+        near = np.maximum(down, across) <= reach
+        grown = members | (near & (ink > LEAST_PIECE * ink[members].sum()))
+        if (grown == members).all():
+            break
+        members = grown
+    return np.flatnonzero(members)
+
+
+def frame_strokes(group: np.ndarray) -> np.ndarray:
+    """Return strokes, bool (h, w), framed as MNIST's are, uint8 (28, 28)."""
+    fine = scale_to_box(group, FINE * BOX)
+    fine = even_strokes(fine)
+    small = fit(fine, BOX)
+    return centre(small)
+
+
+def scale_to_box(group: np.ndarray, side: int) -> np.ndarray:
+    """Return the box around `group`, bool (h, w), with its longer side `side` pixels long, as float32 from 0 to 1.
+
+    Each pixel is the mean of the area that it covers, so that thin strokes grow faint and are not lost.
+    """
+    return fit(cut(group).astype(np.float32), side)
+
+
+def span(mask: np.ndarray) -> tuple[slice, slice]:
+    """Return the (rows, columns) of the box around what is set in a bool (h, w)."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def cut(group: np.ndarray) -> np.ndarray:
+    """Return the part of an array (h, w) that holds all that is not 0."""
+    return group[span(group)]
+
+
+def fit(values: np.ndarray, side: int) -> np.ndarray:
+    """Return `values`, float32 (h, w), with the longer side `side` pixels long and the shape kept."""
+    height, width = values.shape
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    filtering = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(values).resize(size, filtering))
+
+
+def even_strokes(fine: np.ndarray) -> np.ndarray:
+    """Return strokes, float32 (h, w), FINE pixels for each of the framed image, no thinner or wider than STROKE."""
+    padded = np.pad(fine, 3 * FINE)
+    inside = smooth(padded)
+    width = stroke_width(inside) / FINE
+    wanted = float(np.clip(width, *STROKE))
+    grow = (wanted - width) * FINE / 2
+    if grow == 0:
+        return padded[span(padded >= 0.5)]
+    signed = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
+    redrawn = np.clip(signed + grow + 0.5, 0, 1).astype(np.float32)
+    return redrawn[span(redrawn >= 0.5)]
+
+
+def smooth(fine: np.ndarray) -> np.ndarray:
+    """Return where strokes, float32 (h, w), are, bool (h, w), with ragged edges made smooth and pinholes filled."""
+    return ndimage.gaussian_filter(fine, FINE / 4) >= 0.35
+
+
+def stroke_width(inside: np.ndarray) -> float:
+    """Return how wide strokes, bool (h, w), are in pixels: across one, the mean distance to its edge is a quarter."""
+    distance = ndimage.distance_transform_edt(inside)
+    return 4 * float(distance[inside].mean()) - 1
+
+
+def centre(small: np.ndarray) -> np.ndarray:
+    """Return ink, float32 (h, w) from 0 to 1, no side above BOX, with its centre of mass amid uint8 (28, 28)."""
+    values = np.round(small * 255).astype(np.int64)
+    return lay(values, middle_at(values.sum(axis=1)), middle_at(values.sum(axis=0)))
+
+
+def measure(group: np.ndarray, strokes: np.ndarray, darkness: np.ndarray) -> Measures:
+    """Return the Measures of a group of strokes, bool (h, w)."""
+    box = cut(group)
+    near = ndimage.maximum_filter(group, 9)
+    paper = darkness[~ndimage.maximum_filter(strokes, 5)]
+    contrast = float(np.median(darkness[group]))
+    noise = float(paper.std()) if len(paper) else 0.0
+    rise_down, rise_across = np.gradient(darkness)
+    steepest = np.quantile(np.hypot(rise_down, rise_across)[near], 0.9)
+    pixel = max(box.shape) / BOX
+    return Measures(
+        contrast=contrast,
+        contrast_to_noise=contrast / max(noise, 1e-3),
+        sharpness=float(steepest * pixel / contrast),
+        share=float(darkness[group].sum() / darkness[strokes].sum()),
+        size=max(box.shape) / max(group.shape),
+        fill=float(box.mean()),
+    )
+
+
+def refuse(measures: Measures) -> str:
+    """Return why ink with such `measures` is no digit, or nothing."""
+    return ""
+
+
+def box_in(pixels: np.ndarray, group: np.ndarray) -> Box:
+    """Return the Box on the photograph `pixels` (h, w, ...) of a group that was found on it when it was shrunk."""
+    rows, columns = span(group)
+    down = pixels.shape[0] / group.shape[0]
+    across = pixels.shape[1] / group.shape[1]
+    return Box(
+        left=int(columns.start * across),
+        top=int(rows.start * down),
+        right=int(np.ceil(columns.stop * across)),
+        bottom=int(np.ceil(rows.stop * down)),
+    )
