@@ -19,6 +19,7 @@ VERSION = "1"  # of what the functions here make of an image; a trained run note
 SIDE = 28  # pixels of a framed image
 BOX = 20  # pixels of the digit's longer side in it
 LONGEST = 512  # pixels of a photograph's longer side while it is looked at
+SMALLEST = 16  # pixels of a photograph's shorter side after that
 WINDOW = 1 / 7  # of the longer side: wider than any stroke, narrower than a shadow
 HIGH = 0.5  # of the ink's contrast: surely ink
 LOW = 0.35  # of the ink's contrast: ink where it touches what surely is
@@ -26,7 +27,12 @@ STROKE = (2.0, 3.4)  # pixels: how wide the strokes of a framed digit may be; mo
 FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees mostly noise
 JOIN = 0.2  # of the digit's longer side: how far off its pieces may lie
 LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
-LEAST_CONTRAST = 0.06  # in logarithms of brightness
+LEAST_CONTRAST = 0.12  # of ink and paper, in logarithms of brightness
+LEAST_CONTRAST_TO_NOISE = 8  # in deviations of the paper
+LEAST_SHARPNESS = 0.35  # of the contrast, over one pixel of the framed digit
+LEAST_SHARE = 0.35  # of all ink that is found
+SIZES = (0.06, 0.95)  # of the photograph's longer side
+MOST_FILL = 0.9  # a slanting 1 written with a wide pen fills its box nearly
 STRIP = 16  # columns that are looked at together for rules
 RULE = 9  # pixels: a rule, however soft its edges, is thinner
 SLOPE = 0.25  # of a rule, at most
@@ -74,12 +80,15 @@ class NoDigit(NamedTuple):
 def frame_ink(pixels: np.ndarray) -> Framed | NoDigit:
     """Return the digit of a photograph, uint8 (h, w) or (h, w, 3), Framed as MNIST's are, or NoDigit."""
     grey = shrink(pixels)
+    if min(grey.shape) < SMALLEST:
+        return NoDigit("it is too small, or too long and narrow")
     darkness = even_light(grey)
     contrast = find_contrast(darkness)
+    if contrast >= LEAST_CONTRAST:
+        darkness = leave_out_rules(darkness, LEAST_RULE * contrast)
+        contrast = find_contrast(darkness)
     if contrast < LEAST_CONTRAST:
         return NoDigit("nothing on it stands out from its paper")
-    darkness = leave_out_rules(darkness, LEAST_RULE * contrast)
-    contrast = find_contrast(darkness)
     strokes = find_strokes(darkness, contrast)
     group = choose_group(strokes, darkness)
     if not group.any():
@@ -328,10 +337,13 @@ def lift_off(without: np.ndarray, darkness: np.ndarray, rows: np.ndarray, streng
 
 def find_contrast(darkness: np.ndarray) -> float:
     """Return how dark the ink in `darkness`, float32 (h, w), is: the median of what is above half of it."""
-    contrast = np.quantile(darkness[::2, ::2], 0.999)
+    contrast = float(np.quantile(darkness[::2, ::2], 0.999))
     for _ in range(3):
-        contrast = np.median(darkness[darkness > HIGH * contrast])
-    return float(contrast)
+        ink = darkness[darkness > HIGH * contrast]
+        if not len(ink):
+            return 0.0
+        contrast = float(np.median(ink))
+    return contrast
 
 
 def find_strokes(darkness: np.ndarray, contrast: float) -> np.ndarray:
@@ -413,12 +425,19 @@ def cut(group: np.ndarray) -> np.ndarray:
 
 
 def fit(values: np.ndarray, side: int) -> np.ndarray:
-    """Return `values`, float32 (h, w), with the longer side `side` pixels long and the shape kept."""
-    height, width = values.shape
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    filtering = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(values).resize(size, filtering))
+    """Return `values`, float32 (h, w), with the longer side `side` pixels long and the shape kept.
+
+    The shorter side need not come to whole pixels: its first and last may be covered in part.
+    """
+    scale = max(values.shape) / side
+    height, width = (max(1, int(np.ceil(length / scale - 1e-6))) for length in values.shape)
+    around = int(np.ceil(scale))
+    padded = np.pad(values, around)
+    down = around - (height * scale - values.shape[0]) / 2
+    across = around - (width * scale - values.shape[1]) / 2
+    part = (across, down, across + width * scale, down + height * scale)
+    filtering = Image.Resampling.BOX if scale > 1 else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(padded).resize((width, height), filtering, box=part))
 
 
 def even_strokes(fine: np.ndarray) -> np.ndarray:
@@ -474,6 +493,18 @@ def measure(group: np.ndarray, strokes: np.ndarray, darkness: np.ndarray) -> Mea
 
 def refuse(measures: Measures) -> str:
     """Return why ink with such `measures` is no digit, or nothing."""
+    if measures.contrast < LEAST_CONTRAST:
+        return "nothing on it stands out from its paper"
+    if measures.contrast_to_noise < LEAST_CONTRAST_TO_NOISE:
+        return "its ink is hardly darker or lighter than the paper's own texture"
+    if measures.share < LEAST_SHARE:
+        return "its ink is spread over many places"
+    if measures.sharpness < LEAST_SHARPNESS:
+        return "what is dark or light on it has no edges"
+    if not SIZES[0] <= measures.size <= SIZES[1]:
+        return "what is on it is too small or too large"
+    if measures.fill > MOST_FILL:
+        return "what is on it is a patch, without strokes"
     return ""
 
 
