@@ -19,20 +19,24 @@ VERSION = "1"  # of what the functions here make of an image; a trained run note
 SIDE = 28  # pixels of a framed image
 BOX = 20  # pixels of the digit's longer side in it
 LONGEST = 512  # pixels of a photograph's longer side while it is looked at
+COARSE = 64  # pixels of its longer side while ink and paper are told apart
 SMALLEST = 16  # pixels of a photograph's shorter side after that
-WINDOW = 1 / 7  # of the longer side: wider than any stroke, narrower than a shadow
+WINDOW = 1 / 8  # of the longer side: wider than most strokes, narrower than most shadows
+WIDE = 0.6  # of the window: with wider strokes the photograph is looked at again, through a window of twice the size
 HIGH = 0.5  # of the ink's contrast: surely ink
 LOW = 0.35  # of the ink's contrast: ink where it touches what surely is
 STROKE = (2.0, 3.4)  # pixels: how wide the strokes of a framed digit may be; most of MNIST's are
 FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees mostly noise
+BOARD_FLOOR = 64  # the same for a board, whose wiped chalk would look like strokes beside what is nearly black
 JOIN = 0.2  # of the digit's longer side: how far off its pieces may lie
 LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
 LEAST_CONTRAST = 0.12  # of ink and paper, in logarithms of brightness
-LEAST_CONTRAST_TO_NOISE = 8  # in deviations of the paper
+LEAST_CONTRAST_TO_NOISE = 5  # in deviations of the paper
 LEAST_SHARPNESS = 0.35  # of the contrast, over one pixel of the framed digit
-LEAST_SHARE = 0.35  # of all ink that is found
+LEAST_SHARE = 0.6  # of all ink that is found
 SIZES = (0.06, 0.95)  # of the photograph's longer side
 MOST_FILL = 0.9  # a slanting 1 written with a wide pen fills its box nearly
+MOST_LENGTH = 6  # an 8 has about 3
 STRIP = 16  # columns that are looked at together for rules
 RULE = 9  # pixels: a rule, however soft its edges, is thinner
 SLOPE = 0.25  # of a rule, at most
@@ -60,6 +64,7 @@ class Measures(NamedTuple):
     share: float  # of all ink that is in the one group
     size: float  # the group's longer side, as a share of the photograph's longer side
     fill: float  # share of the group's box that is ink
+    length: float  # of the group's strokes one after the other, in longer sides of its box
 
 
 class Framed(NamedTuple):
@@ -82,22 +87,33 @@ def frame_ink(pixels: np.ndarray) -> Framed | NoDigit:
     grey = shrink(pixels)
     if min(grey.shape) < SMALLEST:
         return NoDigit("it is too small, or too long and narrow")
-    darkness = even_light(grey)
-    contrast = find_contrast(darkness)
-    if contrast >= LEAST_CONTRAST:
-        darkness = leave_out_rules(darkness, LEAST_RULE * contrast)
-        contrast = find_contrast(darkness)
-    if contrast < LEAST_CONTRAST:
-        return NoDigit("nothing on it stands out from its paper")
-    strokes = find_strokes(darkness, contrast)
-    group = choose_group(strokes, darkness)
+    darkness, strokes, group = look(grey, WINDOW)
+    if group.any() and widest(group) > WIDE * WINDOW * max(grey.shape):
+        darkness, strokes, group = look(grey, 2 * WINDOW)
     if not group.any():
-        return NoDigit("no strokes stand free of its edges")
+        return NoDigit("nothing on it stands out from its paper")
     measures = measure(group, strokes, darkness)
     reason = refuse(measures)
     if reason:
         return NoDigit(reason, measures)
     return Framed(frame_strokes(group), box_in(pixels, group), measures)
+
+
+def look(grey: np.ndarray, window: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (darkness, float32 (h, w); which points are ink, bool (h, w); which of them are the digit's, bool (h, w)).
+
+    `grey` is float32 (h, w), `window` the share of its longer side that is wider than any stroke.
+    """
+    darkness = leave_out_edges(leave_out_rules(even_light(grey, window)))
+    strokes = find_strokes(darkness)
+    if not strokes.any():
+        return darkness, strokes, strokes
+    return darkness, strokes, sharpen(choose_group(strokes, darkness), darkness)
+
+
+def widest(group: np.ndarray) -> float:
+    """Return how wide the widest stroke of `group`, bool (h, w), is in pixels."""
+    return 2 * float(ndimage.distance_transform_edt(np.pad(cut(group), 1)).max())
 
 
 def frame_drawing(pixels: np.ndarray) -> np.ndarray:
@@ -193,17 +209,18 @@ def make_grey(pixels: np.ndarray) -> np.ndarray:
     return pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
-def even_light(grey: np.ndarray) -> np.ndarray:
+def even_light(grey: np.ndarray, window: float = WINDOW) -> np.ndarray:
     """Return how much darker than its paper each point of `grey`, float32 (h, w), is: about 0 on paper, in logarithms.
 
-    The paper is what is left when everything narrower than a window is filled up with what surrounds it, a grey
-    closing. A shadow is wider than the window, and so it stays in the paper, with its edge as sharp as it is.
+    The paper is what is left when everything narrower than `window`, a share of the longer side, is filled up with what
+    surrounds it: a grey closing. A shadow is wider, and so it stays in the paper, with its edge as sharp as it is.
     """
-    brightness = np.log(ndimage.gaussian_filter(grey, 1, truncate=3) + FLOOR)
+    calm = ndimage.gaussian_filter(grey, 1, truncate=3)
+    brightness = np.log(calm + FLOOR)
     if is_light_on_dark(brightness):
-        brightness = -brightness
-    window = int(max(grey.shape) * WINDOW) | 1
-    paper = ndimage.grey_closing(brightness, (window, window))
+        brightness = -np.log(calm + BOARD_FLOOR)
+    side = int(max(grey.shape) * window) | 1
+    paper = ndimage.grey_closing(brightness, (side, side))
     darkness = paper - brightness
     return np.maximum(darkness - np.median(darkness[::4, ::4]), 0)
 
@@ -213,17 +230,21 @@ def is_light_on_dark(brightness: np.ndarray) -> bool:
 
     Ink is little and far from its paper: of the distances from a wide median, the long ones are all on its side.
     """
-    coarse = ndimage.zoom(brightness, 48 / max(brightness.shape), order=1)
-    away = coarse - ndimage.median_filter(coarse, 11)
+    height, width = brightness.shape
+    scale = max(height, width) / COARSE
+    size = (max(1, round(width / scale)), max(1, round(height / scale)))
+    coarse = np.asarray(Image.fromarray(brightness).resize(size, Image.Resampling.BOX))
+    away = coarse - ndimage.median_filter(coarse, 13)
     return bool((away**3).sum() > 0)
 
 
-def leave_out_rules(darkness: np.ndarray, faintest: float) -> np.ndarray:
-    """Return `darkness`, float32 (h, w), without the lines of ruled or squared paper that are darker than `faintest`.
+def leave_out_rules(darkness: np.ndarray) -> np.ndarray:
+    """Return `darkness`, float32 (h, w), without the lines of ruled or squared paper.
 
     A rule is thin and straight, and crosses the sheet from side to side. It is taken off where nothing darker lies on
     it; where ink stands on both sides of it, the ink goes on across it.
     """
+    faintest = LEAST_RULE * max(find_contrast(darkness), LEAST_CONTRAST)
     level = leave_out_level_rules(darkness, faintest)
     return leave_out_level_rules(level.T, faintest).T
 
@@ -250,7 +271,7 @@ def find_level_rules(darkness: np.ndarray, faintest: float) -> tuple[np.ndarray,
     height, width = darkness.shape
     strips = darkness[:, : width // STRIP * STRIP].reshape(height, -1, STRIP).mean(axis=2)
     thin = strips - ndimage.grey_opening(strips, (RULE, 1))
-    if (thin.max(axis=0) > faintest / 2).mean() < SPAN * CLEAR:
+    if thin.shape[1] < 4 or (thin.max(axis=0) > faintest / 2).mean() < SPAN * CLEAR:
         return np.empty((0, thin.shape[1])), np.empty(0)
     beyond = height // 4
     rim = ((beyond, beyond), (0, 0))
@@ -309,14 +330,20 @@ def follow_rules(strips: np.ndarray, slope: float, faintest: float) -> np.ndarra
 
 def straighten(paths: np.ndarray) -> np.ndarray:
     """Return the straight lines nearest to `paths`, float (n, strips), but for a fifth of the strips, the farthest."""
+    lines = fit_lines(paths, np.ones_like(paths))
+    away = np.abs(paths - lines)
+    return fit_lines(paths, away <= np.quantile(away, 0.8, axis=1, keepdims=True))
+
+
+def fit_lines(paths: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the straight lines that are nearest to `paths` by least squares; both are (n, strips), weights 0 or 1."""
     places = np.arange(paths.shape[1])
-    lines = np.empty_like(paths)
-    for number, path in enumerate(paths):
-        fitted = np.polyval(np.polyfit(places, path, 1), places)
-        away = np.abs(path - fitted)
-        near = away <= np.quantile(away, 0.8)
-        lines[number] = np.polyval(np.polyfit(places[near], path[near], 1), places)
-    return lines
+    counts = weights.sum(axis=1, keepdims=True)
+    across = places - (weights * places).sum(axis=1, keepdims=True) / counts
+    middle = (weights * paths).sum(axis=1, keepdims=True) / counts
+    spread = (weights * across**2).sum(axis=1, keepdims=True)
+    slopes = (weights * across * paths).sum(axis=1, keepdims=True) / np.maximum(spread, 1)
+    return middle + slopes * across
 
 
 def lift_off(without: np.ndarray, darkness: np.ndarray, rows: np.ndarray, strength: float) -> None:
@@ -336,18 +363,41 @@ def lift_off(without: np.ndarray, darkness: np.ndarray, rows: np.ndarray, streng
 
 
 def find_contrast(darkness: np.ndarray) -> float:
-    """Return how dark the ink in `darkness`, float32 (h, w), is: the median of what is above half of it."""
+    """Return how dark the ink in `darkness`, float32 (h, w), is: that of a dark part of what is above half of it."""
     contrast = float(np.quantile(darkness[::2, ::2], 0.999))
     for _ in range(3):
         ink = darkness[darkness > HIGH * contrast]
         if not len(ink):
             return 0.0
-        contrast = float(np.median(ink))
+        contrast = float(np.quantile(ink, 0.75))
     return contrast
 
 
-def find_strokes(darkness: np.ndarray, contrast: float) -> np.ndarray:
-    """Return which points are ink, bool (h, w): surely by their darkness, or less surely and touching such a point."""
+def leave_out_edges(darkness: np.ndarray) -> np.ndarray:
+    """Return `darkness`, float32 (h, w), without what lies around the sheet: pieces that touch the image's edges.
+
+    They may be darker than all ink: without them others may be found, once more.
+    """
+    for _ in range(2):
+        contrast = max(find_contrast(darkness), LEAST_CONTRAST)
+        labels, count = ndimage.label(darkness >= HIGH * contrast, np.ones((3, 3)))
+        outside = np.zeros(count + 1, dtype=bool)
+        for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+            outside[edge] = True
+        outside[0] = False
+        if not outside.any():
+            break
+        darkness = np.where(ndimage.maximum_filter(outside[labels], 9), np.float32(0), darkness)
+    return darkness
+
+
+def find_strokes(darkness: np.ndarray, contrast: float | None = None) -> np.ndarray:
+    """Return which points are ink, bool (h, w): surely by their darkness, or less surely and touching such a point.
+
+    `contrast` is how dark the ink is; by default, what is found in `darkness`.
+    """
+    if contrast is None:
+        contrast = max(find_contrast(darkness), LEAST_CONTRAST)
     labels, count = ndimage.label(darkness >= LOW * contrast, np.ones((3, 3)))
     sure = np.zeros(count + 1, dtype=bool)
     sure[labels[darkness >= HIGH * contrast]] = True
@@ -358,30 +408,28 @@ def find_strokes(darkness: np.ndarray, contrast: float) -> np.ndarray:
 def choose_group(strokes: np.ndarray, darkness: np.ndarray) -> np.ndarray:
     """Return the strokes of the digit, bool (h, w): the piece with most ink, and the pieces near it.
 
-    Pieces that touch the photograph's edges are what lies around the sheet, and left out.
+    There is at least one piece among `strokes`, bool (h, w).
     """
     labels, count = ndimage.label(strokes, np.ones((3, 3)))
-    if not count:
-        return np.zeros_like(strokes)
-    ink = np.bincount(labels.ravel(), darkness.ravel(), count + 1)
-    ink[0] = 0
-    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        ink[edge] = 0
-    chosen = int(ink.argmax())
-    if not ink[chosen]:
-        return np.zeros_like(strokes)
-    boxes = np.array([[s[0].start, s[1].start, s[0].stop, s[1].stop] for s in ndimage.find_objects(labels)])
-    members = join(boxes, ink[1:], chosen - 1)
-    return np.isin(labels, members + 1)
+    ink = np.bincount(labels.ravel(), darkness.ravel(), count + 1)[1:]
+    boxes = np.array([(s[0].start, s[1].start, s[0].stop, s[1].stop) for s in ndimage.find_objects(labels)])
+    members = np.append(False, join(boxes, ink))
+    return members[labels]
 
 
-def join(boxes: np.ndarray, ink: np.ndarray, chosen: int) -> np.ndarray:
-    """Return the numbers of the pieces that belong to piece `chosen`: near it, or near one that belongs to it.
+def sharpen(group: np.ndarray, darkness: np.ndarray) -> np.ndarray:
+    """Return `group`, bool (h, w), without what is much fainter than its own ink: smears, and corners of shadows."""
+    contrast = float(np.quantile(darkness[group], 0.75))
+    only = np.where(group, darkness, np.float32(0))
+    return choose_group(find_strokes(only, contrast), only)
 
-    boxes: int (n, 4), top, left, bottom, right. ink: float (n,), 0 for pieces that cannot belong to anything.
+
+def join(boxes: np.ndarray, ink: np.ndarray) -> np.ndarray:
+    """Return which pieces belong together, bool (n,): the one with most ink, and those near it or near another of them.
+
+    boxes: int (n, 4), top, left, bottom, right. ink: float (n,).
     """
-    members = np.zeros(len(boxes), dtype=bool)
-    members[chosen] = True
+    members = ink == ink.max()
     for _ in range(4):
         top, left = boxes[members, :2].min(axis=0)
         bottom, right = boxes[members, 2:].max(axis=0)
@@ -393,7 +441,7 @@ def join(boxes: np.ndarray, ink: np.ndarray, chosen: int) -> np.ndarray:
         if (grown == members).all():
             break
         members = grown
-    return np.flatnonzero(members)
+    return members
 
 
 def frame_strokes(group: np.ndarray) -> np.ndarray:
@@ -477,7 +525,7 @@ def measure(group: np.ndarray, strokes: np.ndarray, darkness: np.ndarray) -> Mea
     near = ndimage.maximum_filter(group, 9)
     paper = darkness[~ndimage.maximum_filter(strokes, 5)]
     contrast = float(np.median(darkness[group]))
-    noise = float(paper.std()) if len(paper) else 0.0
+    noise = float(np.quantile(paper, 0.84)) if len(paper) else 0.0  # one deviation, whatever else lies about
     rise_down, rise_across = np.gradient(darkness)
     steepest = np.quantile(np.hypot(rise_down, rise_across)[near], 0.9)
     pixel = max(box.shape) / BOX
@@ -485,9 +533,10 @@ def measure(group: np.ndarray, strokes: np.ndarray, darkness: np.ndarray) -> Mea
         contrast=contrast,
         contrast_to_noise=contrast / max(noise, 1e-3),
         sharpness=float(steepest * pixel / contrast),
-        share=float(darkness[group].sum() / darkness[strokes].sum()),
+        share=float(darkness[group].sum() / darkness[darkness >= LOW * contrast].sum()),
         size=max(box.shape) / max(group.shape),
         fill=float(box.mean()),
+        length=float(box.sum() / (max(stroke_width(np.pad(box, 1)), 1) * max(box.shape))),
     )
 
 
@@ -505,6 +554,8 @@ def refuse(measures: Measures) -> str:
         return "what is on it is too small or too large"
     if measures.fill > MOST_FILL:
         return "what is on it is a patch, without strokes"
+    if measures.length > MOST_LENGTH:
+        return "what is on it has too many strokes"
     return ""
 
 

@@ -372,7 +372,7 @@ def shine(size: tuple[int, int], most_shadows: int, box: Box, generator: Generat
     light = 1 + slope[0] * across + slope[1] * down - falloff * (across**2 + down**2)
     light *= np.float32(generator.uniform(0.65, 1.05))
     if most_shadows:
-        for _ in range(1 + generator.integers(most_shadows)):
+        for _ in range(1 if generator.random() < 0.7 else most_shadows):
             light *= cast_shadow(size, box, generator)
     warmth = generator.uniform(-0.08, 0.1)
     tint = np.array([1 + warmth, 1, 1 - 1.5 * warmth], dtype=np.float32)
