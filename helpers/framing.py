@@ -19,7 +19,7 @@ VERSION = "1"  # of what the functions here make of an image; a trained run note
 SIDE = 28  # pixels of a framed image
 BOX = 20  # pixels of the digit's longer side in it
 LONGEST = 512  # pixels of a photograph's longer side while it is looked at
-COARSE = 64  # pixels of its longer side while ink and paper are told apart
+COARSE = 48  # pixels of its longer side while ink and paper are told apart
 SMALLEST = 16  # pixels of a photograph's shorter side after that
 WINDOW = 1 / 8  # of the longer side: wider than most strokes, narrower than most shadows
 WIDE = 0.6  # of the window: with wider strokes the photograph is looked at again, through a window of twice the size
@@ -33,7 +33,8 @@ LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
 LEAST_CONTRAST = 0.12  # of ink and paper, in logarithms of brightness
 LEAST_CONTRAST_TO_NOISE = 5  # in deviations of the paper
 LEAST_SHARPNESS = 0.35  # of the contrast, over one pixel of the framed digit
-LEAST_SHARE = 0.6  # of all ink that is found
+LEAST_SHARE = 0.4  # of all ink that is found
+SOFTEST = 0.06  # of the contrast, from pixel to pixel of the photograph: edges of ink are steeper
 SIZES = (0.06, 0.95)  # of the photograph's longer side
 MOST_FILL = 0.9  # a slanting 1 written with a wide pen fills its box nearly
 MOST_LENGTH = 6  # an 8 has about 3
@@ -277,6 +278,7 @@ def find_level_rules(darkness: np.ndarray, faintest: float) -> tuple[np.ndarray,
     rim = ((beyond, beyond), (0, 0))
     thin = np.pad(thin, rim)
     paths = straighten(follow_rules(thin, common_slope(thin), faintest / 2))
+    paths = straighten(nearest_ridge(thin, paths, faintest / 2))
     rows = np.clip(np.round(paths).astype(int), 0, len(thin) - 1)
     places = np.arange(strips.shape[1])
     inside = (rows >= beyond) & (rows < beyond + height)
@@ -326,6 +328,18 @@ def follow_rules(strips: np.ndarray, slope: float, faintest: float) -> np.ndarra
             drift += 0.5 * (found - expected)
             paths[:, strip] = found
     return paths
+
+
+def nearest_ridge(strips: np.ndarray, paths: np.ndarray, faintest: float) -> np.ndarray:
+    """Return `paths`, float (rules, strips), moved in each strip to the darkest of the rows within 3.
+
+    Where none of them is darker than `faintest`, a path stays as it is: ink may lie over the rule. `strips` are float32
+    (h, strips).
+    """
+    rows = np.round(paths).astype(int) + np.arange(-3, 4)[:, None, None]
+    values = strips[np.clip(rows, 0, len(strips) - 1), np.arange(strips.shape[1])]
+    darkest = np.take_along_axis(rows, values.argmax(axis=0)[None], axis=0)[0]
+    return np.where(values.max(axis=0) > faintest, darkest, paths)
 
 
 def straighten(paths: np.ndarray) -> np.ndarray:
@@ -394,7 +408,8 @@ def leave_out_edges(darkness: np.ndarray) -> np.ndarray:
 def find_strokes(darkness: np.ndarray, contrast: float | None = None) -> np.ndarray:
     """Return which points are ink, bool (h, w): surely by their darkness, or less surely and touching such a point.
 
-    `contrast` is how dark the ink is; by default, what is found in `darkness`.
+    `contrast` is how dark the ink is; by default, what is found in `darkness`. Pieces whose edges are soft are none:
+    what was wiped from a board, and stains.
     """
     if contrast is None:
         contrast = max(find_contrast(darkness), LEAST_CONTRAST)
@@ -402,7 +417,22 @@ def find_strokes(darkness: np.ndarray, contrast: float | None = None) -> np.ndar
     sure = np.zeros(count + 1, dtype=bool)
     sure[labels[darkness >= HIGH * contrast]] = True
     sure[0] = False
-    return sure[labels]
+    return (sure & (steepness(labels, count, darkness) >= SOFTEST * contrast))[labels]
+
+
+def steepness(labels: np.ndarray, count: int, darkness: np.ndarray) -> np.ndarray:
+    """Return how much `darkness`, float32 (h, w), rises from pixel to pixel at the edges of pieces, float (1 + count,).
+
+    The pieces are those of `labels`, int (h, w), from 0 to `count`. It is the mean over the edge of each.
+    """
+    inner = np.pad(darkness, 1, mode="edge")
+    is_edge = (labels > 0) & (ndimage.minimum_filter(labels, 3, mode="nearest") == 0)
+    rows, columns = np.nonzero(is_edge)
+    down = inner[rows + 2, columns + 1] - inner[rows, columns + 1]
+    across = inner[rows + 1, columns + 2] - inner[rows + 1, columns]
+    rise = np.hypot(down, across) / 2
+    piece = labels[is_edge]
+    return np.bincount(piece, rise, count + 1) / np.maximum(np.bincount(piece, minlength=count + 1), 1)
 
 
 def choose_group(strokes: np.ndarray, darkness: np.ndarray) -> np.ndarray:
@@ -533,7 +563,7 @@ def measure(group: np.ndarray, strokes: np.ndarray, darkness: np.ndarray) -> Mea
         contrast=contrast,
         contrast_to_noise=contrast / max(noise, 1e-3),
         sharpness=float(steepest * pixel / contrast),
-        share=float(darkness[group].sum() / darkness[darkness >= LOW * contrast].sum()),
+        share=float(darkness[group].sum() / darkness[strokes].sum()),
         size=max(box.shape) / max(group.shape),
         fill=float(box.mean()),
         length=float(box.sum() / (max(stroke_width(np.pad(box, 1)), 1) * max(box.shape))),

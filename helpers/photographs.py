@@ -190,7 +190,8 @@ def lay_down(field: np.ndarray, view: View, share: float, generator: Generator) 
     middle = np.array([columns.stop + columns.start, rows.stop + rows.start]) / 2
     side = extent.max()
     share = min(share, (1 - 3 * MARGIN) * height / width)
-    room = 0.55 * share * width * extent / side + MARGIN * np.array([width, height])  # a slant takes a little more
+    slanted = extent + 0.3 * extent[::-1]  # the most that slant, turn and perspective make of it
+    room = 0.5 * share * width * slanted / side + MARGIN * np.array([width, height])
     centre = generator.uniform(room, np.maximum(np.array([width, height]) - room, room + 1))
     slant = np.deg2rad(generator.uniform(-6, 6))
     zoom = side / (share * width)  # pixels of the redrawn digit for one of the photograph
