@@ -39,7 +39,8 @@ SIZES = (0.06, 0.95)  # of the photograph's longer side
 MOST_FILL = 0.9  # a slanting 1 written with a wide pen fills its box nearly
 MOST_LENGTH = 6  # an 8 has about 3
 STRIP = 16  # columns that are looked at together for rules
-RULE = 9  # pixels: a rule, however soft its edges, is thinner
+RULE = 17  # pixels: a rule, however soft its edges, is thinner
+ACROSS = np.arange(RULE) - RULE // 2
 SLOPE = 0.25  # of a rule, at most
 LEAST_RULE = 0.15  # of the ink's contrast: the faintest rule that is looked for; fainter ones are not taken for ink
 SPAN = 0.4  # of the photograph's side: what a rule crosses at least, before it leaves at a corner
@@ -81,6 +82,15 @@ class NoDigit(NamedTuple):
 
     reason: str
     measures: Measures | None = None
+
+
+class Rule(NamedTuple):
+    """A line of ruled paper on a photograph."""
+
+    start: float  # its row at the left
+    slope: float  # rows that it falls from one column to the next
+    darkness: float
+    reach: int  # pixels above and below its middle that it covers
 
 
 def frame_ink(pixels: np.ndarray) -> Framed | NoDigit:
@@ -252,91 +262,105 @@ def leave_out_rules(darkness: np.ndarray) -> np.ndarray:
 
 def leave_out_level_rules(darkness: np.ndarray, faintest: float) -> np.ndarray:
     """Return `darkness`, float32 (h, w), without those rules that are nearer to level than to upright."""
-    paths, strengths = find_level_rules(darkness, faintest)
-    if not len(paths):
+    rules = find_level_rules(darkness, faintest)
+    if not rules:
         return darkness
     without = darkness.copy()
     columns = np.arange(darkness.shape[1])
-    middles = (np.arange(paths.shape[1]) + 0.5) * STRIP
-    for path, strength in zip(paths, strengths, strict=True):
-        slope = (path[-1] - path[0]) / (middles[-1] - middles[0])
-        lift_off(without, darkness, path[0] + slope * (columns - middles[0]), strength)
+    for rule in rules:
+        lift_off(without, darkness, np.round(rule.start + rule.slope * columns).astype(int), rule)
     return without
 
 
-def find_level_rules(darkness: np.ndarray, faintest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return (rows of the rules in each strip of STRIP columns, float (rules, strips); their darkness, float (rules,)).
+def find_level_rules(darkness: np.ndarray, faintest: float) -> list[Rule]:
+    """Return the Rules in `darkness`, float32 (h, w), that are darker than `faintest`.
 
-    Rules may leave `darkness`, float32 (h, w), above or below, and are looked for a quarter of its height beyond.
+    They may leave it above or below, and are looked for a quarter of its height beyond.
     """
     height, width = darkness.shape
-    strips = darkness[:, : width // STRIP * STRIP].reshape(height, -1, STRIP).mean(axis=2)
+    count = width // STRIP
+    strips = darkness[:, : count * STRIP].reshape(height, count, STRIP).mean(axis=2)
     thin = strips - ndimage.grey_opening(strips, (RULE, 1))
-    if thin.shape[1] < 4 or (thin.max(axis=0) > faintest / 2).mean() < SPAN * CLEAR:
-        return np.empty((0, thin.shape[1])), np.empty(0)
+    if count < 4 or (thin.max(axis=0) > faintest / 2).mean() < SPAN * CLEAR:
+        return []
     beyond = height // 4
     rim = ((beyond, beyond), (0, 0))
     thin = np.pad(thin, rim)
-    paths = straighten(follow_rules(thin, common_slope(thin), faintest / 2))
-    paths = straighten(nearest_ridge(thin, paths, faintest / 2))
-    rows = np.clip(np.round(paths).astype(int), 0, len(thin) - 1)
-    places = np.arange(strips.shape[1])
+    paths = likely_paths(thin, *common_slope(thin), faintest / 2)
+    for _ in range(2):
+        paths = straighten(nearest_ridge(thin, paths, faintest / 2))
+    rows = np.clip(np.round(paths).astype(int), RULE, len(thin) - RULE - 1)
     inside = (rows >= beyond) & (rows < beyond + height)
-    strengths = np.array([np.median(thin[row, places][there]) for row, there in zip(rows, inside, strict=True)])
-    seen = np.pad(strips, rim)[rows, places] > 0.4 * strengths.reshape(-1, 1)  # itself, or ink over it
-    seen_share = (seen & inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
-    are_rules = (strengths > faintest) & (seen_share > CLEAR) & (inside.mean(axis=1) > SPAN)
-    return paths[are_rules] - beyond, strengths[are_rules]
+    rules = []
+    for path, row, there in zip(paths, rows, inside, strict=True):
+        if there.mean() > SPAN:
+            profile = np.pad(strips, rim)[row[there] + ACROSS[:, None], np.flatnonzero(there)]
+            rule = see_rule(path, profile, beyond)
+            if rule and rule.darkness > faintest:
+                rules.append(rule)
+    return rules
 
 
-def common_slope(strips: np.ndarray) -> float:
-    """Return how many pixels most rules fall from one strip to the next, from strips, float32 (h, strips).
+def see_rule(path: np.ndarray, profile: np.ndarray, beyond: int) -> Rule | None:
+    """Return the Rule along `path`, float (strips,), or None where too little of it is seen.
 
-    Seen along their own slope the rules add up, and the sums over all strips are farthest from even.
+    profile: darkness along it, float32 (RULE, strips), at the distances ACROSS from it.
     """
-    slopes = np.linspace(-SLOPE * STRIP, SLOPE * STRIP, 41)
-    spreads = [float((along(strips, slope) ** 4).sum()) for slope in slopes]
-    return float(slopes[np.argmax(spreads)])
+    middle = profile[RULE // 2]
+    usual = np.median(profile, axis=1)
+    strength = float(usual[RULE // 2])
+    if (middle > 0.4 * strength).mean() < CLEAR:  # itself, or ink over it
+        return None
+    beside = np.maximum(usual, usual[::-1])[RULE // 2 :]
+    reach = int(np.argmax(np.append(beside, 0) < 0.15 * strength))
+    if reach > RULE // 2:
+        return None
+    slope = (path[-1] - path[0]) / (len(path) - 1) / STRIP
+    return Rule(path[0] - beyond - slope * STRIP / 2, slope, strength, reach)
 
 
-def along(strips: np.ndarray, slope: float) -> np.ndarray:
-    """Return the means of strips, float32 (h, strips), along lines that fall `slope` pixels a strip, by middle row."""
-    height, count = strips.shape
-    shifts = np.round(slope * (np.arange(count) - count / 2)).astype(int)
-    rows = np.clip(np.arange(height)[:, None] + shifts, 0, height - 1)
-    return strips[rows, np.arange(count)].mean(axis=1)
+def common_slope(strips: np.ndarray) -> tuple[float, float]:
+    """Return (how many pixels rules fall from one strip to the next, how much more they do so a height further down).
 
-
-def follow_rules(strips: np.ndarray, slope: float, faintest: float) -> np.ndarray:
-    """Return the rows of what may be rules in each strip, float (rules, strips); strips are float32 (h, strips).
-
-    Each is followed from the middle outwards, as perspective gives it a slope of its own.
+    `strips` are float32 (h, strips). Seen along their own slope the rules add up, and the sums over all strips are
+    farthest from even. Perspective makes the slope change from above to below.
     """
+    coarse = np.maximum(strips[0 : len(strips) // 2 * 2 : 2], strips[1::2])
+
+    def clearness(slopes: tuple[float, float]) -> float:
+        return float((along(coarse, slopes[0] / 2, slopes[1] / 2) ** 4).sum())
+
+    even = [(slope, 0.0) for slope in np.linspace(-SLOPE, SLOPE, 33) * STRIP]
+    best = max(even, key=clearness)
+    step = even[1][0] - even[0][0]
+    changes = np.linspace(-SLOPE, SLOPE, 9) * STRIP
+    return max([(best[0] + off * step, change) for off in (-2, -1, 0, 1, 2) for change in changes], key=clearness)
+
+
+def along(strips: np.ndarray, slope: float, change: float) -> np.ndarray:
+    """Return the means of strips, float32 (h, strips), along lines of such slopes (see common_slope), by middle row."""
     height, count = strips.shape
-    means = along(strips, slope)
-    peaks = np.flatnonzero((means == ndimage.maximum_filter1d(means, RULE)) & (means > faintest / 2))
-    paths = np.empty((len(peaks), count))
-    middle = count // 2
-    for strip_numbers in (range(middle, count), range(middle - 1, -1, -1)):
-        drift = np.zeros(len(peaks))
-        for strip in strip_numbers:
-            expected = peaks + slope * (strip - count / 2) + drift
-            nearby = np.clip(np.round(expected).astype(int) + np.arange(-3, 4)[:, None], 0, height - 1)
-            values = strips[nearby, strip]
-            found = np.take_along_axis(nearby, values.argmax(axis=0)[None], axis=0)[0]
-            found = np.where(values.max(axis=0) > faintest, found, expected)  # ink may lie over it
-            drift += 0.5 * (found - expected)
-            paths[:, strip] = found
-    return paths
+    rows = np.arange(height)[:, None]
+    slopes = slope + change * (rows / height - 0.5)
+    places = np.round(rows + slopes * (np.arange(count) - count / 2)).astype(int)
+    return strips[np.clip(places, 0, height - 1), np.arange(count)].mean(axis=1)
+
+
+def likely_paths(strips: np.ndarray, slope: float, change: float, faintest: float) -> np.ndarray:
+    """Return the rows of what may be rules in each strip, float (rules, strips), where the mean exceeds `faintest`."""
+    height, count = strips.shape
+    means = along(strips, slope, change)
+    peaks = np.flatnonzero((means == ndimage.maximum_filter1d(means, RULE)) & (means > faintest))[:, None]
+    return peaks + (slope + change * (peaks / height - 0.5)) * (np.arange(count) - count / 2)
 
 
 def nearest_ridge(strips: np.ndarray, paths: np.ndarray, faintest: float) -> np.ndarray:
-    """Return `paths`, float (rules, strips), moved in each strip to the darkest of the rows within 3.
+    """Return `paths`, float (rules, strips), moved in each strip to the darkest of the rows within 4.
 
     Where none of them is darker than `faintest`, a path stays as it is: ink may lie over the rule. `strips` are float32
     (h, strips).
     """
-    rows = np.round(paths).astype(int) + np.arange(-3, 4)[:, None, None]
+    rows = np.round(paths).astype(int) + np.arange(-4, 5)[:, None, None]
     values = strips[np.clip(rows, 0, len(strips) - 1), np.arange(strips.shape[1])]
     darkest = np.take_along_axis(rows, values.argmax(axis=0)[None], axis=0)[0]
     return np.where(values.max(axis=0) > faintest, darkest, paths)
@@ -360,20 +384,20 @@ def fit_lines(paths: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return middle + slopes * across
 
 
-def lift_off(without: np.ndarray, darkness: np.ndarray, rows: np.ndarray, strength: float) -> None:
-    """Take one rule off `without` (h, w), in place; `darkness` is as it was. rows: its place in each column."""
+def lift_off(without: np.ndarray, darkness: np.ndarray, rows: np.ndarray, rule: Rule) -> None:
+    """Take a rule off `without` (h, w), in place; `darkness` is as it was. rows: its place in each column, int (w,)."""
     height, width = darkness.shape
     columns = np.arange(width)
-    reach = RULE // 2
-    nearest = np.round(rows).astype(int)
-    above = darkness[np.clip(nearest - reach - 1, 0, height - 1), columns]
-    below = darkness[np.clip(nearest + reach + 1, 0, height - 1), columns]
+    above = darkness[np.clip(rows - rule.reach - 1, 0, height - 1), columns]
+    below = darkness[np.clip(rows + rule.reach + 1, 0, height - 1), columns]
     bridge = np.minimum(above, below)
-    for offset in range(-reach, reach + 1):
-        band = np.clip(nearest + offset, 0, height - 1)
-        here = darkness[band, columns]
-        is_ink = here > 1.6 * strength
-        without[band, columns] = np.where(is_ink, here, np.minimum(here, bridge))
+    for offset in range(-rule.reach, rule.reach + 1):
+        band = rows + offset
+        there = (band >= 0) & (band < height)
+        band = band[there]
+        here = darkness[band, columns[there]]
+        is_ink = here > 1.5 * rule.darkness
+        without[band, columns[there]] = np.where(is_ink, here, np.minimum(here, bridge[there]))
 
 
 def find_contrast(darkness: np.ndarray) -> float:
