@@ -29,9 +29,12 @@ STROKE = (2.0, 3.4)  # pixels: how wide the strokes of a framed digit may be; mo
 FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees mostly noise
 BOARD_FLOOR = 64  # the same for a board, whose wiped chalk would look like strokes beside what is nearly black
 JOIN = 0.2  # of the digit's longer side: how far off its pieces may lie
+STRIPS_LENGTH = 14  # widths: what is longer is a strip along an edge,
+STRIPS_SHARE = 0.3  # where it is longer than this share of the photograph too
 LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
+DOUBTFUL = 0.65  # of 1: below it, ink is looked for both as darker and as lighter
 LEAST_CONTRAST = 0.12  # of ink and paper, in logarithms of brightness
-LEAST_CONTRAST_TO_NOISE = 5  # in deviations of the paper
+LEAST_CONTRAST_TO_NOISE = 3.5  # in deviations of the paper
 LEAST_SHARPNESS = 0.35  # of the contrast, over one pixel of the framed digit
 LEAST_SHARE = 0.4  # of all ink that is found
 SOFTEST = 0.06  # of the contrast, from pixel to pixel of the photograph: edges of ink are steeper
@@ -39,7 +42,7 @@ SIZES = (0.06, 0.95)  # of the photograph's longer side
 MOST_FILL = 0.9  # a slanting 1 written with a wide pen fills its box nearly
 MOST_LENGTH = 6  # an 8 has about 3
 STRIP = 16  # columns that are looked at together for rules
-RULE = 17  # pixels: a rule, however soft its edges, is thinner
+RULE = 25  # pixels: a rule, however soft its edges, is thinner
 ACROSS = np.arange(RULE) - RULE // 2
 SLOPE = 0.25  # of a rule, at most
 LEAST_RULE = 0.15  # of the ink's contrast: the faintest rule that is looked for; fainter ones are not taken for ink
@@ -84,6 +87,14 @@ class NoDigit(NamedTuple):
     measures: Measures | None = None
 
 
+class Ink(NamedTuple):
+    """What was found on a photograph, all (h, w)."""
+
+    darkness: np.ndarray  # float32: how much darker than its paper each point is, or lighter than its board
+    strokes: np.ndarray  # bool: which points are ink
+    group: np.ndarray  # bool: which of them are the digit's; none where there is no ink
+
+
 class Rule(NamedTuple):
     """A line of ruled paper on a photograph."""
 
@@ -98,33 +109,42 @@ def frame_ink(pixels: np.ndarray) -> Framed | NoDigit:
     grey = shrink(pixels)
     if min(grey.shape) < SMALLEST:
         return NoDigit("it is too small, or too long and narrow")
-    darkness, strokes, group = look(grey, WINDOW)
-    if group.any() and widest(group) > WIDE * WINDOW * max(grey.shape):
-        darkness, strokes, group = look(grey, 2 * WINDOW)
-    if not group.any():
+    lightness = ink_lightness(grey)
+    found = [look(grey, lightness > 0)]
+    if abs(lightness) < DOUBTFUL:
+        found.append(look(grey, lightness <= 0))
+    found = [ink for ink in found if ink.group.any()]
+    if not found:
         return NoDigit("nothing on it stands out from its paper")
-    measures = measure(group, strokes, darkness)
+    measured = [(measure(ink), ink) for ink in found]
+    measures, ink = max(measured, key=lambda pair: (not refuse(pair[0]), pair[0].contrast))
     reason = refuse(measures)
     if reason:
         return NoDigit(reason, measures)
-    return Framed(frame_strokes(group), box_in(pixels, group), measures)
+    return Framed(frame_strokes(ink.group), box_in(pixels, ink.group), measures)
 
 
-def look(grey: np.ndarray, window: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (darkness, float32 (h, w); which points are ink, bool (h, w); which of them are the digit's, bool (h, w)).
+def look(grey: np.ndarray, light_on_dark: bool) -> Ink:
+    """Return the Ink of a photograph in grey, float32 (h, w): lighter than what it is on, or darker."""
+    ink = find_ink(even_light(grey, light_on_dark))
+    if ink.group.any() and widest(ink.group) > WIDE * WINDOW * max(grey.shape):
+        ink = find_ink(even_light(grey, light_on_dark, 2 * WINDOW))
+    return ink
 
-    `grey` is float32 (h, w), `window` the share of its longer side that is wider than any stroke.
-    """
-    darkness = leave_out_edges(leave_out_rules(even_light(grey, window)))
+
+def find_ink(evened: np.ndarray) -> Ink:
+    """Return the Ink in what `even_light` returned, float32 (h, w)."""
+    darkness = leave_out_edges(leave_out_rules(evened))
     strokes = find_strokes(darkness)
     if not strokes.any():
-        return darkness, strokes, strokes
-    return darkness, strokes, sharpen(choose_group(strokes, darkness), darkness)
+        return Ink(darkness, strokes, strokes)
+    return Ink(darkness, strokes, sharpen(choose_group(strokes, darkness), darkness))
 
 
 def widest(group: np.ndarray) -> float:
     """Return how wide the widest stroke of `group`, bool (h, w), is in pixels."""
-    return 2 * float(ndimage.distance_transform_edt(np.pad(cut(group), 1)).max())
+    whole = ndimage.gaussian_filter(np.pad(cut(group), 1).astype(np.float32), 2, mode="constant") >= 0.35  # no pinholes
+    return 2 * float(ndimage.distance_transform_edt(whole).max())
 
 
 def frame_drawing(pixels: np.ndarray) -> np.ndarray:
@@ -220,33 +240,33 @@ def make_grey(pixels: np.ndarray) -> np.ndarray:
     return pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
-def even_light(grey: np.ndarray, window: float = WINDOW) -> np.ndarray:
+def ink_lightness(grey: np.ndarray) -> float:
+    """Return whether ink is lighter than what it is on (above 0) or darker (below), from -1 to 1: how surely.
+
+    `grey` is float32 (h, w). Ink is little and far from its paper: of the distances from a wide median, the long ones
+    are all on its side.
+    """
+    height, width = grey.shape
+    scale = max(height, width) / COARSE
+    size = (max(1, round(width / scale)), max(1, round(height / scale)))
+    coarse = np.log(np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX)) + FLOOR)
+    away = (coarse - ndimage.median_filter(coarse, 13)) ** 3
+    return float(away.sum() / max(np.abs(away).sum(), 1e-9))
+
+
+def even_light(grey: np.ndarray, light_on_dark: bool = False, window: float = WINDOW) -> np.ndarray:
     """Return how much darker than its paper each point of `grey`, float32 (h, w), is: about 0 on paper, in logarithms.
 
-    The paper is what is left when everything narrower than `window`, a share of the longer side, is filled up with what
-    surrounds it: a grey closing. A shadow is wider, and so it stays in the paper, with its edge as sharp as it is.
+    With `light_on_dark`, how much lighter than its board. The paper is what is left when everything narrower than
+    `window`, a share of the longer side, is filled up with what surrounds it: a grey closing. A shadow is wider, and so
+    it stays in the paper, with its edge as sharp as it is.
     """
     calm = ndimage.gaussian_filter(grey, 1, truncate=3)
-    brightness = np.log(calm + FLOOR)
-    if is_light_on_dark(brightness):
-        brightness = -np.log(calm + BOARD_FLOOR)
+    brightness = -np.log(calm + BOARD_FLOOR) if light_on_dark else np.log(calm + FLOOR)
     side = int(max(grey.shape) * window) | 1
     paper = ndimage.grey_closing(brightness, (side, side))
     darkness = paper - brightness
     return np.maximum(darkness - np.median(darkness[::4, ::4]), 0)
-
-
-def is_light_on_dark(brightness: np.ndarray) -> bool:
-    """Return whether the ink is lighter than what it is on, from logarithms of brightness, float32 (h, w).
-
-    Ink is little and far from its paper: of the distances from a wide median, the long ones are all on its side.
-    """
-    height, width = brightness.shape
-    scale = max(height, width) / COARSE
-    size = (max(1, round(width / scale)), max(1, round(height / scale)))
-    coarse = np.asarray(Image.fromarray(brightness).resize(size, Image.Resampling.BOX))
-    away = coarse - ndimage.median_filter(coarse, 13)
-    return bool((away**3).sum() > 0)
 
 
 def leave_out_rules(darkness: np.ndarray) -> np.ndarray:
@@ -307,12 +327,12 @@ def see_rule(path: np.ndarray, profile: np.ndarray, beyond: int) -> Rule | None:
     profile: darkness along it, float32 (RULE, strips), at the distances ACROSS from it.
     """
     middle = profile[RULE // 2]
-    usual = np.median(profile, axis=1)
-    strength = float(usual[RULE // 2])
+    usual = np.quantile(profile, 0.4, axis=1)  # whatever crosses it
+    strength = float(np.median(middle))
     if (middle > 0.4 * strength).mean() < CLEAR:  # itself, or ink over it
         return None
-    beside = np.maximum(usual, usual[::-1])[RULE // 2 :]
-    reach = int(np.argmax(np.append(beside, 0) < 0.15 * strength))
+    beside = np.maximum(usual, usual[::-1])[RULE // 2 :] - usual.min()
+    reach = int(np.argmax(np.append(beside, 0) < 0.15 * beside[0]))
     if reach > RULE // 2:
         return None
     slope = (path[-1] - path[0]) / (len(path) - 1) / STRIP
@@ -350,7 +370,7 @@ def likely_paths(strips: np.ndarray, slope: float, change: float, faintest: floa
     """Return the rows of what may be rules in each strip, float (rules, strips), where the mean exceeds `faintest`."""
     height, count = strips.shape
     means = along(strips, slope, change)
-    peaks = np.flatnonzero((means == ndimage.maximum_filter1d(means, RULE)) & (means > faintest))[:, None]
+    peaks = np.flatnonzero((means == ndimage.maximum_filter1d(means, 9)) & (means > faintest))[:, None]
     return peaks + (slope + change * (peaks / height - 0.5)) * (np.arange(count) - count / 2)
 
 
@@ -462,11 +482,17 @@ def steepness(labels: np.ndarray, count: int, darkness: np.ndarray) -> np.ndarra
 def choose_group(strokes: np.ndarray, darkness: np.ndarray) -> np.ndarray:
     """Return the strokes of the digit, bool (h, w): the piece with most ink, and the pieces near it.
 
-    There is at least one piece among `strokes`, bool (h, w).
+    There is at least one piece among `strokes`, bool (h, w). Long thin strips are edges of something, unless there is
+    nothing else.
     """
     labels, count = ndimage.label(strokes, np.ones((3, 3)))
     ink = np.bincount(labels.ravel(), darkness.ravel(), count + 1)[1:]
+    area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     boxes = np.array([(s[0].start, s[1].start, s[0].stop, s[1].stop) for s in ndimage.find_objects(labels)])
+    diagonal = np.hypot(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    is_strip = (diagonal > STRIPS_SHARE * max(strokes.shape)) & (area < diagonal**2 / STRIPS_LENGTH)
+    if not is_strip.all():
+        ink[is_strip] = 0
     members = np.append(False, join(boxes, ink))
     return members[labels]
 
@@ -573,9 +599,11 @@ def centre(small: np.ndarray) -> np.ndarray:
     return lay(values, middle_at(values.sum(axis=1)), middle_at(values.sum(axis=0)))
 
 
-def measure(group: np.ndarray, strokes: np.ndarray, darkness: np.ndarray) -> Measures:
-    """Return the Measures of a group of strokes, bool (h, w)."""
+def measure(ink: Ink) -> Measures:
+    """Return the Measures of Ink in which a group was found."""
+    darkness, strokes, group = ink
     box = cut(group)
+    inside = smooth(np.pad(scale_to_box(group, FINE * BOX), 1))
     near = ndimage.maximum_filter(group, 9)
     paper = darkness[~ndimage.maximum_filter(strokes, 5)]
     contrast = float(np.median(darkness[group]))
@@ -590,7 +618,7 @@ def measure(group: np.ndarray, strokes: np.ndarray, darkness: np.ndarray) -> Mea
         share=float(darkness[group].sum() / darkness[strokes].sum()),
         size=max(box.shape) / max(group.shape),
         fill=float(box.mean()),
-        length=float(box.sum() / (max(stroke_width(np.pad(box, 1)), 1) * max(box.shape))),
+        length=float(inside.sum() / (stroke_width(inside) * FINE * BOX)),
     )
 
 

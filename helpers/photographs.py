@@ -292,7 +292,7 @@ def draw_rules(view: View, share: float, form: str, generator: Generator) -> tup
     """
     high = generator.uniform(0.8, 2.2) if form == "lines" else generator.uniform(1.3, 3.5)
     pitch = max(share / high, 0.05)
-    thickness = max(pitch * generator.uniform(0.025, 0.05), 0.0025)
+    thickness = max(pitch * generator.uniform(0.02, 0.045), 0.0025)
     phase = generator.random(2)
     cover = stripes(view.down, pitch, thickness, phase[0])
     if form == "squares":
