@@ -30,7 +30,7 @@ FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees m
 BOARD_FLOOR = 64  # the same for a board, whose wiped chalk would look like strokes beside what is nearly black
 JOIN = 0.2  # of the digit's longer side: how far off its pieces may lie
 STRIPS_LENGTH = 14  # widths: what is longer is a strip along an edge,
-STRIPS_SHARE = 0.3  # where it is longer than this share of the photograph too
+STRIPS_SHARE = 0.2  # where it is longer than this share of the photograph too
 LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
 DOUBTFUL = 0.65  # of 1: below it, ink is looked for both as darker and as lighter
 LEAST_CONTRAST = 0.12  # of ink and paper, in logarithms of brightness
@@ -39,6 +39,8 @@ LEAST_SHARPNESS = 0.35  # of the contrast, over one pixel of the framed digit
 LEAST_SHARE = 0.4  # of all ink that is found
 SOFTEST = 0.06  # of the contrast, from pixel to pixel of the photograph: edges of ink are steeper
 SIZES = (0.06, 0.95)  # of the photograph's longer side
+LEAST_CLEAR = 0.8  # of what is close around a digit
+LEAST_SOLID = 0.46  # a quarter of the ink is fainter than this share of its darkest parts
 MOST_FILL = 0.9  # a slanting 1 written with a wide pen fills its box nearly
 MOST_LENGTH = 6  # an 8 has about 3
 STRIP = 16  # columns that are looked at together for rules
@@ -48,6 +50,7 @@ SLOPE = 0.25  # of a rule, at most
 LEAST_RULE = 0.15  # of the ink's contrast: the faintest rule that is looked for; fainter ones are not taken for ink
 SPAN = 0.4  # of the photograph's side: what a rule crosses at least, before it leaves at a corner
 CLEAR = 0.8  # of a rule's length: where it is seen, or ink is
+RING = 12  # pixels around ink that are compared with it
 FINE = 5  # pixels for each of the framed image, while strokes are measured
 
 
@@ -63,13 +66,16 @@ class Box(NamedTuple):
 class Measures(NamedTuple):
     """What the gate asks of ink that was found."""
 
-    contrast: float  # of ink and paper, in logarithms of brightness
-    contrast_to_noise: float  # the same, in deviations of the paper around it
+    contrast: float  # of the ink and what is around it, in logarithms of brightness
+    contrast_to_noise: float  # the ink's darkness, in deviations of the paper's
     sharpness: float  # share of the contrast that an edge gains over one pixel of the framed digit
     share: float  # of all ink that is in the one group
     size: float  # the group's longer side, as a share of the photograph's longer side
     fill: float  # share of the group's box that is ink
     length: float  # of the group's strokes one after the other, in longer sides of its box
+    clear: float  # share of what is close around the group that is paper
+    even: float
+    solid: float  # how dark its faint parts are beside its dark ones
 
 
 class Framed(NamedTuple):
@@ -88,11 +94,13 @@ class NoDigit(NamedTuple):
 
 
 class Ink(NamedTuple):
-    """What was found on a photograph, all (h, w)."""
+    """What was found on a photograph; arrays are (h, w)."""
 
-    darkness: np.ndarray  # float32: how much darker than its paper each point is, or lighter than its board
+    evened: np.ndarray  # float32: how much darker than its paper each point is, or lighter than its board
+    darkness: np.ndarray  # float32: the same without rules and what lies around the sheet
     strokes: np.ndarray  # bool: which points are ink
     group: np.ndarray  # bool: which of them are the digit's; none where there is no ink
+    is_light: bool  # whether it is lighter than what it is on
 
 
 class Rule(NamedTuple):
@@ -110,35 +118,45 @@ def frame_ink(pixels: np.ndarray) -> Framed | NoDigit:
     if min(grey.shape) < SMALLEST:
         return NoDigit("it is too small, or too long and narrow")
     lightness = ink_lightness(grey)
-    found = [look(grey, lightness > 0)]
-    if abs(lightness) < DOUBTFUL:
-        found.append(look(grey, lightness <= 0))
+    found = [look(grey, light_on_dark) for light_on_dark in (False, True) if is_likely(light_on_dark, lightness)]
     found = [ink for ink in found if ink.group.any()]
     if not found:
         return NoDigit("nothing on it stands out from its paper")
-    measured = [(measure(ink), ink) for ink in found]
-    measures, ink = max(measured, key=lambda pair: (not refuse(pair[0]), pair[0].contrast))
+    answers = [(measure(ink, grey), ink) for ink in found]
+    measures, ink = max(answers, key=lambda answer: likelihood(*answer, lightness))
     reason = refuse(measures)
     if reason:
         return NoDigit(reason, measures)
     return Framed(frame_strokes(ink.group), box_in(pixels, ink.group), measures)
 
 
+def is_likely(light_on_dark: bool, lightness: float) -> bool:
+    """Return whether ink should be looked for as lighter than what it is on, or darker, given `ink_lightness`."""
+    return lightness > -DOUBTFUL if light_on_dark else lightness < DOUBTFUL
+
+
+def likelihood(measures: Measures, ink: Ink, lightness: float) -> tuple[bool, float]:
+    """Return a key that is larger for Ink that is more likely the digit: by the gate, contrast and `ink_lightness`."""
+    return not refuse(measures), measures.contrast * (1 + (lightness if ink.is_light else -lightness) / 2)
+
+
 def look(grey: np.ndarray, light_on_dark: bool) -> Ink:
     """Return the Ink of a photograph in grey, float32 (h, w): lighter than what it is on, or darker."""
-    ink = find_ink(even_light(grey, light_on_dark))
+    ink = find_ink(grey, light_on_dark, WINDOW)
     if ink.group.any() and widest(ink.group) > WIDE * WINDOW * max(grey.shape):
-        ink = find_ink(even_light(grey, light_on_dark, 2 * WINDOW))
+        ink = find_ink(grey, light_on_dark, 2 * WINDOW)
     return ink
 
 
-def find_ink(evened: np.ndarray) -> Ink:
-    """Return the Ink in what `even_light` returned, float32 (h, w)."""
+def find_ink(grey: np.ndarray, light_on_dark: bool, window: float) -> Ink:
+    """Return the Ink of a photograph in grey, float32 (h, w), that is narrower than `window`; see `even_light`."""
+    evened = even_light(grey, light_on_dark, window)
     darkness = leave_out_edges(leave_out_rules(evened))
     strokes = find_strokes(darkness)
     if not strokes.any():
-        return Ink(darkness, strokes, strokes)
-    return Ink(darkness, strokes, sharpen(choose_group(strokes, darkness), darkness))
+        return Ink(evened, darkness, strokes, strokes, light_on_dark)
+    group = sharpen(choose_group(strokes, darkness), darkness)
+    return Ink(evened, darkness, strokes, group, light_on_dark)
 
 
 def widest(group: np.ndarray) -> float:
@@ -599,27 +617,48 @@ def centre(small: np.ndarray) -> np.ndarray:
     return lay(values, middle_at(values.sum(axis=1)), middle_at(values.sum(axis=0)))
 
 
-def measure(ink: Ink) -> Measures:
-    """Return the Measures of Ink in which a group was found."""
-    darkness, strokes, group = ink
+def measure(ink: Ink, grey: np.ndarray) -> Measures:
+    """Return the Measures of Ink in which a group was found, on a photograph in grey, float32 (h, w)."""
+    evened, darkness, strokes, group, _ = ink
+    part = surroundings(group)
     box = cut(group)
-    inside = smooth(np.pad(scale_to_box(group, FINE * BOX), 1))
-    near = ndimage.maximum_filter(group, 9)
+    usual = float(np.median(darkness[group]))
     paper = darkness[~ndimage.maximum_filter(strokes, 5)]
-    contrast = float(np.median(darkness[group]))
     noise = float(np.quantile(paper, 0.84)) if len(paper) else 0.0  # one deviation, whatever else lies about
-    rise_down, rise_across = np.gradient(darkness)
-    steepest = np.quantile(np.hypot(rise_down, rise_across)[near], 0.9)
-    pixel = max(box.shape) / BOX
+    rise_down, rise_across = np.gradient(darkness[part])
+    steepest = np.quantile(np.hypot(rise_down, rise_across)[ndimage.maximum_filter(group[part], 9)], 0.9)
+    inside = smooth(np.pad(scale_to_box(group, FINE * BOX), 1))
+    width = stroke_width(inside)
+    far = max(round(0.15 * max(box.shape)), 6)
+    around = ndimage.maximum_filter(group[part], 2 * far + 1) & ~ndimage.maximum_filter(group[part], 7)
     return Measures(
-        contrast=contrast,
-        contrast_to_noise=contrast / max(noise, 1e-3),
-        sharpness=float(steepest * pixel / contrast),
+        contrast=stand_out(grey[part], group[part]),
+        contrast_to_noise=usual / max(noise, 1e-3),
+        sharpness=float(steepest * max(box.shape) / BOX / usual),
         share=float(darkness[group].sum() / darkness[strokes].sum()),
         size=max(box.shape) / max(group.shape),
         fill=float(box.mean()),
-        length=float(inside.sum() / (stroke_width(inside) * FINE * BOX)),
+        length=float(inside.sum() / (width * FINE * BOX)),
+        clear=float((evened[part][around] < LOW * usual).mean()),
+        even=width / float(2 * ndimage.distance_transform_edt(inside).max() - 1),
+        solid=float(np.quantile(darkness[group], 0.25) / np.quantile(darkness[group], 0.9)),
     )
+
+
+def surroundings(group: np.ndarray) -> tuple[slice, slice]:
+    """Return the (rows, columns) around `group`, bool (h, w), and RING pixels more on each side."""
+    rows, columns = span(group)
+    return slice(max(rows.start - RING, 0), rows.stop + RING), slice(max(columns.start - RING, 0), columns.stop + RING)
+
+
+def stand_out(grey: np.ndarray, group: np.ndarray) -> float:
+    """Return how far `group`, bool (h, w), is from what is RING pixels around it, in logarithms of `grey`, float32."""
+    brightness = np.log(grey + FLOOR)
+    near = ndimage.maximum_filter(group, 5)
+    ring = ndimage.maximum_filter(group, 2 * RING + 1) & ~near
+    if not ring.any():
+        return 0.0
+    return float(abs(np.median(brightness[group]) - np.median(brightness[ring])))
 
 
 def refuse(measures: Measures) -> str:
@@ -634,6 +673,10 @@ def refuse(measures: Measures) -> str:
         return "what is dark or light on it has no edges"
     if not SIZES[0] <= measures.size <= SIZES[1]:
         return "what is on it is too small or too large"
+    if measures.clear < LEAST_CLEAR:
+        return "what is on it does not stand free"
+    if measures.solid < LEAST_SOLID:
+        return "what is on it is shaded, not inked"
     if measures.fill > MOST_FILL:
         return "what is on it is a patch, without strokes"
     if measures.length > MOST_LENGTH:
