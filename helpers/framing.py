@@ -83,7 +83,7 @@ class Framed(NamedTuple):
 
     image: np.ndarray  # uint8 (28, 28), ink light on dark
     box: Box  # where it is on the photograph
-    measures: Measures
+    measures: Measures | None = None  # None where the whole image was framed
 
 
 class NoDigit(NamedTuple):
