@@ -16,6 +16,7 @@ if __name__ == "__main__":  # Ctrl-C ends the imports below, and reading, withou
 
 import argparse
 import csv
+import functools
 import io
 import json
 import sys
@@ -28,6 +29,7 @@ from pipeline.command_line import Parser, fail, flag, whole
 if TYPE_CHECKING:
     import numpy as np
 
+    from helpers.framing import Box
     from helpers.reading import Answer, Reader
 
 PICTURED = 8  # answers at most that are shown with a picture of what the network saw
@@ -38,7 +40,7 @@ def make_parser() -> Parser:
     """Return the parser of the command line."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     add = parser.add_argument
-    add("files", nargs="+", metavar="FILE|FOLDER|-", help="images, folders of images, or - for standard input")
+    add("files", nargs="*", metavar="FILE|FOLDER|-", help="images, folders of images, or - for standard input")
     add("--run", metavar="NAME", help="the trained run that answers (the one that was trained last)")
     add("--top", type=whole(1, 100), default=1, metavar="N", help="how many classes to name for each image (1)")
     add("--csv", metavar="FILE", help="write the answers to a table")
@@ -52,8 +54,7 @@ def make_parser() -> Parser:
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks; return the exit code."""
     named = list(find_files(options.files))
-    if not named:
-        raise errors.BadInput(f"no images in {', '.join(options.files)}")
+    check_table(options.csv)
     from helpers import reading  # torch
 
     reader = reading.load(options.run, options.framing)
@@ -72,20 +73,52 @@ def main(options: argparse.Namespace) -> int:
 
 
 def find_files(named: Sequence[str]) -> Iterator[str]:
-    """Yield the files that were named, and the images in named folders; BadInput for what is not there."""
-    from helpers import pictures
-
+    """Yield the files that were named, and the images in named folders; BadInput where there is none to read."""
+    if not named:
+        raise errors.BadInput("name a file, a folder, or - for standard input", way_out="as in predict.py photo.jpg")
     for name in named:
         if name != "-" and not os.path.lexists(name):
-            raise errors.BadInput(f"{printable(name)}: no such file or folder")
+            raise errors.BadInput(f"{printable(name) or repr(name)}: no such file or folder")
+    for name in named:
         if not os.path.isdir(name):
             yield name
             continue
-        for folder, inner, names in os.walk(name):
-            inner.sort()
-            for file in sorted(names):
-                if file.lower().endswith(pictures.ENDINGS) and not file.startswith("."):
-                    yield os.path.join(folder, file)
+        images = images_in(name)
+        if not images:
+            raise errors.BadInput(f"{printable(name)}: no images in this folder, by their names")
+        yield from images
+
+
+def images_in(folder: str) -> list[str]:
+    """Return the images in a folder and those below it, by their names, and below them folders that keep theirs."""
+    from helpers import pictures
+
+    closed: list[str] = []
+    images = []
+    for place, inner, names in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
+        inner.sort()
+        for name in sorted(names):
+            if name.lower().endswith(pictures.ENDINGS) and not name.startswith("."):
+                images.append(os.path.join(place, name))
+    return images + closed
+
+
+def check_table(path: str | None) -> None:
+    """Raise BadInput where the table of answers could not be written to `path`, or would replace an image."""
+    from helpers import pictures
+
+    if path is None:
+        return
+    wrong = functools.partial(errors.BadInput, field="csv", value=printable(path) or repr(path))
+    if path in ("", "-") or (os.path.lexists(path) and not os.path.isfile(path)):
+        raise wrong("not a file", way_out="name one, as in answers.csv")
+    if path.lower().endswith(pictures.ENDINGS):
+        raise wrong("the name of an image", way_out="name a table, as in answers.csv")
+    folder = files.absolute(path).parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise wrong(f"nothing can be written into {folder}", way_out="choose another place")
 
 
 def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
@@ -94,7 +127,8 @@ def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
 
     row: dict[str, Any] = {"file": printable(name)}
     try:
-        answer = reader.read(open_named(name))
+        pixels = open_named(name)
+        answer = reader.read(pixels)
     except pictures.Unreadable as error:
         return row | {"error": str(error)}
     if isinstance(answer.framed, framing.NoDigit):
@@ -103,7 +137,7 @@ def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
         "label": answer.label,
         "probability": round(answer.probability, 4),
         "top": best(answer, top),
-        "box": list(answer.framed.box),
+        "box": shares(answer.framed.box, pixels),
         "image": answer.framed.image,
     }
 
@@ -114,7 +148,15 @@ def open_named(name: str) -> "np.ndarray":
 
     if name != "-":
         return pictures.open_file(name)
-    return pictures.open_bytes(sys.stdin.buffer.read(pictures.MOST_BYTES))
+    if sys.stdin is None:
+        raise pictures.Unreadable("standard input is closed")
+    return pictures.open_bytes(sys.stdin.buffer.read(pictures.MOST_BYTES + 1))
+
+
+def shares(box: "Box", pixels: "np.ndarray") -> list[float]:
+    """Return left, top, right and bottom of a box as shares of the width and height of the image that it is on."""
+    height, width = pixels.shape[:2]
+    return [round(place / length, 4) for place, length in zip(box, (width, height, width, height), strict=True)]
 
 
 def best(answer: "Answer", top: int) -> list[list[Any]]:
@@ -124,11 +166,12 @@ def best(answer: "Answer", top: int) -> list[list[Any]]:
 
 
 def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
-    """Print one answer: a line, with a picture on a terminal, or JSON; what is wrong with a file goes to stderr."""
+    """Print one answer: a line, with a picture on a terminal, or JSON; what is wrong with a file goes to stderr too."""
     image = row.pop("image", None)
     if "error" in row:
         print(f"{row['file']}: {row['error']}", file=sys.stderr, flush=True)
-        return
+        if not as_json:
+            return
     if as_json:
         print(json.dumps(row, ensure_ascii=False), flush=True)
         return
@@ -174,6 +217,8 @@ def printable(name: str) -> str:
 
 
 if __name__ == "__main__":
+    if sys.stdout is None:  # closed by whoever wants a table alone
+        sys.stdout = open(os.devnull, "w")
     sys.stdout.reconfigure(errors="replace")  # a terminal of few characters shows what it can
     try:
         sys.exit(main(make_parser().parse_args()))
@@ -183,4 +228,4 @@ if __name__ == "__main__":
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
-        fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
+        fail(f"{printable(str(error.filename or 'system'))}: {error.strerror or error}", 1)

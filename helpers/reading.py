@@ -7,6 +7,7 @@ answer.label, answer.probability
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,10 +81,13 @@ def load(run: str | None = None, framed: str = "auto", outputs: Path | None = No
     outputs = outputs or runs.outputs_folder()
     if framed not in FRAMINGS:
         raise BadInput("not known", field="framing", value=framed, way_out=f"choose one of {', '.join(FRAMINGS)}")
-    name = run or newest(outputs)
+    name = newest(outputs) if run is None else run
     folder = runs.run_folder(name, outputs)
     check_model(folder)
-    found = checkpoints.load_model(folder)
+    try:
+        found = checkpoints.load_model(folder)
+    except OSError as error:
+        raise BadInput(f"{error.filename}: {error.strerror}", field="run", value=name) from None
     if found is None:
         rule = "no such run" if not folder.is_dir() else "no trained model in it, or none that is whole"
         way_out = f"python run_all.py --only training --run {name}"
@@ -92,8 +96,8 @@ def load(run: str | None = None, framed: str = "auto", outputs: Path | None = No
     return Reader(
         run=name,
         network=found.network,
-        class_names=tuple(description["class_names"]),
-        temperature=float(description.get("temperature", 1.0)),
+        class_names=tuple(str(class_name) for class_name in description["class_names"]),
+        temperature=temperature_of(name, description),
         framing=framed if framed != "auto" else framing_of(description),
     )
 
@@ -112,16 +116,30 @@ def check_model(folder: Path) -> None:
 
     A run without a manifest was made by hand; its model.json alone says what belongs together.
     """
+    way_out = f"python run_all.py --run {folder.name} --only training makes it anew"
+    if runs.is_damaged(folder):
+        rule = "its run.json is not as it was written, so nothing of the run is believed"
+        raise BadInput(rule, field="run", value=folder.name, way_out=way_out)
     manifest = runs.load_manifest(folder)
     if manifest is None or "training" not in manifest.stages:
         return
     for name in ("model.json", "model.safetensors"):
         if (folder / name).is_file() and runs.read_recorded(folder, manifest, name) is None:
             rule = f"{name} is not as its training left it"
-            way_out = f"python run_all.py --run {folder.name} --only training makes it anew"
             raise BadInput(rule, field="run", value=folder.name, way_out=way_out)
+
+
+def temperature_of(run: str, description: dict[str, Any]) -> float:
+    """Return the temperature that the model.json of a run names, 1 where it names none; BadInput where it is none."""
+    temperature = description.get("temperature", 1.0)
+    if isinstance(temperature, int | float) and 0 < temperature < math.inf:
+        return float(temperature)
+    rule = f"model.json says that the temperature is {str(temperature)[:40]!r}, and it must be a number above 0"
+    raise BadInput(rule, field="run", value=run, way_out=f"python run_all.py --run {run} --only training --force")
 
 
 def framing_of(description: dict[str, Any]) -> str:
     """Return how images are framed for the model that model.json describes: by their ink where its own are digits."""
-    return str(description.get("framing", {}).get("name", "ink"))
+    noted = description.get("framing")
+    name = noted.get("name") if isinstance(noted, dict) else None
+    return name if name in FRAMINGS and name != "auto" else "ink"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import os
 import re
 import sys
 import traceback
@@ -68,6 +69,8 @@ class Parser(argparse.ArgumentParser):
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = difflib.get_close_matches(unknown[1], flags, n=1)
             advice = f"did you mean {near[0]}?" if near else "see --help"
+            if os.path.lexists(unknown[1]):
+                advice = f"if it is a file, say ./{unknown[1]}"
             message = f"{unknown[1]}: no such flag; {advice}"
         raise errors.BadInput(message)
 
