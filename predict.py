@@ -218,8 +218,9 @@ def printable(name: str) -> str:
 
 if __name__ == "__main__":
     if sys.stdout is None:  # closed by whoever wants a table alone
-        sys.stdout = open(os.devnull, "w")
-    sys.stdout.reconfigure(errors="replace")  # a terminal of few characters shows what it can
+        sys.stdout = io.StringIO()
+    else:
+        sys.stdout.reconfigure(errors="replace")  # a terminal of few characters shows what it can
     try:
         sys.exit(main(make_parser().parse_args()))
     except errors.ProjectError as error:
