@@ -55,8 +55,11 @@ def main(options: argparse.Namespace) -> int:
     """Do what the command line asks; return the exit code."""
     named = list(find_files(options.files))
     check_table(options.csv)
-    from helpers import reading  # torch
+    import torch
 
+    from helpers import reading
+
+    torch.set_num_threads(1)  # for one image at a time a second costs more than it brings
     reader = reading.load(options.run, options.framing)
     if not options.json:
         print(f"read by {reader.run}")
@@ -219,7 +222,7 @@ def printable(name: str) -> str:
 if __name__ == "__main__":
     if sys.stdout is None:  # closed by whoever wants a table alone
         sys.stdout = io.StringIO()
-    else:
+    elif isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal of few characters shows what it can
     try:
         sys.exit(main(make_parser().parse_args()))

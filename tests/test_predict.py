@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT, offline
 from PIL import Image
 
@@ -44,12 +45,15 @@ def answer(trained, monkeypatch, capsys):
     """A function that runs predict.py's `main` on the model `hand` and returns (exit code, stdout, stderr)."""
     monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(trained))
 
+    threads = torch.get_num_threads()
+
     def run(*arguments):
         options = predict.make_parser().parse_args([*map(str, arguments), "--run", "hand"])
         code = predict.main(options)
         return code, *capsys.readouterr()
 
-    return run
+    yield run
+    torch.set_num_threads(threads)
 
 
 def command(trained, *arguments, **settings):
@@ -243,3 +247,15 @@ def test_reading_imports_what_it_needs_alone():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_readmes_lines_of_python_read_a_photograph(trained, photos, tmp_path, monkeypatch, capsys):
+    section = (ROOT / "README.md").read_text().split("## Photographs")[1]
+    program = section.split("```python\n")[1].split("```")[0]
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(trained))
+    monkeypatch.setattr("helpers.runs.newest_with", lambda outputs, stage: "hand")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photograph.jpg").write_bytes((photos / "3.png").read_bytes())
+    exec(program, {})
+    label, probability = capsys.readouterr().out.split()
+    assert label in "0123456789" and 0 < float(probability) <= 1
