@@ -20,6 +20,7 @@ import functools
 import io
 import json
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,12 @@ def main(options: argparse.Namespace) -> int:
     rows = []
     unreadable = 0
     for name in named:
-        row = read_one(reader, name, options.top)
+        try:
+            row = read_one(reader, name, options.top)
+        except Exception as error:  # one odd image must not cost the answers on all others
+            if options.debug:
+                raise
+            row = {"file": printable(name), "error": f"a defect of this program, {type(error).__name__}: see --debug"}
         unreadable += "error" in row
         rows.append(row)
         show(row, options.json, pictured=len(named) <= PICTURED)
@@ -224,6 +230,8 @@ if __name__ == "__main__":
         sys.stdout = io.StringIO()
     elif isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal of few characters shows what it can
+    if "--debug" not in sys.argv:
+        warnings.simplefilter("ignore")  # what NumPy thinks of an odd image helps nobody who reads answers
     try:
         sys.exit(main(make_parser().parse_args()))
     except errors.ProjectError as error:

@@ -109,6 +109,25 @@ def test_json_has_a_line_for_every_file(answer, photos):
     assert "damaged" in rows["broken.jpg"]["error"]
 
 
+def test_a_defect_costs_one_answer_alone(answer, photos, monkeypatch):
+    frame = reading.Reader.frame
+    seen = []
+
+    def fail_once(self, pixels):
+        seen.append(pixels)
+        if len(seen) == 1:
+            raise IndexError("out of range")
+        return frame(self, pixels)
+
+    monkeypatch.setattr(reading.Reader, "frame", fail_once)
+    code, out, error = answer(photos / "3.png", photos / "5.png")
+    assert code == 1 and error == f"{photos}/3.png: a defect of this program, IndexError: see --debug\n"
+    assert "5.png: " in out and len(seen) == 2
+    seen.clear()
+    with pytest.raises(IndexError):
+        answer(photos / "3.png", "--debug")
+
+
 def test_no_digit_is_an_answer(answer, photos):
     code, out, error = answer(photos / "below")
     assert code == 0 and not error and "no digit found" in out
