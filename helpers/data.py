@@ -50,6 +50,7 @@ class Dataset:
     is_test: Tensor  # bool (n,): the test images, the same for every seed
     validation_size: int  # how many training images validate unless a recipe says otherwise
     fingerprint: str  # SHA-256 over the files that it was read from
+    framing: str = "ink"  # how other images are framed for a network of it: the "ink" is found, or taken as a "whole"
     note: str = ""  # why this set stands in for another; empty where it was asked for by name
     caution: str = ""  # why this may not be what its title says; empty where that is certain
 
@@ -176,6 +177,7 @@ class PublishedSet:
             is_test=torch.arange(sum(map(len, labels))) >= training_images,
             validation_size=training_images // 12,
             fingerprint=digest(downloads.sums(published, folder)),
+            framing=published.framing,
             caution=caution,
         )
 
@@ -268,6 +270,7 @@ class ImageFolder:
             is_test=is_test,
             validation_size=max(summary.training_images // 12, summary.classes),
             fingerprint=summary.fingerprint,
+            framing="whole",
         )
 
 

@@ -56,6 +56,7 @@ class Published:
     origin: str  # who made it, under which licence
     archives: Mapping[str, str]  # {file: MD5 of its archive}, as torchvision publishes them
     sums: Mapping[str, str] = field(default_factory=dict)  # {file: SHA-256} of the unpacked files, where it is known
+    framing: str = "ink"  # as in Dataset
 
 
 PUBLISHED = (
@@ -83,6 +84,7 @@ PUBLISHED = (
         name="fashion-mnist",
         title="Fashion-MNIST",
         summary="70,000 pieces of clothing, 28x28 (Xiao, Rasul and Vollgraf)",
+        framing="whole",
         folder="FashionMNIST",
         class_names=(
             "T-shirt/top",

@@ -5,10 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, ndtri, stdtrit
-from sklearn import metrics as sklearn_metrics
-from sklearn.metrics import precision_recall_fscore_support
 from torch import Tensor, nn
 
 from .data import Split
@@ -103,8 +100,9 @@ def evaluate_split(network: nn.Module, split: Split, device: torch.device | str 
 
 def confusion_matrix(predictions: Predictions) -> np.ndarray:
     """Return the confusion matrix, int64 (classes, classes): row = true class, column = predicted class."""
-    classes = np.arange(predictions.logits.shape[1])
-    return sklearn_metrics.confusion_matrix(predictions.labels, predictions.predicted, labels=classes)
+    classes = predictions.logits.shape[1]
+    cells = predictions.labels * classes + predictions.predicted
+    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
 
 def macro_f1(table: np.ndarray) -> np.ndarray:
@@ -166,6 +164,8 @@ def metrics_per_class(predictions: Predictions) -> dict[str, dict[str, float]]:
 
     A class is named by its number, as text; `support` counts its images.
     """
+    from sklearn.metrics import precision_recall_fscore_support  # half a second that no photograph should wait for
+
     classes = range(predictions.logits.shape[1])
     columns = precision_recall_fscore_support(
         predictions.labels, predictions.predicted, labels=np.arange(len(classes)), zero_division=0
@@ -208,6 +208,7 @@ def fit_temperature(predictions: Predictions) -> float:
 
     To be fitted on validation images, never on those that are reported.
     """
+    from scipy.optimize import minimize_scalar  # a fifth of a second that no photograph should wait for
 
     def loss(logarithm: float) -> float:
         return predictions.at_temperature(np.exp(logarithm)).losses.mean()

@@ -7,6 +7,7 @@ before it decides whether anything has to run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -335,6 +336,21 @@ def load_manifest(folder: Path) -> Manifest | None:
     if version == 1 and "results" in manifest.stages:
         manifest.stages["results"].accuracy = read_accuracy(read_recorded(folder, manifest, "metrics.json"))
     return manifest
+
+
+def newest_with(outputs: Path, stage: str) -> str | None:
+    """Return the name of the run in `outputs` whose `stage` ended well last, None where there is none.
+
+    A run that cannot be read does not count.
+    """
+    newest: tuple[datetime, str] | None = None
+    for path in sorted(outputs.glob("*/run.json")):
+        with contextlib.suppress(BadInput, OSError, ValueError):
+            manifest = load_manifest(path.parent)
+            if manifest is not None and manifest.is_done(stage):
+                started = datetime.fromisoformat(manifest.stages[stage].started).astimezone(UTC)
+                newest = max(newest or (started, ""), (started, path.parent.name))
+    return newest[1] if newest else None
 
 
 def is_damaged(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from . import computing, data, errors, evaluation, files, models, transforms
+from . import computing, data, errors, evaluation, files, framing, models, transforms
 from .checkpoints import Checkpoints, Row, ValidationRecord, load_model, save_model
 from .data import Dataset, Split
 from .recipes import Recipe
@@ -111,6 +111,7 @@ def describe_model(
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         "class_names": dataset.class_names,
+        "framing": {"name": dataset.framing, "version": framing.VERSION},
         "recipe": asdict(recipe),
         "seed": seed,
         "key": training_fingerprint,

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -134,6 +135,17 @@ def finished(tmp_path_factory):
             printed.write_text(out)
     project = Project(folder)
     return project, project.outputs / "digits-balanced-1epochs-seed0", printed.read_text()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A folder of runs in which one, `hand`, holds a model that was trained in a second. No test may change it."""
+    from helpers import data, recipes, training
+
+    outputs = tmp_path_factory.mktemp("trained")
+    instant = replace(recipes.RECIPES["fast"], epochs=1, batch_size=64, min_batches_per_epoch=20)
+    training.train(data.load("digits"), instant, folder=outputs / "hand")
+    return outputs
 
 
 @pytest.fixture(scope="session")

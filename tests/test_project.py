@@ -13,6 +13,7 @@ import yaml
 from conftest import ROOT
 from packaging.version import Version
 
+import predict
 import run_all
 from helpers import recipes
 
@@ -75,6 +76,10 @@ def test_readmes_commands_exist():
     assert len(lines) >= 3
     for line in lines:
         run_all.parse(line.split())
+    lines = re.findall(r"^python predict\.py ?(.*)$", blocks, re.MULTILINE)
+    assert len(lines) >= 3
+    for line in lines:
+        assert predict.make_parser().parse_args(line.split()).files
     assert "python run_all.py --epochs 10" in blocks and ".venv/bin/python run_all.py --epochs 10" in makefile
 
 
@@ -85,6 +90,8 @@ def test_readme_names_every_flag_module_notebook_and_nothing_else():
         flag for action in run_all.make_parser()._actions for flag in action.option_strings if flag.startswith("--")
     }
     assert documented == known - {"--help"}
+    for flag in predict.make_parser()._option_string_actions:
+        assert flag in ("-h", "--help", "--debug") or flag in README.split("## Photographs")[1].split("\n## ")[0], flag
     for package in ("helpers", "pipeline"):
         for path in (ROOT / package).glob("*.py"):
             assert path.name == "__init__.py" or re.search(rf"^    {path.name}\b", README, re.MULTILINE), path

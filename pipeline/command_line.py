@@ -1,0 +1,88 @@
+"""What the command lines share: a parser whose errors are one line each, converters of flags, the end with an error."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Collection
+from typing import NoReturn
+
+from helpers import errors
+
+
+def shown(text: str) -> str:
+    """Return a flag's text as an error shows it: as it is, but for an empty one, which gets quotes."""
+    return text or repr(text)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return a converter of a flag's text to a whole number from `low` to `high`."""
+
+    def convert(text: str) -> int:
+        if not re.fullmatch("-?[0-9]{1,20}", text):
+            raise argparse.ArgumentTypeError(f"{shown(text)}: must be a whole number")
+        if int(text) < low:
+            raise argparse.ArgumentTypeError(f"{text}: must be at least {low}")
+        if int(text) > high:
+            raise argparse.ArgumentTypeError(f"{text}: must be at most {high}")
+        return int(text)
+
+    return convert
+
+
+def rate(text: str) -> float:
+    """Return a flag's text as a learning rate."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number <= 10:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: must be a number above 0 and at most 10")
+    return number
+
+
+def one_of(names: Collection[str]) -> Callable[[str], str]:
+    """Return a converter that lets only `names` through, and otherwise lists them, the nearest first."""
+
+    def convert(text: str) -> str:
+        if text not in names:
+            nearest = difflib.get_close_matches(text, names, n=len(names), cutoff=0)
+            raise argparse.ArgumentTypeError(f"{shown(text)}: not known; choose one of {', '.join(nearest)}")
+        return text
+
+    return convert
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line each: the flag, what was given, the rule."""
+
+    def error(self, message: str) -> NoReturn:
+        message = " ".join(message.split())[:300]
+        message = re.sub(r"^argument (\S+?)(/\S+)?: ", r"\1 ", message)
+        unknown = re.match(r"unrecognized arguments: (\S+)", message)
+        if unknown:
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            near = difflib.get_close_matches(unknown[1], flags, n=1)
+            advice = f"did you mean {near[0]}?" if near else "see --help"
+            if os.path.lexists(unknown[1]):
+                advice = f"if it is a file, say ./{unknown[1]}"
+            message = f"{unknown[1]}: no such flag; {advice}"
+        raise errors.BadInput(message)
+
+
+def flag(field: str) -> str:
+    """Return what the command line calls a parameter: learning_rate is --learning-rate."""
+    return f"--{field.replace('_', '-')}"
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """End with one line on stderr, after the traceback where --debug asks for it."""
+    if "--debug" in sys.argv:
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,243 @@
+"""Read photographs of digits with a trained run.
+
+python predict.py photograph.jpg                        the answer of the run that was trained last
+python predict.py photographs/ --csv answers.csv        a folder, and the answers as a table
+cat photograph.jpg | python predict.py - --json         from standard input, a line of JSON each
+
+A file that is no image is named with the reason, the others are read, and the exit code is 1. Where no digit is found,
+that is the answer.
+"""
+
+import os
+import signal
+
+if __name__ == "__main__":  # Ctrl-C ends the imports below, and reading, without a traceback
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
+import argparse
+import csv
+import functools
+import io
+import json
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from helpers import errors, files
+from pipeline.command_line import Parser, fail, flag, whole
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from helpers.framing import Box
+    from helpers.reading import Answer, Reader
+
+PICTURED = 8  # answers at most that are shown with a picture of what the network saw
+SHADES = " ░▒▓█"
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command line."""
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    add = parser.add_argument
+    add("files", nargs="*", metavar="FILE|FOLDER|-", help="images, folders of images, or - for standard input")
+    add("--run", metavar="NAME", help="the trained run that answers (the one that was trained last)")
+    add("--top", type=whole(1, 100), default=1, metavar="N", help="how many classes to name for each image (1)")
+    add("--csv", metavar="FILE", help="write the answers to a table")
+    add("--json", action="store_true", help="print a line of JSON for each image")
+    framing_help = "ink finds the digit, whole takes the image as it is, auto does what the run was trained on (auto)"
+    add("--framing", default="auto", metavar="auto|ink|whole", help=framing_help)
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks; return the exit code."""
+    named = list(find_files(options.files))
+    check_table(options.csv)
+    import torch
+
+    from helpers import reading
+
+    torch.set_num_threads(1)  # for one image at a time a second costs more than it brings
+    reader = reading.load(options.run, options.framing)
+    if not options.json:
+        print(f"read by {reader.run}")
+    rows = []
+    unreadable = 0
+    for name in named:
+        try:
+            row = read_one(reader, name, options.top)
+        except Exception as error:  # one odd image must not cost the answers on all others
+            if options.debug:
+                raise
+            row = {"file": printable(name), "error": f"a defect of this program, {type(error).__name__}: see --debug"}
+        unreadable += "error" in row
+        rows.append(row)
+        show(row, options.json, pictured=len(named) <= PICTURED)
+    if options.csv:
+        files.write_file(options.csv, as_table(rows, options.top))
+    return 1 if unreadable else 0
+
+
+def find_files(named: Sequence[str]) -> Iterator[str]:
+    """Yield the files that were named, and the images in named folders; BadInput where there is none to read."""
+    if not named:
+        raise errors.BadInput("name a file, a folder, or - for standard input", way_out="as in predict.py photo.jpg")
+    for name in named:
+        if name != "-" and not os.path.lexists(name):
+            raise errors.BadInput(f"{printable(name) or repr(name)}: no such file or folder")
+    for name in named:
+        if not os.path.isdir(name):
+            yield name
+            continue
+        images = images_in(name)
+        if not images:
+            raise errors.BadInput(f"{printable(name)}: no images in this folder, by their names")
+        yield from images
+
+
+def images_in(folder: str) -> list[str]:
+    """Return the images in a folder and those below it, by their names, and below them folders that keep theirs."""
+    from helpers import pictures
+
+    closed: list[str] = []
+    images = []
+    for place, inner, names in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
+        inner.sort()
+        for name in sorted(names):
+            if name.lower().endswith(pictures.ENDINGS) and not name.startswith("."):
+                images.append(os.path.join(place, name))
+    return images + closed
+
+
+def check_table(path: str | None) -> None:
+    """Raise BadInput where the table of answers could not be written to `path`, or would replace an image."""
+    from helpers import pictures
+
+    if path is None:
+        return
+    wrong = functools.partial(errors.BadInput, field="csv", value=printable(path) or repr(path))
+    if path in ("", "-") or (os.path.lexists(path) and not os.path.isfile(path)):
+        raise wrong("not a file", way_out="name one, as in answers.csv")
+    if path.lower().endswith(pictures.ENDINGS):
+        raise wrong("the name of an image", way_out="name a table, as in answers.csv")
+    folder = files.absolute(path).parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise wrong(f"nothing can be written into {folder}", way_out="choose another place")
+
+
+def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
+    """Return the row of one file: {"file", "label", "probability", "top", "box", "reason" or "error", "image"}."""
+    from helpers import framing, pictures
+
+    row: dict[str, Any] = {"file": printable(name)}
+    try:
+        pixels = open_named(name)
+        answer = reader.read(pixels)
+    except pictures.Unreadable as error:
+        return row | {"error": str(error)}
+    if isinstance(answer.framed, framing.NoDigit):
+        return row | {"label": None, "probability": None, "reason": answer.framed.reason}
+    return row | {
+        "label": answer.label,
+        "probability": round(answer.probability, 4),
+        "top": best(answer, top),
+        "box": shares(answer.framed.box, pixels),
+        "image": answer.framed.image,
+    }
+
+
+def open_named(name: str) -> "np.ndarray":
+    """Return the image in the file `name`, or on standard input, uint8 (h, w, 3)."""
+    from helpers import pictures
+
+    if name != "-":
+        return pictures.open_file(name)
+    if sys.stdin is None:
+        raise pictures.Unreadable("standard input is closed")
+    return pictures.open_bytes(sys.stdin.buffer.read(pictures.MOST_BYTES + 1))
+
+
+def shares(box: "Box", pixels: "np.ndarray") -> list[float]:
+    """Return left, top, right and bottom of a box as shares of the width and height of the image that it is on."""
+    height, width = pixels.shape[:2]
+    return [round(place / length, 4) for place, length in zip(box, (width, height, width, height), strict=True)]
+
+
+def best(answer: "Answer", top: int) -> list[list[Any]]:
+    """Return [[label, probability]] of the `top` most probable classes."""
+    pairs = zip(answer.labels[:top], answer.probabilities[:top], strict=True)
+    return [[label, round(probability, 4)] for label, probability in pairs]
+
+
+def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
+    """Print one answer: a line, with a picture on a terminal, or JSON; what is wrong with a file goes to stderr too."""
+    image = row.pop("image", None)
+    if "error" in row:
+        print(f"{row['file']}: {row['error']}", file=sys.stderr, flush=True)
+        if not as_json:
+            return
+    if as_json:
+        print(json.dumps(row, ensure_ascii=False), flush=True)
+        return
+    if row["label"] is None:
+        print(f"{row['file']}: no digit found: {row['reason']}", flush=True)
+        return
+    words = ", ".join(f"{label} ({probability:.1%})" for label, probability in row["top"])
+    print(f"{row['file']}: {words}", flush=True)
+    if pictured and image is not None and sys.stdout.isatty():
+        print(picture(image), flush=True)
+
+
+def picture(image: "np.ndarray") -> str:
+    """Return what the network saw, uint8 (28, 28), in characters: 14 lines of 28."""
+    halves = image.reshape(14, 2, 28).mean(axis=1)
+    lines = []
+    for values in halves:
+        lines.append("    " + "".join(SHADES[min(4, int(value) * 5 // 256)] for value in values).rstrip())
+    return "\n".join(lines)
+
+
+def as_table(rows: Sequence[dict[str, Any]], top: int) -> str:
+    """Return the answers as CSV: file, label and probability (of each of the `top` classes), and a remark."""
+    columns = ["file"]
+    for place in range(1, top + 1):
+        number = "" if place == 1 else f"_{place}"
+        columns += [f"label{number}", f"probability{number}"]
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow([*columns, "remark"])
+    for row in rows:
+        cells = [cell for pair in row.get("top", []) for cell in pair]
+        cells += [""] * (2 * top - len(cells))
+        remark = row.get("error") or (f"no digit found: {row['reason']}" if "reason" in row else "")
+        writer.writerow([row["file"], *cells, remark])
+    return table.getvalue()
+
+
+def printable(name: str) -> str:
+    """Return the name of a file as one line of text."""
+    text = os.fsencode(name).decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+if __name__ == "__main__":
+    if sys.stdout is None:  # closed by whoever wants a table alone
+        sys.stdout = io.StringIO()
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal of few characters shows what it can
+    if "--debug" not in sys.argv:
+        warnings.simplefilter("ignore")  # what NumPy thinks of an odd image helps nobody who reads answers
+    try:
+        sys.exit(main(make_parser().parse_args()))
+    except errors.ProjectError as error:
+        fail(error.text(flag), error.exit_code)
+    except BrokenPipeError:  # whoever read has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        fail(f"{printable(str(error.filename or 'system'))}: {error.strerror or error}", 1)

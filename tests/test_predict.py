@@ -1,0 +1,280 @@
+"""predict.py: answers are those of the reader, in every form; wrong input ends with one line and its exit code."""
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT, offline
+from PIL import Image
+
+import predict
+from helpers import data, photographs, pictures, reading
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder with two photographs of digits, a blank sheet, a broken image, and what is no image."""
+    folder = tmp_path_factory.mktemp("photos")
+    images = data.load("digits").images
+    for number in (3, 5):
+        pixels = photographs.photograph(images[number, 0].numpy(), "easy", np.random.default_rng(number)).pixels
+        save(pixels, folder / f"{number}.png")
+    (folder / "below").mkdir()
+    save(np.full((200, 200), 220, np.uint8), folder / "below" / "blank.JPG")
+    (folder / "broken.jpg").write_bytes((folder / "3.png").read_bytes()[:1000])
+    (folder / "notes.txt").write_text("no image")
+    (folder / ".hidden.png").write_text("no image")
+    return folder
+
+
+def save(pixels, path):
+    """Write pixels as an image."""
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def answer(trained, monkeypatch, capsys):
+    """A function that runs predict.py's `main` on the model `hand` and returns (exit code, stdout, stderr)."""
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(trained))
+
+    threads = torch.get_num_threads()
+
+    def run(*arguments):
+        options = predict.make_parser().parse_args([*map(str, arguments), "--run", "hand"])
+        code = predict.main(options)
+        return code, *capsys.readouterr()
+
+    yield run
+    torch.set_num_threads(threads)
+
+
+def command(trained, *arguments, **settings):
+    """Run predict.py as a process of its own; return it, ended, with its output as text."""
+    line = [sys.executable, str(ROOT / "predict.py"), *map(os.fspath, arguments)]
+    environment = offline(trained) | {"MNIST_OUTPUTS_DIR": str(trained)}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.run(line, **({"env": environment, "timeout": 100, "text": True} | pipes | settings))
+
+
+def test_answers_are_those_of_the_reader(answer, trained, photos):
+    code, out, error = answer(photos / "3.png", photos / "5.png", "--json", "--top", 3)
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and not error and len(rows) == 2
+    reader = reading.load("hand", outputs=trained)
+    for row, number in zip(rows, (3, 5), strict=True):
+        pixels = pictures.open_file(photos / f"{number}.png")
+        expected = reader.read(pixels)
+        assert row["file"] == str(photos / f"{number}.png")
+        assert (row["label"], row["probability"]) == (expected.label, round(expected.probability, 4))
+        assert [label for label, _ in row["top"]] == list(expected.labels[:3])
+        height, width = pixels.shape[:2]
+        assert np.allclose(row["box"] * np.array([width, height] * 2), expected.framed.box, atol=1)
+
+
+def test_a_folder_is_walked_and_what_is_wrong_in_it_is_named(answer, photos):
+    code, out, error = answer(photos)
+    assert code == 1 and error == f"{photos}/broken.jpg: a damaged image: image file is truncated\n"
+    first, *lines = out.splitlines()
+    assert first == "read by hand"
+    assert [line.split(":")[0] for line in lines] == [
+        f"{photos}/{name}" for name in ("3.png", "5.png", "below/blank.JPG")
+    ]
+    assert lines[2].endswith("no digit found: nothing on it stands out from its paper")
+
+
+def test_a_table_of_answers(answer, photos, tmp_path):
+    code, _, _ = answer(photos, "--csv", tmp_path / "new" / "answers.csv", "--top", 2)
+    rows = list(csv.DictReader((tmp_path / "new" / "answers.csv").open(newline="")))
+    assert code == 1 and list(rows[0]) == ["file", "label", "probability", "label_2", "probability_2", "remark"]
+    remarks = {Path(row["file"]).name: row["remark"] for row in rows}
+    assert remarks["3.png"] == "" and remarks["broken.jpg"].startswith("a damaged image")
+    assert remarks["blank.JPG"].startswith("no digit found: ")
+    found = next(row for row in rows if row["file"].endswith("3.png"))
+    assert found["label"] in "0123456789" and 0 < float(found["probability_2"]) <= float(found["probability"]) <= 1
+
+
+def test_json_has_a_line_for_every_file(answer, photos):
+    code, out, _ = answer(photos, "--json")
+    rows = {Path(row["file"]).name: row for row in map(json.loads, out.splitlines())}
+    assert code == 1 and set(rows) == {"3.png", "5.png", "blank.JPG", "broken.jpg"}
+    assert rows["blank.JPG"]["label"] is None and "stands out" in rows["blank.JPG"]["reason"]
+    assert "damaged" in rows["broken.jpg"]["error"]
+
+
+def test_a_defect_costs_one_answer_alone(answer, photos, monkeypatch):
+    frame = reading.Reader.frame
+    seen = []
+
+    def fail_once(self, pixels):
+        seen.append(pixels)
+        if len(seen) == 1:
+            raise IndexError("out of range")
+        return frame(self, pixels)
+
+    monkeypatch.setattr(reading.Reader, "frame", fail_once)
+    code, out, error = answer(photos / "3.png", photos / "5.png")
+    assert code == 1 and error == f"{photos}/3.png: a defect of this program, IndexError: see --debug\n"
+    assert "5.png: " in out and len(seen) == 2
+    seen.clear()
+    with pytest.raises(IndexError):
+        answer(photos / "3.png", "--debug")
+
+
+def test_no_digit_is_an_answer(answer, photos):
+    code, out, error = answer(photos / "below")
+    assert code == 0 and not error and "no digit found" in out
+
+
+def test_more_classes_than_there_are_names_all(answer, photos):
+    code, out, _ = answer(photos / "3.png", "--top", 99)
+    assert code == 0 and out.splitlines()[1].count("%") == 10
+
+
+def test_the_framing_is_chosen(answer, photos):
+    _, out, _ = answer(photos / "3.png", "--json", "--framing", "whole")
+    assert json.loads(out)["box"] == [0, 0, 1, 1]
+
+
+def test_names_are_shown_as_one_line_of_text(answer, photos, tmp_path):
+    content = (photos / "3.png").read_bytes()
+    for name in (b"a\nb.png", b"a\x1b[31m.png", b"\xff\xfe.png", "a\u202eb.png".encode()):
+        (tmp_path / os.fsdecode(name)).write_bytes(content)
+    code, out, error = answer(tmp_path)
+    assert code == 0 and not error and out.count("\n") == 5
+    assert all(line.isprintable() and line.encode() for line in out.splitlines())
+
+
+BAD = [
+    ([], "error: name a file, a folder, or - for standard input"),
+    (["missing.jpg"], "error: missing.jpg: no such file or folder"),
+    ([""], "error: '': no such file or folder"),
+    (["a\nb"], "error: a\N{REPLACEMENT CHARACTER}b: no such file or folder"),
+    (["3.png", "missing.jpg"], "error: missing.jpg: no such file or folder"),
+    (["empty"], "error: empty: no images in this folder, by their names"),
+    (["-3.png"], "error: -3.png: no such flag; if it is a file, say ./-3.png"),
+    (["3.png", "--jsn"], "error: --jsn: no such flag; did you mean --json?"),
+    (["3.png", "--top", "0"], "error: --top 0: must be at least 1"),
+    (["3.png", "--top", "many"], "error: --top many: must be a whole number"),
+    (["3.png", "--csv", ""], "error: --csv '': not a file; name one"),
+    (["3.png", "--csv", "-"], "error: --csv -: not a file; name one"),
+    (["3.png", "--csv", "empty"], "error: --csv empty: not a file; name one"),
+    (["3.png", "--csv", "/dev/null"], "error: --csv /dev/null: not a file; name one"),
+    (["3.png", "--csv", "5.png"], "error: --csv 5.png: the name of an image"),
+    (["3.png", "--csv", "3.png/answers.csv"], "error: --csv 3.png/answers.csv: nothing can be written into "),
+]
+
+
+@pytest.mark.parametrize("arguments, line", BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+def test_bad_input_ends_before_anything_is_read(trained, photos, tmp_path, arguments, line):
+    content = (photos / "3.png").read_bytes()
+    for name in ("3.png", "5.png", "-3.png"):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "empty").mkdir()
+    ended = command(trained, *arguments, cwd=tmp_path)
+    assert ended.returncode == 2 and not ended.stdout
+    assert ended.stderr.startswith(line) and ended.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["-3.png", "3.png", "5.png", "empty"]
+    assert (tmp_path / "5.png").read_bytes() == content
+
+
+@pytest.mark.parametrize("flag", [["--run", "nosuch"], ["--run", "../x"], ["--run", ""], ["--framing", "inks"]])
+def test_a_run_or_framing_that_is_not_there(trained, photos, flag):
+    ended = command(trained, photos / "3.png", *flag)
+    assert ended.returncode == 2 and not ended.stdout
+    assert ended.stderr.startswith(f"error: {flag[0]} ") and ended.stderr.count("\n") == 1
+
+
+def test_standard_input_is_read(trained, photos):
+    with open(photos / "3.png", "rb") as file:
+        ended = command(trained, "-", "--run", "hand", "--json", stdin=file)
+    assert ended.returncode == 0 and json.loads(ended.stdout)["file"] == "-"
+
+
+def test_standard_input_that_is_closed(trained):
+    ended = command(trained, "-", "--run", "hand", stdin=None, preexec_fn=lambda: os.close(0))
+    assert (ended.returncode, ended.stderr) == (1, "-: standard input is closed\n")
+
+
+def test_output_that_is_closed_or_full(trained, photos, tmp_path):
+    arguments = (photos / "3.png", "--run", "hand", "--csv", tmp_path / "answers.csv")
+    ended = command(trained, *arguments, stdout=None, preexec_fn=lambda: os.close(1))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (tmp_path / "answers.csv").is_file()
+    if os.path.exists("/dev/full"):
+        with open("/dev/full", "w") as full:
+            ended = command(trained, *arguments, stdout=full)
+        assert (ended.returncode, ended.stderr) == (1, "error: system: No space left on device\n")
+
+
+def test_whoever_read_may_leave(trained, photos):
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = command(trained, photos, "--run", "hand", stdout=writer)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_ctrl_c_while_it_reads_leaves_no_traceback_and_no_table(trained, photos, tmp_path):
+    line = [sys.executable, ROOT / "predict.py", photos / "3.png", "-", "--run", "hand", "--csv", tmp_path / "x.csv"]
+    environment = offline(trained) | {"MNIST_OUTPUTS_DIR": str(trained)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(line, env=environment, **pipes) as process:
+        assert process.stdout.readline() == "read by hand\n"
+        assert "3.png" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)  # while it waits for standard input
+        assert process.wait(timeout=60) == 130
+        assert process.stderr.read() == ""
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_a_terminal_shows_what_the_network_saw(trained, photos):
+    terminal, other = pty.openpty()
+    ended = command(trained, photos / "3.png", "--run", "hand", stdout=other)
+    os.close(other)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert ended.returncode == 0 and shown.count("\n") == 16 and "█" in shown
+
+
+def test_looking_for_files_imports_no_torch(trained):
+    program = (
+        "import runpy, sys\n"
+        "sys.argv = ['predict.py', 'missing.jpg']\n"
+        "try:\n"
+        f"    runpy.run_path({str(ROOT / 'predict.py')!r}, run_name='__main__')\n"
+        "except SystemExit as ended:\n"
+        "    assert ended.code == 2\n"
+        "heavy = {'torch', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=offline(trained), check=True, stderr=subprocess.PIPE)
+
+
+def test_reading_imports_what_it_needs_alone():
+    program = (
+        "import sys\n"
+        "from helpers import reading\n"
+        "heavy = {'torchvision', 'sklearn', 'scipy.optimize', 'scipy.stats', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_readmes_lines_of_python_read_a_photograph(trained, photos, tmp_path, monkeypatch, capsys):
+    section = (ROOT / "README.md").read_text().split("## Photographs")[1]
+    program = section.split("```python\n")[1].split("```")[0]
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(trained))
+    monkeypatch.setattr("helpers.runs.newest_with", lambda outputs, stage: "hand")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photograph.jpg").write_bytes((photos / "3.png").read_bytes())
+    exec(program, {})
+    label, probability = capsys.readouterr().out.split()
+    assert label in "0123456789" and 0 < float(probability) <= 1

@@ -1,0 +1,175 @@
+"""A reader's answers are those of its network on the framed image; what is not as its training left it is refused."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from helpers import checkpoints, data, files, framing, photographs, pictures, reading, recipes, runs, training
+from helpers.errors import BadInput
+
+
+@pytest.fixture
+def outputs(trained, tmp_path):
+    """A copy of the folder of runs, of this test alone."""
+    return shutil.copytree(trained, tmp_path / "outputs")
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    """A photograph of a digit, uint8 (h, w, 3)."""
+    image = data.load("digits").images[3, 0].numpy()
+    return photographs.photograph(image, "easy", np.random.default_rng(1)).pixels
+
+
+def note(outputs, name, started="2026-01-31T12:00:00+00:00", **changes):
+    """Write the manifest of a run that ended its training, as a runner does."""
+    folder = outputs / name
+    made = {leaf: files.file_digest(folder / leaf) for leaf in ("model.json", "model.safetensors")}
+    fields = {"state": "done", "started": started, "outputs": made} | changes
+    manifest = runs.Manifest(
+        run=name,
+        parameters={"run": name},
+        dataset=runs.DatasetRecord(name="digits", title="Digits", fingerprint="0"),
+        stages={"training": runs.StageRecord(**fields)},
+    )
+    runs.save_manifest(folder, manifest)
+
+
+def test_an_answer_is_that_of_the_network_on_the_framed_image(trained, photograph):
+    answer = reading.load("hand", outputs=trained).read(photograph)
+    network, _, description = checkpoints.load_model(trained / "hand")
+    framed = framing.frame_ink(photograph)
+    assert np.array_equal(answer.framed.image, framed.image) and answer.framed.box == framed.box
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(framed.image)[None, None].float())[0].double()
+    expected = (logits / description["temperature"]).softmax(dim=0)
+    best = int(expected.argmax())
+    assert answer.label == answer.labels[0] == str(best)
+    assert answer.probability == pytest.approx(float(expected[best]), abs=1e-4)
+    assert sorted(answer.labels) == sorted(description["class_names"])
+    assert sum(answer.probabilities) == pytest.approx(1)
+    assert list(answer.probabilities) == sorted(answer.probabilities, reverse=True)
+
+
+def test_the_temperature_is_that_of_model_json(outputs, photograph):
+    path = outputs / "hand" / "model.json"
+    probabilities = []
+    for temperature in (0.5, 1.0, 5.0):
+        files.write_json(path, files.read_json(path) | {"temperature": temperature})
+        probabilities.append(reading.load("hand", outputs=outputs).read(photograph).probability)
+    assert probabilities[0] > probabilities[1] > probabilities[2]
+
+
+def test_where_no_digit_is_there_is_no_label(trained):
+    answer = reading.load("hand", outputs=trained).read(np.full((200, 200, 3), 220, np.uint8))
+    assert isinstance(answer.framed, framing.NoDigit)
+    assert answer.label is None and answer.probability == 0 and answer.labels == ()
+
+
+def test_framing_is_chosen(outputs, photograph):
+    whole = reading.load("hand", "whole", outputs=outputs)
+    answer = whole.read(photograph)
+    assert np.array_equal(answer.framed.image, framing.frame_whole(photograph))
+    assert answer.framed.box == (0, 0, photograph.shape[1], photograph.shape[0])
+    assert reading.load("hand", outputs=outputs).framing == "ink"
+    path = outputs / "hand" / "model.json"
+    files.write_json(path, files.read_json(path) | {"framing": {"name": "whole"}})
+    assert reading.load("hand", outputs=outputs).framing == "whole"
+    assert reading.load("hand", "ink", outputs=outputs).framing == "ink"
+    with pytest.raises(BadInput, match="choose one of auto, ink, whole"):
+        reading.load("hand", "inks", outputs=outputs)
+
+
+def test_the_newest_training_answers(outputs):
+    for name, started in (("b", "2026-01-31T12:00:00+00:00"), ("a", "2026-01-31T12:30:00-02:00"), ("c", "2025-12-31")):
+        shutil.copytree(outputs / "hand", outputs / name)
+        note(outputs, name, started if "T" in started else f"{started}T00:00:00+00:00")
+    shutil.copytree(outputs / "hand", outputs / "failed")
+    note(outputs, "failed", "2026-05-01T12:00:00+00:00", state="failed")
+    (outputs / "spoilt").mkdir()
+    (outputs / "spoilt" / "run.json").write_text("{")
+    assert reading.load(outputs=outputs).run == "a"
+
+
+@pytest.mark.parametrize("run", [None, "nosuch", "", "../hand"])
+def test_a_run_that_is_not_there(tmp_path, run):
+    with pytest.raises(BadInput, match=r"run_all.py --only training|use 1 to 120 letters"):
+        reading.load(run, outputs=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def change_weights(folder):
+    """Change a byte of the weights."""
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+
+
+def change_both(folder):
+    """Change a byte of the weights, and their digest in model.json along with it."""
+    change_weights(folder)
+    digest = files.file_digest(folder / "model.safetensors")
+    files.write_json(folder / "model.json", files.read_json(folder / "model.json") | {"weights_sha256": digest})
+
+
+def change_manifest(folder):
+    """Change a word of run.json."""
+    text = (folder / "run.json").read_text()
+    (folder / "run.json").write_text(text.replace('"Digits"', '"Digit"'))
+
+
+DAMAGE = {
+    "weights": change_weights,
+    "weights and their digest": change_both,
+    "run.json": change_manifest,
+    "no weights": lambda folder: (folder / "model.safetensors").unlink(),
+    "no model.json": lambda folder: (folder / "model.json").unlink(),
+    "no history": lambda folder: (folder / "history.csv").unlink(),
+    "half of model.json": lambda folder: os.truncate(folder / "model.json", 300),
+    "half of the weights": lambda folder: os.truncate(folder / "model.safetensors", 1000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_run_is_refused(outputs, damage):
+    note(outputs, "hand")
+    reading.load("hand", outputs=outputs)
+    DAMAGE[damage](outputs / "hand")
+    with pytest.raises(BadInput, match=r"run hand: .*run_all.py .*--only training"):
+        reading.load("hand", outputs=outputs)
+
+
+@pytest.mark.parametrize("temperature", [0, -1, "warm", None, [1]])
+def test_a_temperature_that_is_none_is_refused(outputs, temperature):
+    path = outputs / "hand" / "model.json"
+    path.write_text(json.dumps(files.read_json(path) | {"temperature": temperature}))
+    with pytest.raises(BadInput, match=r"temperature is .* must be a number above 0"):
+        reading.load("hand", outputs=outputs)
+
+
+def test_a_folder_in_place_of_the_weights_is_refused(outputs):
+    (outputs / "hand" / "model.safetensors").unlink()
+    (outputs / "hand" / "model.safetensors").mkdir()
+    with pytest.raises(BadInput, match=r"run hand: .*model.safetensors"):
+        reading.load("hand", outputs=outputs)
+
+
+@pytest.mark.real
+def test_photographs_of_validation_digits_are_read(real_data, tmp_path):
+    source = data.load("mnist", real_data)
+    training.train(source, recipes.choose("fast"), folder=tmp_path / "run")
+    reader = reading.load("run", outputs=tmp_path)
+    validation = data.split(source)["validation"]
+    chosen = validation.images[:40].numpy()
+    right = 0
+    made = photographs.photographs(chosen, np.random.default_rng(0))
+    for (_, picture), label in zip(made, validation.labels, strict=False):
+        path = tmp_path / "photograph.jpg"
+        Image.fromarray(picture.pixels).save(path, quality=80)
+        right += reader.read(pictures.open_file(path)).label == str(int(label))
+    assert right >= 36
