@@ -200,14 +200,17 @@ def many(tmp_path):
         confusion = files.write_file(folder / "figures" / "confusion_matrix.png", picture)
         first = f"2026-01-{1 + number % 28:02d}T10:00:00+00:00"
         stages = {name: StageRecord(state="done", started=first) for name in ("eda", "training")}
-        stages["training"].outputs = {"history.csv": files.file_digest(history)}
+        model = files.write_json(folder / "model.json", {"recipe": {"name": "balanced", "epochs": 10}})
+        stages["training"].outputs = {path.name: files.file_digest(path) for path in (history, model)}
         stages["results"] = StageRecord(state=state, started=first.replace("-01-", "-02-"))
         if state == "done":
             report = files.write_file(folder / "reports" / "04_results.html", "<!DOCTYPE html><title>it</title>")
             made = {report.name: {"source": "0" * 64, "page": files.file_digest(report)}}
             files.write_json(folder / "reports" / ".rendered.json", made)
             low = number / 1000
-            stages["results"].outputs = {"figures/confusion_matrix.png": files.file_digest(confusion)}
+            metrics = files.write_json(folder / "metrics.json", {})
+            left = {"figures/confusion_matrix.png": confusion, "metrics.json": metrics}
+            stages["results"].outputs = {name: files.file_digest(path) for name, path in left.items()}
             stages["results"].accuracy = Accuracy(value=low + 0.01, low=low, high=low + 0.02)
         dataset = DatasetRecord(name="mnist", title="mnist", fingerprint="f")
         parameters = {"dataset": "mnist", "recipe": "balanced", "seed": number}
