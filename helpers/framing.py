@@ -18,17 +18,17 @@ from scipy import ndimage
 VERSION = "1"  # of what the functions here make of an image; a trained run notes it
 SIDE = 28  # pixels of a framed image
 BOX = 20  # pixels of the digit's longer side in it
-LONGEST = 512  # pixels of a photograph's longer side while it is looked at
+LONGEST = 400  # pixels of a photograph's longer side while it is looked at
 COARSE = 48  # pixels of its longer side while ink and paper are told apart
 SMALLEST = 16  # pixels of a photograph's shorter side after that
-WINDOW = 1 / 8  # of the longer side: wider than most strokes, narrower than most shadows
+WINDOW = 1 / 6  # of the longer side: wider than most strokes, narrower than most shadows
 WIDE = 0.6  # of the window: with wider strokes the photograph is looked at again, through a window of twice the size
 HIGH = 0.5  # of the ink's contrast: surely ink
 LOW = 0.35  # of the ink's contrast: ink where it touches what surely is
 STROKE = (2.0, 3.4)  # pixels: how wide the strokes of a framed digit may be; most of MNIST's are
 FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees mostly noise
 BOARD_FLOOR = 64  # the same for a board, whose wiped chalk would look like strokes beside what is nearly black
-JOIN = 0.2  # of the digit's longer side: how far off its pieces may lie
+JOIN = 0.3  # of the digit's longer side: how far off its pieces may lie
 STRIPS_LENGTH = 14  # widths: what is longer is a strip along an edge,
 STRIPS_SHARE = 0.2  # where it is longer than this share of the photograph too
 LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
@@ -38,9 +38,10 @@ LEAST_CONTRAST_TO_NOISE = 3.5  # in deviations of the paper
 LEAST_SHARPNESS = 0.35  # of the contrast, over one pixel of the framed digit
 LEAST_SHARE = 0.4  # of all ink that is found
 SOFTEST = 0.06  # of the contrast, from pixel to pixel of the photograph: edges of ink are steeper
-SIZES = (0.06, 0.95)  # of the photograph's longer side
-LEAST_CLEAR = 0.8  # of what is close around a digit
-LEAST_SOLID = 0.46  # a quarter of the ink is fainter than this share of its darkest parts
+SIZES = (0.08, 0.95)  # of the photograph's longer side
+LEAST_CLEAR = 0.75  # of what is close around a digit
+LEAST_SOLID = 0.4  # a quarter of the ink is fainter than this share of its darkest parts
+LEAST_CLEAR_AND_SOLID = 1.38  # both together: a faint pencil stands free, and ink in a shadow's corner is solid
 MOST_FILL = 0.9  # a slanting 1 written with a wide pen fills its box nearly
 MOST_LENGTH = 6  # an 8 has about 3
 STRIP = 16  # columns that are looked at together for rules
@@ -74,7 +75,6 @@ class Measures(NamedTuple):
     fill: float  # share of the group's box that is ink
     length: float  # of the group's strokes one after the other, in longer sides of its box
     clear: float  # share of what is close around the group that is paper
-    even: float
     solid: float  # how dark its faint parts are beside its dark ones
 
 
@@ -319,7 +319,7 @@ def find_level_rules(darkness: np.ndarray, faintest: float) -> list[Rule]:
     count = width // STRIP
     strips = darkness[:, : count * STRIP].reshape(height, count, STRIP).mean(axis=2)
     thin = strips - ndimage.grey_opening(strips, (RULE, 1))
-    if count < 4 or (thin.max(axis=0) > faintest / 2).mean() < SPAN * CLEAR:
+    if count < 4 or (thin.max(axis=0) > faintest / 2).mean() < CLEAR:
         return []
     beyond = height // 4
     rim = ((beyond, beyond), (0, 0))
@@ -640,7 +640,6 @@ def measure(ink: Ink, grey: np.ndarray) -> Measures:
         fill=float(box.mean()),
         length=float(inside.sum() / (width * FINE * BOX)),
         clear=float((evened[part][around] < LOW * usual).mean()),
-        even=width / float(2 * ndimage.distance_transform_edt(inside).max() - 1),
         solid=float(np.quantile(darkness[group], 0.25) / np.quantile(darkness[group], 0.9)),
     )
 
@@ -675,7 +674,7 @@ def refuse(measures: Measures) -> str:
         return "what is on it is too small or too large"
     if measures.clear < LEAST_CLEAR:
         return "what is on it does not stand free"
-    if measures.solid < LEAST_SOLID:
+    if measures.solid < LEAST_SOLID or measures.clear + measures.solid < LEAST_CLEAR_AND_SOLID:
         return "what is on it is shaded, not inked"
     if measures.fill > MOST_FILL:
         return "what is on it is a patch, without strokes"
