@@ -123,7 +123,7 @@ def frame_ink(pixels: np.ndarray) -> Framed | NoDigit:
     if not found:
         return NoDigit("nothing on it stands out from its paper")
     answers = [(measure(ink, grey), ink) for ink in found]
-    measures, ink = max(answers, key=lambda answer: likelihood(*answer, lightness))
+    measures, ink = max(answers, key=lambda answer: likelihood(answer[0], answer[1], lightness))
     reason = refuse(measures)
     if reason:
         return NoDigit(reason, measures)
@@ -519,7 +519,8 @@ def sharpen(group: np.ndarray, darkness: np.ndarray) -> np.ndarray:
     """Return `group`, bool (h, w), without what is much fainter than its own ink: smears, and corners of shadows."""
     contrast = float(np.quantile(darkness[group], 0.75))
     only = np.where(group, darkness, np.float32(0))
-    return choose_group(find_strokes(only, contrast), only)
+    strokes = find_strokes(only, contrast)
+    return choose_group(strokes, only) if strokes.any() else group
 
 
 def join(boxes: np.ndarray, ink: np.ndarray) -> np.ndarray:
