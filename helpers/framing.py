@@ -24,7 +24,7 @@ SMALLEST = 16  # pixels of a photograph's shorter side after that
 WINDOW = 1 / 6  # of the longer side: wider than most strokes, narrower than most shadows
 WIDE = 0.6  # of the window: with wider strokes the photograph is looked at again, through a window of twice the size
 HIGH = 0.5  # of the ink's contrast: surely ink
-LOW = 0.35  # of the ink's contrast: ink where it touches what surely is
+LOW = 0.42  # of the ink's contrast: ink where it touches what surely is
 STROKE = (2.0, 3.4)  # pixels: how wide the strokes of a framed digit may be; most of MNIST's are
 FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees mostly noise
 BOARD_FLOOR = 64  # the same for a board, whose wiped chalk would look like strokes beside what is nearly black
@@ -33,7 +33,7 @@ STRIPS_LENGTH = 14  # widths: what is longer is a strip along an edge,
 STRIPS_SHARE = 0.2  # where it is longer than this share of the photograph too
 LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
 DOUBTFUL = 0.65  # of 1: below it, ink is looked for both as darker and as lighter
-LEAST_CONTRAST = 0.12  # of ink and paper, in logarithms of brightness
+LEAST_CONTRAST = 0.14  # of ink and paper, in logarithms of brightness
 LEAST_CONTRAST_TO_NOISE = 3.5  # in deviations of the paper
 LEAST_SHARPNESS = 0.35  # of the contrast, over one pixel of the framed digit
 LEAST_SHARE = 0.4  # of all ink that is found
@@ -41,9 +41,9 @@ SOFTEST = 0.06  # of the contrast, from pixel to pixel of the photograph: edges 
 SIZES = (0.08, 0.95)  # of the photograph's longer side
 LEAST_CLEAR = 0.75  # of what is close around a digit
 LEAST_SOLID = 0.4  # a quarter of the ink is fainter than this share of its darkest parts
-LEAST_CLEAR_AND_SOLID = 1.38  # both together: a faint pencil stands free, and ink in a shadow's corner is solid
+LEAST_CLEAR_AND_SOLID = 1.46  # both together: a faint pencil stands free, and ink in a shadow's corner is solid
 MOST_FILL = 0.9  # a slanting 1 written with a wide pen fills its box nearly
-MOST_LENGTH = 6  # an 8 has about 3
+LENGTHS = (0.7, 6)  # of strokes, in longer sides of the digit: a 1 has about 1, an 8 about 3
 STRIP = 16  # columns that are looked at together for rules
 RULE = 25  # pixels: a rule, however soft its edges, is thinner
 ACROSS = np.arange(RULE) - RULE // 2
@@ -677,9 +677,9 @@ def refuse(measures: Measures) -> str:
         return "what is on it does not stand free"
     if measures.solid < LEAST_SOLID or measures.clear + measures.solid < LEAST_CLEAR_AND_SOLID:
         return "what is on it is shaded, not inked"
-    if measures.fill > MOST_FILL:
+    if measures.fill > MOST_FILL or measures.length < LENGTHS[0]:
         return "what is on it is a patch, without strokes"
-    if measures.length > MOST_LENGTH:
+    if measures.length > LENGTHS[1]:
         return "what is on it has too many strokes"
     return ""
 
