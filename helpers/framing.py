@@ -51,6 +51,7 @@ SLOPE = 0.25  # of a rule, at most
 LEAST_RULE = 0.15  # of the ink's contrast: the faintest rule that is looked for; fainter ones are not taken for ink
 SPAN = 0.4  # of the photograph's side: what a rule crosses at least, before it leaves at a corner
 CLEAR = 0.8  # of a rule's length: where it is seen, or ink is
+MOST_THINNED = 0.3  # pixels on each side: more would eat the thin parts of strokes that are wide elsewhere
 RING = 12  # pixels around ink that are compared with it
 FINE = 5  # pixels for each of the framed image, while strokes are measured
 
@@ -593,7 +594,7 @@ def even_strokes(fine: np.ndarray) -> np.ndarray:
     inside = smooth(padded)
     width = stroke_width(inside) / FINE
     wanted = float(np.clip(width, *STROKE))
-    grow = (wanted - width) * FINE / 2
+    grow = max((wanted - width) / 2, -MOST_THINNED) * FINE
     if grow == 0:
         return padded[span(padded >= 0.5)]
     signed = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
@@ -603,7 +604,8 @@ def even_strokes(fine: np.ndarray) -> np.ndarray:
 
 def smooth(fine: np.ndarray) -> np.ndarray:
     """Return where strokes, float32 (h, w), are, bool (h, w), with ragged edges made smooth and pinholes filled."""
-    return ndimage.gaussian_filter(fine, FINE / 4) >= 0.35
+    soft = ndimage.gaussian_filter(fine, FINE / 4)
+    return soft >= 0.35 * soft.max()
 
 
 def stroke_width(inside: np.ndarray) -> float:
