@@ -1,7 +1,7 @@
 """From a photograph to what MNIST's makers did: a digit alone, light on dark, 20 pixels long, in the middle of 28x28.
 
     frame_ink       a photograph of a sheet or board: the ink is found first, or it is said that there is no digit
-    frame_drawing   a clean drawing: the same frame by six operations on whole numbers, which a page's script can repeat
+    frame_drawing   a clean drawing: the same frame by five operations on whole numbers that a page's script can repeat
     frame_whole     the image as it is, shrunk: for what fills its frame already
 
 Each step of `frame_ink` is a function of its own. Ink is called `darkness`: how much darker than the paper around it
@@ -170,7 +170,7 @@ def widest(group: np.ndarray) -> float:
 def frame_drawing(pixels: np.ndarray) -> np.ndarray:
     """Return a clean drawing, uint8 (h, w) with ink of any brightness on even paper, as uint8 (28, 28).
 
-    Six operations on whole numbers: ink is the distance from the first pixel; the box that holds all that is more than
+    Five operations on whole numbers: ink is the distance from the first pixel; the box that holds all that is more than
     half of the most ink is cut out; its longer side is made BOX pixels by means over areas; its centre of mass is
     found; it is laid onto 28x28 with that in the middle. A page's script that does the same gets the same pixels.
     Without ink all is 0.
