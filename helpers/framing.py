@@ -1,7 +1,7 @@
 """From a photograph to what MNIST's makers did: a digit alone, light on dark, 20 pixels long, in the middle of 28x28.
 
     frame_ink       a photograph of a sheet or board: the ink is found first, or it is said that there is no digit
-    frame_drawing   a clean drawing: the same frame by six operations on whole numbers, which a page's script can repeat
+    frame_drawing   a clean drawing: the same frame by five operations on whole numbers that a page's script can repeat
     frame_whole     the image as it is, shrunk: for what fills its frame already
 
 Each step of `frame_ink` is a function of its own. Ink is called `darkness`: how much darker than the paper around it
@@ -29,6 +29,7 @@ STROKE = (2.0, 3.4)  # pixels: how wide the strokes of a framed digit may be; mo
 FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees mostly noise
 BOARD_FLOOR = 64  # the same for a board, whose wiped chalk would look like strokes beside what is nearly black
 JOIN = 0.3  # of the digit's longer side: how far off its pieces may lie
+SHARPENED = 1.25  # times the contrast of a digit: with that, its strokes are told anew from smears that touch them
 STRIPS_LENGTH = 14  # widths: what is longer is a strip along an edge,
 STRIPS_SHARE = 0.2  # where it is longer than this share of the photograph too
 LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
@@ -40,8 +41,8 @@ LEAST_SHARE = 0.4  # of all ink that is found
 SOFTEST = 0.06  # of the contrast, from pixel to pixel of the photograph: edges of ink are steeper
 SIZES = (0.08, 0.95)  # of the photograph's longer side
 LEAST_CLEAR = 0.75  # of what is close around a digit
-LEAST_SOLID = 0.4  # a quarter of the ink is fainter than this share of its darkest parts
-LEAST_CLEAR_AND_SOLID = 1.46  # both together: a faint pencil stands free, and ink in a shadow's corner is solid
+LEAST_SOLID = 0.52  # a quarter of the ink is fainter than this share of its darkest parts
+LEAST_CLEAR_AND_SOLID = 1.53  # both together: a faint pencil stands free, and ink in a shadow's corner is solid
 MOST_FILL = 0.9  # a slanting 1 written with a wide pen fills its box nearly
 LENGTHS = (0.7, 6)  # of strokes, in longer sides of the digit: a 1 has about 1, an 8 about 3
 STRIP = 16  # columns that are looked at together for rules
@@ -169,7 +170,7 @@ def widest(group: np.ndarray) -> float:
 def frame_drawing(pixels: np.ndarray) -> np.ndarray:
     """Return a clean drawing, uint8 (h, w) with ink of any brightness on even paper, as uint8 (28, 28).
 
-    Six operations on whole numbers: ink is the distance from the first pixel; the box that holds all that is more than
+    Five operations on whole numbers: ink is the distance from the first pixel; the box that holds all that is more than
     half of the most ink is cut out; its longer side is made BOX pixels by means over areas; its centre of mass is
     found; it is laid onto 28x28 with that in the middle. A page's script that does the same gets the same pixels.
     Without ink all is 0.
@@ -520,7 +521,7 @@ def sharpen(group: np.ndarray, darkness: np.ndarray) -> np.ndarray:
     """Return `group`, bool (h, w), without what is much fainter than its own ink: smears, and corners of shadows."""
     contrast = float(np.quantile(darkness[group], 0.75))
     only = np.where(group, darkness, np.float32(0))
-    strokes = find_strokes(only, contrast)
+    strokes = find_strokes(only, SHARPENED * contrast)
     return choose_group(strokes, only) if strokes.any() else group
 
 
