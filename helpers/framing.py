@@ -1,7 +1,7 @@
 """From a photograph to what MNIST's makers did: a digit alone, light on dark, 20 pixels long, in the middle of 28x28.
 
     frame_ink       a photograph of a sheet or board: the ink is found first, or it is said that there is no digit
-    frame_drawing   a clean drawing: the same frame by six operations on whole numbers, which a page's script can repeat
+    frame_drawing   a clean drawing: the same frame by five operations on whole numbers that a page's script can repeat
     frame_whole     the image as it is, shrunk: for what fills its frame already
 
 Each step of `frame_ink` is a function of its own. Ink is called `darkness`: how much darker than the paper around it
@@ -18,31 +18,33 @@ from scipy import ndimage
 VERSION = "1"  # of what the functions here make of an image; a trained run notes it
 SIDE = 28  # pixels of a framed image
 BOX = 20  # pixels of the digit's longer side in it
-LONGEST = 512  # pixels of a photograph's longer side while it is looked at
+LONGEST = 400  # pixels of a photograph's longer side while it is looked at
 COARSE = 48  # pixels of its longer side while ink and paper are told apart
 SMALLEST = 16  # pixels of a photograph's shorter side after that
-WINDOW = 1 / 8  # of the longer side: wider than most strokes, narrower than most shadows
+WINDOW = 1 / 6  # of the longer side: wider than most strokes, narrower than most shadows
 WIDE = 0.6  # of the window: with wider strokes the photograph is looked at again, through a window of twice the size
 HIGH = 0.5  # of the ink's contrast: surely ink
-LOW = 0.35  # of the ink's contrast: ink where it touches what surely is
+LOW = 0.42  # of the ink's contrast: ink where it touches what surely is
 STROKE = (2.0, 3.4)  # pixels: how wide the strokes of a framed digit may be; most of MNIST's are
 FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees mostly noise
 BOARD_FLOOR = 64  # the same for a board, whose wiped chalk would look like strokes beside what is nearly black
-JOIN = 0.2  # of the digit's longer side: how far off its pieces may lie
+JOIN = 0.3  # of the digit's longer side: how far off its pieces may lie
+SHARPENED = 1.25  # times the contrast of a digit: with that, its strokes are told anew from smears that touch them
 STRIPS_LENGTH = 14  # widths: what is longer is a strip along an edge,
 STRIPS_SHARE = 0.2  # where it is longer than this share of the photograph too
 LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
 DOUBTFUL = 0.65  # of 1: below it, ink is looked for both as darker and as lighter
-LEAST_CONTRAST = 0.12  # of ink and paper, in logarithms of brightness
+LEAST_CONTRAST = 0.14  # of ink and paper, in logarithms of brightness
 LEAST_CONTRAST_TO_NOISE = 3.5  # in deviations of the paper
 LEAST_SHARPNESS = 0.35  # of the contrast, over one pixel of the framed digit
 LEAST_SHARE = 0.4  # of all ink that is found
 SOFTEST = 0.06  # of the contrast, from pixel to pixel of the photograph: edges of ink are steeper
-SIZES = (0.06, 0.95)  # of the photograph's longer side
-LEAST_CLEAR = 0.8  # of what is close around a digit
-LEAST_SOLID = 0.46  # a quarter of the ink is fainter than this share of its darkest parts
+SIZES = (0.08, 0.95)  # of the photograph's longer side
+LEAST_CLEAR = 0.75  # of what is close around a digit
+LEAST_SOLID = 0.52  # a quarter of the ink is fainter than this share of its darkest parts
+LEAST_CLEAR_AND_SOLID = 1.53  # both together: a faint pencil stands free, and ink in a shadow's corner is solid
 MOST_FILL = 0.9  # a slanting 1 written with a wide pen fills its box nearly
-MOST_LENGTH = 6  # an 8 has about 3
+LENGTHS = (0.7, 6)  # of strokes, in longer sides of the digit: a 1 has about 1, an 8 about 3
 STRIP = 16  # columns that are looked at together for rules
 RULE = 25  # pixels: a rule, however soft its edges, is thinner
 ACROSS = np.arange(RULE) - RULE // 2
@@ -50,6 +52,7 @@ SLOPE = 0.25  # of a rule, at most
 LEAST_RULE = 0.15  # of the ink's contrast: the faintest rule that is looked for; fainter ones are not taken for ink
 SPAN = 0.4  # of the photograph's side: what a rule crosses at least, before it leaves at a corner
 CLEAR = 0.8  # of a rule's length: where it is seen, or ink is
+MOST_THINNED = 0.3  # pixels on each side: more would eat the thin parts of strokes that are wide elsewhere
 RING = 12  # pixels around ink that are compared with it
 FINE = 5  # pixels for each of the framed image, while strokes are measured
 
@@ -74,7 +77,6 @@ class Measures(NamedTuple):
     fill: float  # share of the group's box that is ink
     length: float  # of the group's strokes one after the other, in longer sides of its box
     clear: float  # share of what is close around the group that is paper
-    even: float
     solid: float  # how dark its faint parts are beside its dark ones
 
 
@@ -123,7 +125,7 @@ def frame_ink(pixels: np.ndarray) -> Framed | NoDigit:
     if not found:
         return NoDigit("nothing on it stands out from its paper")
     answers = [(measure(ink, grey), ink) for ink in found]
-    measures, ink = max(answers, key=lambda answer: likelihood(*answer, lightness))
+    measures, ink = max(answers, key=lambda answer: likelihood(answer[0], answer[1], lightness))
     reason = refuse(measures)
     if reason:
         return NoDigit(reason, measures)
@@ -168,7 +170,7 @@ def widest(group: np.ndarray) -> float:
 def frame_drawing(pixels: np.ndarray) -> np.ndarray:
     """Return a clean drawing, uint8 (h, w) with ink of any brightness on even paper, as uint8 (28, 28).
 
-    Six operations on whole numbers: ink is the distance from the first pixel; the box that holds all that is more than
+    Five operations on whole numbers: ink is the distance from the first pixel; the box that holds all that is more than
     half of the most ink is cut out; its longer side is made BOX pixels by means over areas; its centre of mass is
     found; it is laid onto 28x28 with that in the middle. A page's script that does the same gets the same pixels.
     Without ink all is 0.
@@ -319,7 +321,7 @@ def find_level_rules(darkness: np.ndarray, faintest: float) -> list[Rule]:
     count = width // STRIP
     strips = darkness[:, : count * STRIP].reshape(height, count, STRIP).mean(axis=2)
     thin = strips - ndimage.grey_opening(strips, (RULE, 1))
-    if count < 4 or (thin.max(axis=0) > faintest / 2).mean() < SPAN * CLEAR:
+    if count < 4 or (thin.max(axis=0) > faintest / 2).mean() < CLEAR:
         return []
     beyond = height // 4
     rim = ((beyond, beyond), (0, 0))
@@ -519,7 +521,8 @@ def sharpen(group: np.ndarray, darkness: np.ndarray) -> np.ndarray:
     """Return `group`, bool (h, w), without what is much fainter than its own ink: smears, and corners of shadows."""
     contrast = float(np.quantile(darkness[group], 0.75))
     only = np.where(group, darkness, np.float32(0))
-    return choose_group(find_strokes(only, contrast), only)
+    strokes = find_strokes(only, SHARPENED * contrast)
+    return choose_group(strokes, only) if strokes.any() else group
 
 
 def join(boxes: np.ndarray, ink: np.ndarray) -> np.ndarray:
@@ -592,7 +595,7 @@ def even_strokes(fine: np.ndarray) -> np.ndarray:
     inside = smooth(padded)
     width = stroke_width(inside) / FINE
     wanted = float(np.clip(width, *STROKE))
-    grow = (wanted - width) * FINE / 2
+    grow = max((wanted - width) / 2, -MOST_THINNED) * FINE
     if grow == 0:
         return padded[span(padded >= 0.5)]
     signed = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
@@ -602,7 +605,8 @@ def even_strokes(fine: np.ndarray) -> np.ndarray:
 
 def smooth(fine: np.ndarray) -> np.ndarray:
     """Return where strokes, float32 (h, w), are, bool (h, w), with ragged edges made smooth and pinholes filled."""
-    return ndimage.gaussian_filter(fine, FINE / 4) >= 0.35
+    soft = ndimage.gaussian_filter(fine, FINE / 4)
+    return soft >= 0.35 * soft.max()
 
 
 def stroke_width(inside: np.ndarray) -> float:
@@ -640,7 +644,6 @@ def measure(ink: Ink, grey: np.ndarray) -> Measures:
         fill=float(box.mean()),
         length=float(inside.sum() / (width * FINE * BOX)),
         clear=float((evened[part][around] < LOW * usual).mean()),
-        even=width / float(2 * ndimage.distance_transform_edt(inside).max() - 1),
         solid=float(np.quantile(darkness[group], 0.25) / np.quantile(darkness[group], 0.9)),
     )
 
@@ -675,11 +678,11 @@ def refuse(measures: Measures) -> str:
         return "what is on it is too small or too large"
     if measures.clear < LEAST_CLEAR:
         return "what is on it does not stand free"
-    if measures.solid < LEAST_SOLID:
+    if measures.solid < LEAST_SOLID or measures.clear + measures.solid < LEAST_CLEAR_AND_SOLID:
         return "what is on it is shaded, not inked"
-    if measures.fill > MOST_FILL:
+    if measures.fill > MOST_FILL or measures.length < LENGTHS[0]:
         return "what is on it is a patch, without strokes"
-    if measures.length > MOST_LENGTH:
+    if measures.length > LENGTHS[1]:
         return "what is on it has too many strokes"
     return ""
 

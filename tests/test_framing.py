@@ -176,11 +176,27 @@ def test_a_texture_holds_no_digit():
         assert isinstance(answer, NoDigit) and answer.reason
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 3), (2, 900)])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 3), (2, 900), (16, 16), (60, 70), (200, 31)])
 def test_an_image_of_any_size_is_answered(size):
-    pixels = np.random.default_rng(3).integers(0, 256, size, dtype=np.uint8)
-    assert isinstance(frame_ink(pixels), (Framed, NoDigit))
-    assert frame_drawing(pixels).shape == frame_whole(pixels).shape == (28, 28)
+    draw = np.random.default_rng(3)
+    scattered = np.where(draw.random(size) < 0.02, 0, 255)
+    one_point = np.zeros(size)
+    one_point[size[0] // 2, size[1] // 2] = 255
+    hair = np.full(size, 200)
+    hair[size[0] // 4 : size[0] // 2 + 1, size[1] // 2] = 20
+    for pixels in (draw.integers(0, 256, size), scattered, one_point, hair):
+        pixels = pixels.astype(np.uint8)
+        assert isinstance(frame_ink(pixels), (Framed, NoDigit))
+        assert frame_drawing(pixels).shape == frame_whole(pixels).shape == (28, 28)
+
+
+def test_a_wide_stroke_with_a_thin_tail_keeps_its_tail():
+    blob = ((100, 110), (102, 112), (190, 300))
+    pixels = np.minimum(draw(blob[:2], width=70), draw(blob, width=9))
+    image = frame_ink(pixels).image
+    rows, columns = framing.span(image > 60)
+    assert rows.stop - rows.start >= 19 and image[rows.stop - 4, columns.stop - 3 :].max() > 60
 
 
 def test_the_same_image_is_framed_the_same_and_left_as_it_is():
