@@ -426,7 +426,7 @@ def test_the_kernel_of_a_killed_runner_is_waited_for(project):
     assert kernel[0] == number and runs.is_alive(*kernel) and not runs.is_alive(number, 0)
     process.kill()
     process.communicate(timeout=60)
-    (run / "notebooks" / ".half.ipynb.partial").write_text("left behind")
+    (run / "notebooks" / ".half.ipynb.0123abcd.partial").write_text("left behind")
     mine = run / "notebooks" / ".notes.partial.md"
     mine.write_text("of the user")
     code, out, error = project.run("--only", "eda")
