@@ -388,16 +388,18 @@ def hangups(options: argparse.Namespace) -> dict[str, Any]:
     """Ten SIGHUP to a run under nohup, which goes on; ten times Ctrl-C twice, which ends it as once does."""
     draw = random.Random(options.seed)
     right, length = reference(DIGITS)
+    hung_up = 0
     outlived = 0
     twice = Disturbances()
-    for _ in range(10):
+    while hung_up < 10:
         with tempfile.TemporaryDirectory() as outputs:
             process = start(outputs, *DIGITS, before=("nohup",))
             time.sleep(draw.uniform(0.2, 0.8) * length)  # the instant is what is drawn
+            hung_up += process.poll() is None
             process.send_signal(signal.SIGHUP)
             process.communicate(timeout=120)
             outlived += process.returncode == 0 and outcome(Path(outputs) / "it") == right
-    for _ in range(10):
+    while twice.count() < 10:
         with tempfile.TemporaryDirectory() as outputs:
             process = start(outputs, *DIGITS)
             hit = strike(process, Path(outputs) / "it", draw, 0.8 * length, "runner", signal.SIGINT)
@@ -410,7 +412,7 @@ def hangups(options: argparse.Namespace) -> dict[str, Any]:
             if "Traceback" in told or "Task exception" in told:
                 twice.failed.append(told.strip()[-200:])
             compare_with(right, Path(outputs), twice, DIGITS)
-    return {"outlived SIGHUP": outlived, "Ctrl-C twice": asdict(twice)}
+    return {"SIGHUP": hung_up, "outlived it": outlived, "Ctrl-C twice": asdict(twice)}
 
 
 def by_hand(outputs: str) -> subprocess.Popen[str]:
