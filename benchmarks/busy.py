@@ -54,8 +54,8 @@ class Setting:
 
 def settings_on(cores: int) -> list[Setting]:
     """Return the settings that are compared on a machine with so many cores."""
-    plain = [Setting(cores, spin_count) for spin_count in (None, 20_000, 2_000, 1_000, 0)]
-    short = [Setting(cores, spin_count, short_turns=True) for spin_count in (2_000, 1_000)]
+    plain = [Setting(cores, spin_count) for spin_count in (None, 20_000, 1_500, 1_000, 0)]
+    short = [Setting(cores, spin_count, short_turns=True) for spin_count in (1_500, 1_000)]
     return [*plain, *short, Setting(1)]
 
 
