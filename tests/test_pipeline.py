@@ -991,3 +991,13 @@ def test_a_model_that_was_trained_by_hand_is_not_trained_over(project):
     assert code == 2 and "holds a model that no command has left there" in error
     assert (run / "model.json").read_text() == "{}"
     assert project.run("--run", "hand", "--only", "training", "--force")[0] == 0
+
+
+def test_a_figure_belongs_to_the_stage_that_drew_it(project):
+    for stage, name in (("00_walkthrough", "first"), ("01_eda", "second")):
+        draw = f"(folder / 'figures' / '{name}.png').write_bytes(b'{name}')"
+        project.notebook(stage, "\n".join([draw, *MADE[stage]]))
+    assert project.run("--only", "walkthrough", "eda")[0] == 0
+    stages = runs.load_manifest(project.outputs / NAME).stages
+    drawn = {name: [path for path in record.outputs if path.startswith("figures/")] for name, record in stages.items()}
+    assert drawn == {"walkthrough": ["figures/first.png"], "eda": ["figures/second.png"]}
