@@ -42,7 +42,7 @@ def make_parser() -> Parser:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     add = parser.add_argument
     add("files", nargs="*", metavar="FILE|FOLDER|-", help="images, folders of images, or - for standard input")
-    add("--run", metavar="NAME", help="the trained run that answers (the one that was trained last)")
+    add("--run", metavar="NAME", help="the trained run that answers (the one that run_all.py trained last)")
     add("--top", type=whole(1, 100), default=1, metavar="N", help="how many classes to name for each image (1)")
     add("--csv", metavar="FILE", help="write the answers to a table")
     add("--json", action="store_true", help="print a line of JSON for each image")
@@ -85,9 +85,9 @@ def find_files(named: Sequence[str]) -> Iterator[str]:
     """Yield the files that were named, and the images in named folders; BadInput where there is none to read."""
     if not named:
         raise errors.BadInput("name a file, a folder, or - for standard input", way_out="as in predict.py photo.jpg")
-    for name in named:
-        if name != "-" and not os.path.lexists(name):
-            raise errors.BadInput(f"{printable(name) or repr(name)}: no such file or folder")
+    missing = [name for name in named if name != "-" and not os.path.lexists(name)]
+    if len(missing) == len(named):
+        raise errors.BadInput(f"{printable(missing[0]) or repr(missing[0])}: no such file or folder")
     for name in named:
         if not os.path.isdir(name):
             yield name

@@ -101,7 +101,9 @@ def main(options: argparse.Namespace) -> None:
         return
     folder = run(request, Screen())
     manifest = runs.load_manifest(folder)
-    if manifest is not None and manifest.test_accuracy is not None and runs.has_its_figures(folder, manifest):
+    if manifest is not None and manifest.test_accuracy is not None and not runs.has_its_figures(folder, manifest):
+        print("note: its model or its metrics are not as the run left them, so no test accuracy is shown")
+    elif manifest is not None and manifest.test_accuracy is not None:
         print(f"test accuracy {manifest.test_accuracy} on {manifest.dataset.title}")
         for record in manifest.stages.values():
             if record.remark:
@@ -123,7 +125,9 @@ def remarks_of(request: Request) -> list[str]:
 def show_plan(request: Request) -> None:
     """Print which stages would run, and why, a line each."""
     for decision in plan(request):
-        state = "up to date" if decision.up_to_date else f"would run: {decision.reason}"
+        state = f"would run: {decision.reason}"
+        if decision.up_to_date or decision.reason == "is running":
+            state = decision.reason or "up to date"
         print(f"  {decision.stage.name:<12} {state}")
 
 

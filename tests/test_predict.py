@@ -143,6 +143,12 @@ def test_the_framing_is_chosen(answer, photos):
     assert json.loads(out)["box"] == [0, 0, 1, 1]
 
 
+def test_a_file_that_is_not_there_is_named_and_the_others_are_read(answer, photos):
+    code, out, error = answer(photos / "missing.jpg", photos / "3.png")
+    assert code == 1 and out.count("3.png") == 1
+    assert error.endswith("missing.jpg: no such file\n") and error.count("\n") == 1
+
+
 def test_names_are_shown_as_one_line_of_text(answer, photos, tmp_path):
     content = (photos / "3.png").read_bytes()
     for name in (b"a\nb.png", b"a\x1b[31m.png", b"\xff\xfe.png", "a\u202eb.png".encode()):
@@ -157,7 +163,6 @@ BAD = [
     (["missing.jpg"], "error: missing.jpg: no such file or folder"),
     ([""], "error: '': no such file or folder"),
     (["a\nb"], "error: a\N{REPLACEMENT CHARACTER}b: no such file or folder"),
-    (["3.png", "missing.jpg"], "error: missing.jpg: no such file or folder"),
     (["empty"], "error: empty: no images in this folder, by their names"),
     (["-3.png"], "error: -3.png: no such flag; if it is a file, say ./-3.png"),
     (["3.png", "--jsn"], "error: --jsn: no such flag; did you mean --json?"),
