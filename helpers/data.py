@@ -401,7 +401,9 @@ def check_form(dataset: Dataset, name: str) -> None:
     """Raise DatasetUnavailable where what the Source of `name` loaded is not of the form that Dataset promises."""
     import torch
 
-    images, labels, is_test = dataset.images, dataset.labels, dataset.is_test
+    images = dataset.images
+    labels = dataset.labels
+    is_test = dataset.is_test
     count = len(labels)
     classes = len(dataset.class_names)
     side = downloads.SIDE
