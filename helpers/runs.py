@@ -65,15 +65,20 @@ def open_run(name: str, outputs: Path | None = None) -> Path:
     """
     folder = run_folder(name, outputs)
     for subfolder in SUBFOLDERS:
-        if (folder / subfolder).is_symlink():
-            rule = f"{subfolder} in it is a link"
-            raise BadInput(rule, field="run", value=name, way_out="move it away or choose another name")
+        refuse_link(folder, subfolder)
         try:
             (folder / subfolder).mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             rule = "a file where a folder has to be"
             raise BadInput(f"{error.filename}: {rule}", way_out="move it away") from None
     return folder
+
+
+def refuse_link(folder: Path, subfolder: str) -> None:
+    """Raise BadInput where a subfolder of a run is a link."""
+    if leads_out(folder, subfolder):
+        rule = f"{subfolder} in it is a link"
+        raise BadInput(rule, field="run", value=folder.name, way_out="move it away or choose another name")
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
     pages = []
     for stage in STAGES.values():
         page = reports.page_of(folder, stage)
-        if stage.name in manifest.stages and reports.is_as_made(page, rendered):
+        if stage.name in manifest.stages and reports.is_as_made(folder, page, rendered):
             pages.append((stage.name, link_to(folder, page)))
     archive = folder / reports.ARCHIVE
     confusion = "figures/confusion_matrix.png"
@@ -83,7 +83,7 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "state": state_of(folder, manifest),
         "started": max((reports.in_words(record.started) for record in manifest.stages.values()), default=""),
         "reports": pages,
-        "zip": link_to(folder, archive) if reports.is_as_made(archive, rendered) else "",
+        "zip": link_to(folder, archive) if reports.is_as_made(folder, archive, rendered) else "",
         "history": history,
         "confusion": link_to(folder, folder / confusion) if shows_confusion else "",
     }
@@ -115,10 +115,12 @@ def state_of(folder: Path, manifest: Manifest) -> str:
 
 def altered_page(folder: Path, manifest: Manifest) -> str:
     """Return in words which page of a run, or whether their archive, is not as it was made; "" where all are."""
+    if runs.leads_out(folder, "reports"):
+        return "reports in it is a link"
     rendered = reports.read_rendered(folder)
     pages = [reports.page_of(folder, stage) for stage in STAGES.values() if stage.name in manifest.stages]
     for path in (*pages, folder / reports.ARCHIVE):
-        if os.path.lexists(path) and not reports.is_as_made(path, rendered):
+        if os.path.lexists(path) and not reports.is_as_made(folder, path, rendered):
             return f"{path.relative_to(folder)} has changed since it was made"
     return ""
 

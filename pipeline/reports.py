@@ -89,8 +89,10 @@ def render_pages(folder: Path, manifest: Manifest, coming: Collection[str] = ())
     """Render those pages of a run that are missing, damaged or out of date.
 
     A page is made only from a notebook that is as its stage left it; where that is lost, the page goes, too.
-    `coming`: the names of stages whose pages will follow soon, so that the pages before can name them.
+    `coming`: the names of stages whose pages will follow soon, so that the pages before can name them. BadInput where
+    the folder of pages is a link: what is written there would land elsewhere.
     """
+    runs.refuse_link(folder, "reports")
     notebooks = recorded_notebooks(folder, manifest)
     links = {}
     for stage in STAGES.values():
@@ -142,7 +144,12 @@ def executed_notebook(folder: Path, name: str) -> Path:
 
 
 def read_rendered(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what is known of a run's pages and their archive; nothing of those of which it cannot be read."""
+    """Return what is known of a run's pages and their archive; nothing of those of which it cannot be read.
+
+    Nor is anything known where the file, or its folder, is a link: what lies there is not the run's.
+    """
+    if runs.leads_out(folder, f"reports/{RENDERED}"):
+        return {}
     content = files.read_json(folder / "reports" / RENDERED)
     names = [ARCHIVE, *(page_of(folder, stage).name for stage in STAGES.values())]
     known = {}
@@ -158,13 +165,15 @@ def is_digest(value: Any) -> bool:
     return isinstance(value, str) and DIGEST.fullmatch(value) is not None
 
 
-def is_as_made(path: Path, rendered: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Return whether a run's page, or its archive, is as it was made: else it may show what no notebook does.
+def is_as_made(folder: Path, path: Path, rendered: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether a page of a run, or its archive, is as it was made: else it may show what no notebook does.
 
-    `rendered`: what `read_rendered` says of the run.
+    `rendered`: what `read_rendered` says of the run. What lies behind a link is no page of the run.
     """
     entry = rendered.get(path.name)
-    return entry is not None and not path.is_symlink() and files.file_digest(path) == entry["page"]
+    if entry is None or runs.leads_out(folder, str(path.relative_to(folder))):
+        return False
+    return files.file_digest(path) == entry["page"]
 
 
 def template_digest() -> str:

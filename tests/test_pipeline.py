@@ -848,6 +848,20 @@ def test_a_subfolder_that_is_a_link_is_refused(project, subfolder):
     assert not list(outside.iterdir())
 
 
+def test_pages_in_a_folder_that_leads_out_are_neither_linked_nor_packed(project):
+    assert project.run("--only", "eda")[0] == 0
+    run, elsewhere = project.outputs / NAME, project.folder / "elsewhere"
+    (run / "reports").rename(elsewhere)
+    (run / "reports").symlink_to(elsewhere)
+    before = contents(elsewhere)
+    row = index.row_of(run)
+    assert row["reports"] == [] and row["zip"] == "" and row["state"] == "reports in it is a link"
+    (run / "reports.zip").unlink()
+    with pytest.raises(errors.BadInput, match="reports in it is a link; move it away"):
+        runner.render_all(run)
+    assert not (run / "reports.zip").exists() and contents(elsewhere) == before
+
+
 def test_strange_files_among_the_reports_are_neither_linked_nor_mailed(project):
     assert project.run("--only", "eda")[0] == 0
     reports = project.outputs / NAME / "reports"
