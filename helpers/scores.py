@@ -94,12 +94,12 @@ class Ensemble(Origin):
 
 @dataclass(frozen=True)
 class Comparable:
-    """Readings of one code a recipe, the newest that was read, and the ensembles of their models."""
+    """Readings of one code a recipe, today's or else the newest that was read, and the ensembles of their models."""
 
     rows: dict[str, list[Row]]  # recipe: its readings
     ensembles: list[Row]
     older: list[str]  # the recipes whose readings are not of today's code
-    left_out: int  # how many readings of these recipes are of other code than their newest
+    left_out: int  # how many readings of these recipes are of other code than these
 
     def origin(self) -> str:
         """Return in a sentence which machines the readings were taken on."""
@@ -119,7 +119,7 @@ class Comparable:
             which = "All readings" if self.older == list(self.rows) else f"The readings of {in_backquotes(self.older)}"
             sentences.append(f"{which} are of older code than today's, which may score otherwise.")
         if self.left_out:
-            sentences.append(f"Left out: {self.left_out} of other code than the newest of their recipe.")
+            sentences.append(f"Left out: {self.left_out} of other code than these.")
         return " ".join(sentences)
 
 
@@ -274,17 +274,23 @@ def compare(results: Results) -> Comparable:
     left_out = 0
     for name in dict.fromkeys(row["recipe"] for row in results["rows"]):
         of_recipe = [row for row in results["rows"] if row["recipe"] == name]
-        rows[name] = of_the_newest_code(of_recipe)
+        rows[name] = of_one_code(name, of_recipe)
         left_out += len(of_recipe) - len(rows[name])
     ensembles = [entry for entry in results["ensembles"] if is_of(entry, rows.get(entry["recipe"], []))]
     older = [name for name in rows if rows[name][0].get("code") != todays_code(name)]
     return Comparable(rows, ensembles, older, left_out)
 
 
-def of_the_newest_code(rows: Sequence[Row]) -> list[Row]:
-    """Return those of a recipe's readings that have the code of the newest one."""
-    newest = max(rows, key=lambda row: row.get("taken") or "")
-    return [row for row in rows if row.get("code") == newest.get("code")]
+def of_one_code(recipe: str, rows: Sequence[Row]) -> list[Row]:
+    """Return those of a recipe's readings that are of today's code; where there are none, of the code of the newest.
+
+    Times come second: a clock may have been wrong once.
+    """
+    today = todays_code(recipe)
+    code = max(rows, key=lambda row: row.get("taken") or "").get("code")
+    if today is not None and any(row.get("code") == today for row in rows):
+        code = today
+    return [row for row in rows if row.get("code") == code]
 
 
 def is_of(entry: Row, rows: Sequence[Row]) -> bool:

@@ -148,6 +148,16 @@ def test_a_mean_and_an_ensemble_are_of_one_code_the_newest():
     assert scores.compare({"rows": [*new, *old], "ensembles": [mixed]}).ensembles == []
 
 
+def test_readings_of_todays_code_stand_before_those_that_a_wrong_clock_made_newest():
+    today = scores.todays_code("best")
+    new = [reading("best", seed, range(30), today, "2026-02-01T00:00:00+00:00") for seed in range(2)]
+    ahead = [reading("best", seed, range(90), "old", "2027-01-01T00:00:00+00:00") for seed in range(5)]
+    gone = [reading("gone", 0, range(90)), reading("gone", 0, range(80), "old")]
+    compared = scores.compare({"rows": [*ahead, *new, *gone]})
+    assert compared.rows == {"best": new, "gone": gone[1:]} and compared.left_out == 6
+    assert compared.older == ["gone"] and "Left out: 6 of other code" in compared.age()
+
+
 def test_readings_of_a_recipe_that_is_no_more_stay_in_the_file(small_world):
     before = small_world | {"rows": [reading("gone", 0, range(90))]}
     after = accuracy.measure(["best"], [0], before, FACTS)

@@ -86,7 +86,7 @@ def test_its_table_holds_the_files_figures(page):
 def test_it_says_what_is_of_older_code_and_which_machines_it_was_taken_on(page):
     text = re.sub(r"</?code>", "`", page[1])
     assert "The readings of `balanced`, `fast` are of older code than today's, which may score otherwise." in text
-    assert "Left out: 2 of other code than the newest of their recipe." in text
+    assert "Left out: 2 of other code than these." in text
     assert "12 trainings of 3 recipes" in text and "2 of best together" not in text
     places = ["`best` on 2 cores (made), PyTorch 2, Python 3", "`balanced` on 8 cores (other), PyTorch 2, Python 3"]
     assert f"Taken: {'; '.join(places)}; `fast` on a machine that was not noted with the readings." in text
