@@ -216,7 +216,7 @@ def change_field(draw: random.Random, places: Places) -> tuple[str, str]:
     path = draw.choice([*top, "run.json", "reports/.rendered.json", ".holder.json", draw.choice(notebooks)])
     file = places.run / path
     if path == ".holder.json":
-        file.write_text(json.dumps(DEAD_HOLDER))
+        file.write_text(json.dumps(DEAD_HOLDER | {"folder": runs.identity(places.run)}))
     content = json.loads(file.read_text())
     changed, what = mutate(draw, content)
     file.write_text(as_text(changed))

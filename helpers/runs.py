@@ -168,19 +168,27 @@ def holder_file(folder: Path) -> Path:
 
 
 def read_holder(folder: Path) -> dict[str, Any]:
-    """Return what the last runner wrote of itself: {"runner": process, "kernels": [process, ...]}.
+    """Return what the last runner wrote of itself: {"runner": process, "kernels": [process, ...], "folder": identity}.
 
-    A process is [its number, the time of its start].
+    A process is [its number, the time of its start]. Nothing where it was written for another folder, as in a copy.
     """
     content = read_json(holder_file(folder))
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict) or content.get("folder") != identity(folder):
+        return {}
+    return content
+
+
+def identity(folder: Path) -> list[int]:
+    """Return the numbers by which the system knows a folder, wherever it is moved; a copy has others."""
+    state = folder.stat()
+    return [state.st_dev, state.st_ino]
 
 
 def note_holder(folder: Path) -> None:
     """Write down which processes work on a run: this one, and the kernels that it has started."""
     own = psutil.Process()
     runner, *kernels = [[process.pid, process.create_time()] for process in (own, *own.children())]
-    write_json(holder_file(folder), {"runner": runner, "kernels": kernels})
+    write_json(holder_file(folder), {"runner": runner, "kernels": kernels, "folder": identity(folder)})
 
 
 def runner_of(folder: Path) -> int | None:

@@ -283,6 +283,24 @@ def test_a_second_runner_is_turned_away(project):
     assert not (project.outputs / NAME / ".holder.json").exists()
 
 
+def test_a_copy_of_a_run_at_work_is_in_nobodys_use(project):
+    project.notebook("03_training", HANG)
+    first = project.start("--only", "training")
+    run, copy = project.outputs / NAME, project.outputs / "copy"
+    wait_for(run / "pid", first)
+    shutil.copytree(run, copy)
+    run.rename(project.outputs / "moved")
+    try:
+        assert (copy / ".holder.json").is_file() and not runs.is_held(copy)
+        assert runs.runner_of(project.outputs / "moved") == first.pid
+        code, out, error = project.run("--run", "copy", "--only", "eda")
+        assert code == 0 and states(out) == {"eda": "done"}, error
+    finally:
+        (project.outputs / "moved").rename(run)
+        first.terminate()
+        first.communicate(timeout=60)
+
+
 def test_a_lock_file_that_was_deleted_lets_no_second_runner_in(project):
     project.notebook("03_training", HANG)
     first = project.start("--only", "training")
@@ -438,7 +456,7 @@ def test_a_kernel_that_outlives_its_runner_keeps_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "PATIENCE", 0.3)
     alive = [os.getpid(), psutil.Process().create_time()]
     holder = {"runner": [4000000, 1.5], "kernels": [[4000001, 2.5], alive]}
-    (tmp_path / ".holder.json").write_text(json.dumps(holder))
+    (tmp_path / ".holder.json").write_text(json.dumps(holder | {"folder": runs.identity(tmp_path)}))
     with (
         pytest.raises(errors.RunInUse, match=f"process {os.getpid()}, left by a dead runner"),
         runs.lock(tmp_path),
@@ -634,10 +652,10 @@ SPOILT = {
     "model": lambda run: change_file(run, "model.json", '{"recipe": ["fast"]}'),
     "history": lambda run: change_file(run, "history.csv", "epoch,train_loss\n1,much\n"),
 }
-HOLDER = '{"runner": [-5, 1], "kernels": [[-5, 1], [1e30, 2], ["x", 3], 4]}'
+HOLDER = {"runner": [-5, 1], "kernels": [[-5, 1], [1e30, 2], ["x", 3], 4]}
 ODD = {
     "holder": lambda run: (run / ".holder.json").write_text("[1]"),
-    "numbers": lambda run: (run / ".holder.json").write_text(HOLDER),
+    "numbers": lambda run: files.write_json(run / ".holder.json", HOLDER | {"folder": runs.identity(run)}),
     "moment": lambda run: change_record(run, "started", "0001-01-01T00:00:00+14:00"),
     "number": lambda run: change_parameter(run, "recipe", 5),
     "metrics": lambda run: change_file(run, "metrics.json", '{"test": {"accuracy": "x", "accuracy_ci95": "yz"}}'),
