@@ -21,7 +21,8 @@ def absolute(path: str | Path) -> Path:
 def write_file(path: str | Path, content: bytes | str) -> Path:
     """Write bytes, or text as UTF-8, to `path` whole or not at all; return the path.
 
-    A temporary file beside it is flushed, then renamed. Missing folders are created. OSError where that fails.
+    A temporary file beside it is flushed, then renamed. Missing folders are created. OSError where that fails; it names
+    `path` where a folder lies there.
     """
     path = Path(path)
     if isinstance(content, str):
@@ -33,11 +34,24 @@ def write_file(path: str | Path, content: bytes | str) -> Path:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        refuse_folder(path)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return path
+
+
+def remove_file(path: str | Path) -> None:
+    """Delete the file `path` if it is there; OSError where that fails, or a folder lies there."""
+    refuse_folder(path)
+    Path(path).unlink(missing_ok=True)
+
+
+def refuse_folder(path: str | Path) -> None:
+    """Raise IsADirectoryError, with a way out, where a folder lies in place of the file `path`; links do not count."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise IsADirectoryError(errno.EISDIR, "a folder where a file has to be; move it away", str(path))
 
 
 def write_json(path: str | Path, value: Any) -> Path:

@@ -104,7 +104,7 @@ def render_pages(folder: Path, manifest: Manifest, coming: Collection[str] = ())
         page = page_of(folder, stage)
         if stage.name not in notebooks:
             if stage.name in manifest.stages:  # a page of which nothing is known is left alone, and shown nowhere
-                page.unlink(missing_ok=True)
+                files.remove_file(page)
             continue
         header = header_of(manifest, stage.name, links)
         source = files.digest([files.digest(notebooks[stage.name]), asdict(header), template])

@@ -107,11 +107,12 @@ def up_to_date_pages(folder: Path) -> Iterator[None]:
     """Bring a run's pages and the index up to date when the block ends; what made it fail matters more than a page."""
     try:
         yield
-    except BaseException:
+    except BaseException as reason:
         try:
             render_all(folder)
         except Exception as error:
-            logger.warning("the pages of this run are not up to date: %s", error)
+            if str(error) != str(reason):
+                logger.warning("the pages of this run are not up to date: %s", error)
         raise
     render_all(folder)
 
@@ -279,10 +280,10 @@ def run_notebook(
     fail is raised.
     """
     executed = reports.executed_notebook(folder, stage.notebook)
-    executed.unlink(missing_ok=True)  # the one before would be taken for what this attempt left
     figures = figures_of(folder)
     begun = time.perf_counter()
     try:
+        files.remove_file(executed)  # the one before would be taken for what this attempt left
         with kernels.take(stage) as kernel:
             execute(stage, parameters, executed, kernel, assistant)
         check_outputs(stage, folder)

@@ -1016,6 +1016,19 @@ def test_a_pipe_in_one_run_holds_up_no_command(project):
     assert files.read_json(run / "metrics.json") is None
 
 
+@pytest.mark.parametrize("name", ["reports/01_eda.html", "reports.zip", ".holder.json", "notebooks/01_eda.ipynb"])
+def test_a_folder_in_place_of_a_file_is_named_with_the_way_out(project, name):
+    run = runs.open_run(NAME, project.outputs)
+    (run / name).mkdir()
+    code, _, error = project.run("--only", "eda")
+    assert code == 1
+    assert error == f"error: {run / name}: a folder where a file has to be; move it away\n"
+    assert (run / name).is_dir() and not list(run.rglob(f".*{files.PARTIAL}*"))
+    (run / name).rmdir()
+    code, _, error = project.run("--only", "eda")
+    assert code == 0 and error == "", error
+
+
 def test_a_model_that_was_trained_by_hand_is_not_trained_over(project):
     run = runs.open_run("hand", project.outputs)
     (run / "model.json").write_text("{}")
