@@ -270,7 +270,8 @@ class StageRecord(Record):
     cell: int | None = None  # the last that was begun, from 1, where the stage did not end well
     message: str = ""  # why it did not
     remark: str = ""  # what a reader of its page should know
-    threads: int | None = None  # that PyTorch computed with; like the next three, as its own kernel measured it
+    # The next four are as the stage's own kernel measured them; of a model only loaded, as that of its training.
+    threads: int | None = None  # that PyTorch computed with
     commit: str | None = None  # of the project
     versions: dict[str, str] = {}  # of Python and of packages
     machine: dict[str, str | int | None] = {}

@@ -28,6 +28,7 @@ from .stages import STAGES, Stage
 
 logger = logging.getLogger(__name__)
 
+ORIGIN = ("threads", "commit", "versions", "machine")  # fields of a StageRecord: what its kernel ran under
 BUSY = 0.5  # cores that other programs take, from which on a training is told to suffer from them
 
 
@@ -231,6 +232,7 @@ def run_stage(
         delete(folder, own_files(stage, folder), screen)
     if stage.trains and stage.name in manifest.stages:
         set_aside_altered(folder, manifest.stages[stage.name], screen)
+    before = manifest.stages.get(stage.name)
     record = StageRecord(
         state="running",
         started=runs.now(),
@@ -244,12 +246,30 @@ def run_stage(
     if stage.trains and request.threads > 1:
         assistant.watch_neighbours()
     try:
-        run_notebook(stage, request.parameters, folder, kernels, assistant, record)
+        with origin_of_model(stage, folder, record, before):
+            run_notebook(stage, request.parameters, folder, kernels, assistant, record)
         check_images(request, record)
     finally:
         runs.save_manifest(folder, manifest)
         with screen_line(stage, folder, record, screen):
             reports.render_pages(folder, manifest, coming=[other.name for other in following])
+
+
+@contextmanager
+def origin_of_model(stage: Stage, folder: Path, record: StageRecord, before: StageRecord | None) -> Iterator[None]:
+    """Let the `record` of a stage that trains say what its model was trained under, even where that was loaded.
+
+    It was loaded, not trained, where the block writes neither model nor checkpoint: then the record `before` knows what
+    the model was trained under, and where there is none, nothing is claimed.
+    """
+    found = left_by_training(folder)
+    try:
+        yield
+    finally:
+        if stage.trains and folder / "model.json" in found and found == left_by_training(folder):
+            known = before or StageRecord(state="stopped", started="")
+            for field in ORIGIN:
+                setattr(record, field, getattr(known, field))
 
 
 @contextmanager
@@ -345,7 +365,7 @@ class Assistant:
     def message(self, fields: Mapping[str, Any]) -> None:
         """Pass on what the kernel told; what it runs under is kept for the stage's record."""
         if fields.get("kind") == MEASURED:
-            self.measured = {name: fields[name] for name in ("threads", "commit", "versions", "machine")}
+            self.measured = {name: fields[name] for name in ORIGIN}
         else:
             self.screen.message(fields)
         if fields.get("milestone", 0) > self.milestone:
@@ -379,6 +399,12 @@ def check_outputs(stage: Stage, folder: Path) -> None:
 def figures_of(folder: Path) -> dict[Path, int]:
     """Return {path: when it was written, in ns} of the figures in a run's folder."""
     return {path: path.stat().st_mtime_ns for path in sorted((folder / "figures").glob("*.png"))}
+
+
+def left_by_training(folder: Path) -> dict[Path, int]:
+    """Return {path: when it was written, in ns} of a run's checkpoints and model.json, which a training writes last."""
+    paths = [folder / "model.json", *runs.checkpoint_files(folder)]
+    return {path: path.stat().st_mtime_ns for path in paths if path.is_file()}
 
 
 def digests(folder: Path, paths: Iterable[Path]) -> dict[str, str]:

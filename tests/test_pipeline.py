@@ -783,6 +783,46 @@ def test_what_a_stage_ran_under_is_not_rewritten_by_another(project):
     assert not {"commit", "versions", "machine", "threads"} & manifest.model_dump().keys()
 
 
+RELOAD = f"""
+if not (folder / "model.json").exists():
+    for name in {TRAINED!r}:
+        (folder / name).write_text({METRICS!r})
+"""
+
+
+def test_a_model_that_was_reloaded_keeps_the_record_of_who_trained_it(project):
+    project.notebook("03_training", RELOAD)
+    assert project.run("--only", "training")[0] == 0
+    run = project.outputs / NAME
+    manifest = runs.load_manifest(run)
+    trained = {"commit": "then", "versions": {"torch": "1"}, "machine": {"cores": 99}, "threads": 7}
+    manifest.stages["training"] = manifest.stages["training"].model_copy(update=trained)
+    runs.save_manifest(run, manifest)
+
+    def origin(code, *cells):
+        project.notebook("03_training", *cells)
+        assert project.run("--only", "training")[0] == code
+        record = runs.load_manifest(run).stages["training"]
+        return {name: getattr(record, name) for name in trained}
+
+    assert origin(0, RELOAD, "'drawn again'") == trained
+    assert origin(1, RELOAD, "raise ValueError") == trained
+    assert origin(0, RELOAD, "'drawn once more'") == trained
+    assert origin(0, *MADE["03_training"])["machine"]["cores"] == os.cpu_count()  # the same model, trained again
+    (run / "run.json").unlink()
+    assert project.run("--only", "training", "--force")[0] == 0
+    assert runs.load_manifest(run).stages["training"].versions["torch"] != "1"
+
+
+def test_of_a_model_that_nobody_knows_who_trained_nothing_is_claimed(project):
+    project.notebook("03_training", RELOAD)
+    assert project.run("--only", "training")[0] == 0
+    (project.outputs / NAME / "run.json").write_text("{")
+    assert project.run("--only", "training")[0] == 0
+    record = runs.load_manifest(project.outputs / NAME).stages["training"]
+    assert (record.state, record.commit, record.versions, record.machine) == ("done", None, {}, {})
+
+
 def test_a_run_that_was_renamed_goes_on_under_its_new_name(project):
     assert project.run("--run", "a", "--only", "eda", "training", "results")[0] == 0
     (project.outputs / "a").rename(project.outputs / "renamed")
