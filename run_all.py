@@ -155,5 +155,7 @@ if __name__ == "__main__":
     except OSError as error:
         fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
     except KeyboardInterrupt as signalled:
-        print(f"stopped by {signalled}; the same command goes on from here", file=sys.stderr)
+        command = "the same command without --force" if "--force" in sys.argv else "the same command"
+        place = " ".join(getattr(signalled, "__notes__", ["here"]))
+        print(f"stopped by {signalled}; {command} goes on from {place}", file=sys.stderr)
         sys.exit(128 + signal.Signals[str(signalled)].value)

@@ -80,19 +80,22 @@ def training_bar(epochs: int) -> Callable[[list[dict], int, int], None]:
     """Return a `progress` for training.train: the epochs done, the figures of the last one, the time that is left."""
     percent = bar(label=f"epoch 0/{epochs}", total=100, bar_format=PERCENT_FORMAT)
     clock = RemainingTime()
+    told = 0  # epochs
 
     def progress(history: list[dict], step: int, steps: int) -> None:
+        nonlocal told
         share = (len(history) + step / steps) / epochs
         remaining = clock.remaining(share)
         if remaining is not None:
             percent.set_postfix_str(f"{remaining // 60}:{remaining % 60:02} left", refresh=False)
         percent.update(100 * share - percent.n)
-        if step > 0:
+        if len(history) == told:
             return
-        percent.milestone = len(history)
+        told = len(history)  # an epoch has ended, or a training goes on after some
+        percent.milestone = told
         percent.set_description_str(describe_epoch(history[-1], epochs))
         percent.refresh()
-        if len(history) == epochs:
+        if told == epochs and step == 0:
             percent.close()
 
     return progress

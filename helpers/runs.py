@@ -485,6 +485,11 @@ def checkpoints_of(folder: Path) -> list[Path]:
     return [path for path in checkpoint_files(folder) if path.suffix == ".pt"]
 
 
+def epochs_of(checkpoint: Path) -> int:
+    """Return the number of epochs that were done when a checkpoint was saved, by its name."""
+    return int(checkpoint.stem.removeprefix("epoch-"))
+
+
 def remove_checkpoint(path: Path) -> None:
     """Delete a checkpoint and the SHA-256 beside it."""
     path.unlink()

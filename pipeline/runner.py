@@ -249,10 +249,26 @@ def run_stage(
         with origin_of_model(stage, folder, record, before):
             run_notebook(stage, request.parameters, folder, kernels, assistant, record)
         check_images(request, record)
+    except KeyboardInterrupt as stopped:
+        note_next_epoch(stopped, stage, request, assistant.milestone)
+        raise
     finally:
         runs.save_manifest(folder, manifest)
         with screen_line(stage, folder, record, screen):
             reports.render_pages(folder, manifest, coming=[other.name for other in following])
+
+
+def note_next_epoch(stopped: KeyboardInterrupt, stage: Stage, request: Request, milestone: int) -> None:
+    """Note on what `stopped` a training from which epoch it will go on, where that is known.
+
+    It is where the training has told of a `milestone`, epochs done: then its newest checkpoint is its own.
+    """
+    saved = runs.checkpoints_of(request.folder)
+    if not stage.trains or not milestone or not saved:
+        return
+    following = runs.epochs_of(saved[-1]) + 1
+    if following <= request.recipe.epochs:
+        stopped.add_note(f"epoch {following}")
 
 
 @contextmanager

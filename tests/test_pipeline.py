@@ -258,6 +258,33 @@ def test_a_signal_stops_the_kernel_and_leaves_a_record(project, number, code):
         os.kill(kernel, 0)
 
 
+STOPS = """
+from helpers import checkpoints, progress
+kept = checkpoints.Checkpoints(folder, "key")
+bar = progress.training_bar(4)
+row = {"epoch": 3, "train_loss": 1.0, "validation_accuracy": 0.5, "seconds": 1.0}
+kept.save({"history": [row] * %d})
+bar([row] * 3, 1, 2)  # as a training that goes on after its third epoch does
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "saved", "said"),
+    [
+        ([], 3, "the same command goes on from epoch 4"),
+        (["--force"], 3, "the same command without --force goes on from epoch 4"),
+        ([], 4, "the same command goes on from here"),  # all four epochs are done
+    ],
+)
+def test_a_training_that_is_stopped_says_from_which_epoch_it_goes_on(project, flags, saved, said):
+    project.notebook("03_training", STOPS % saved, HANG)
+    process = project.start("--only", "training", "--epochs", "4", *flags)
+    wait_for(project.outputs / "digits-balanced-4epochs-seed0" / "pid", process)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (130, f"stopped by SIGINT; {said}\n")
+
+
 def test_a_run_under_nohup_outlives_its_terminal(project):
     project.notebook("01_eda", WAIT, "(folder / 'dataset.json').write_text('{}')")
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup leaves it to its child
