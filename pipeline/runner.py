@@ -29,7 +29,7 @@ from .stages import STAGES, Stage
 logger = logging.getLogger(__name__)
 
 ORIGIN = ("threads", "commit", "versions", "machine")  # fields of a StageRecord: what its kernel ran under
-BUSY = 0.5  # cores that other programs take, from which on a training is told to suffer from them
+BUSY = 1.0  # cores that a training's threads miss because of other programs, from which on it is told to suffer
 
 
 def run(request: Request, screen: Screen | None = None) -> Path:
@@ -244,7 +244,7 @@ def run_stage(
     runs.save_manifest(folder, manifest)
     assistant = Assistant(kernels, screen, folder, following)
     if stage.trains and request.threads > 1:
-        assistant.watch_neighbours()
+        assistant.watch_neighbours(request.threads)
     try:
         with origin_of_model(stage, folder, record, before):
             run_notebook(stage, request.parameters, folder, kernels, assistant, record)
@@ -357,6 +357,7 @@ class Assistant:
         self.cell_reached = 0
         self.measured: dict[str, Any] = {}  # fields of a StageRecord
         self.neighbours: machine.Neighbours | None = None
+        self.threads = 1  # of the training that they may disturb
         self.milestone = 0  # of the training that is under way
 
     def cell(self, number: int, total: int) -> None:
@@ -388,16 +389,21 @@ class Assistant:
             self.milestone = fields["milestone"]
             self.tell_of_neighbours()
 
-    def watch_neighbours(self) -> None:
-        """From now on, look after each epoch whether other programs keep the machine busy."""
+    def watch_neighbours(self, threads: int) -> None:
+        """From now on, look after each epoch whether other programs leave too few cores to so many `threads`."""
+        self.threads = threads
         self.neighbours = machine.Neighbours()
 
     def tell_of_neighbours(self) -> None:
-        """Say once that other programs keep the machine busy, where they do, and what can be done."""
+        """Say once that other programs keep the machine busy, where threads miss a whole core, and what can be done.
+
+        Less is what a desktop does; and what they take of cores that are idle costs nothing.
+        """
         if self.neighbours is None:
             return
         taken = self.neighbours.cores_taken()
-        if taken < BUSY:
+        idle = max(0, machine.cores() - self.threads)
+        if taken - idle < BUSY:
             return
         self.neighbours = None
         others = f"other programs keep {taken:.1f} of {machine.cores()} cores busy"

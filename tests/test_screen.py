@@ -198,15 +198,19 @@ def test_the_time_that_a_process_spends_is_ours_and_everybodys():
     assert machine.seconds_of_ours() > before[1] and machine.seconds_of_all() > before[0]
 
 
-@pytest.mark.parametrize(("taken", "lines"), [(1.3, 1), (0.2, 0)])
-def test_a_busy_machine_is_told_once_while_a_model_is_trained(monkeypatch, tmp_path, taken, lines):
+@pytest.mark.parametrize(
+    ("taken", "threads", "lines"),
+    [(1.3, 4, 1), (1.0, 4, 1), (0.9, 4, 0), (1.3, 2, 0), (3.0, 2, 1)],  # of 4 cores
+)
+def test_a_busy_machine_is_told_once_while_a_model_is_trained(monkeypatch, tmp_path, taken, threads, lines):
     monkeypatch.setattr(machine.Neighbours, "cores_taken", lambda self: taken)
+    monkeypatch.setattr(machine, "cores", lambda: 4)
     stream = io.StringIO()
     assistant = runner.Assistant(None, Screen(stream), tmp_path, following=())
     for milestone in (1, 2):
         assistant.message(message("epoch", 0.5, milestone))
     assert "other programs" not in stream.getvalue()  # nobody asked it to watch
-    assistant.watch_neighbours()
+    assistant.watch_neighbours(threads)
     for milestone in (3, 3, 4):
         assistant.message(message("epoch", 0.5, milestone))
-    assert stream.getvalue().count("note: other programs keep 1.3 of") == lines
+    assert stream.getvalue().count(f"note: other programs keep {taken} of 4") == lines
