@@ -79,6 +79,23 @@ def test_what_comes_after_a_change_is_judged(tmp_path, verdict, code, said, row,
     assert fuzz.judge(world, change, "again", ended, after, after)[0] == verdict
 
 
+class Planned(fuzz.World):
+    """A world in which a stage would run, whatever the command; nothing runs."""
+
+    def forked(self, action, *arguments):
+        return fuzz.Said(0, "  results      would run: has not run yet", "in this process")
+
+    def process(self, arguments):
+        return fuzz.Said(0, "", "as a process")
+
+
+def test_of_the_trials_in_which_a_stage_would_run_a_quarter_really_run_it(tmp_path):
+    world = Planned(tmp_path)
+    share = fuzz.SHARE_REALLY
+    ways = [fuzz.command_of(world, "again", random.Random(number), share).how for number in range(1000)]
+    assert 0.2 < ways.count("as a process") / len(ways) < 0.3 and ways.count("pages alone") > 0
+
+
 def test_what_is_outside_a_run_is_watched_and_no_link_is_followed(tmp_path):
     world = fuzz.World(tmp_path)
     fill(world.run, 1)
