@@ -63,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)  # for one image at a time a second costs more than it brings
     reader = reading.load(options.run, options.framing)
     if not options.json:
-        print(f"read by {reader.run}")
+        print(f"read by {reader.run}", file=sys.stderr, flush=True)
     rows = []
     unreadable = 0
     for name in named:
@@ -124,8 +124,8 @@ def check_table(path: str | None) -> None:
     if path.lower().endswith(pictures.ENDINGS):
         raise wrong("the name of an image", way_out="name a table, as in answers.csv")
     folder = files.absolute(path).parent
-    while not folder.exists():
-        folder = folder.parent
+    if not os.path.lexists(folder):
+        raise wrong(f"there is no folder {printable(os.path.dirname(path))}", way_out="make it, or choose another")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise wrong(f"nothing can be written into {folder}", way_out="choose another place")
 

@@ -7,6 +7,7 @@ answer.label, answer.probability
 
 from __future__ import annotations
 
+import difflib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from .errors import BadInput
 from .framing import Framed, NoDigit
 
 FRAMINGS = ("auto", "ink", "whole")
+NAMED = 5  # runs at most that an error names
 
 
 class Answer(NamedTuple):
@@ -83,15 +85,17 @@ def load(run: str | None = None, framed: str = "auto", outputs: Path | None = No
         raise BadInput("not known", field="framing", value=framed, way_out=f"choose one of {', '.join(FRAMINGS)}")
     name = newest(outputs) if run is None else run
     folder = runs.run_folder(name, outputs)
+    if not folder.is_dir():
+        raise no_such_run(name, outputs)
+    check_trained(folder)
     check_model(folder)
     try:
         found = checkpoints.load_model(folder)
     except OSError as error:
         raise BadInput(f"{error.filename}: {error.strerror}", field="run", value=name) from None
     if found is None:
-        rule = "no such run" if not folder.is_dir() else "no trained model in it, or none that is whole"
-        way_out = f"python run_all.py --only training --run {name}"
-        raise BadInput(rule, field="run", value=name, way_out=f"this makes one: {way_out}")
+        rule = "no trained model in it, or none that is whole"
+        raise BadInput(rule, field="run", value=name, way_out=training_of(name))
     description = found.description
     return Reader(
         run=name,
@@ -106,9 +110,45 @@ def newest(outputs: Path) -> str:
     """Return the name of the run that was trained last; BadInput where none is trained."""
     name = runs.newest_with(outputs, "training")
     if name is None:
+        for path in sorted(outputs.glob("*/run.json")):
+            if runs.is_training(path.parent):
+                rule = f"no trained run in {outputs}: {path.parent.name} is just being trained"
+                raise BadInput(rule, way_out="wait for it")
         way_out = "this trains one: python run_all.py --only training"
         raise BadInput(f"no trained run in {outputs}", way_out=way_out)
     return name
+
+
+def no_such_run(name: str, outputs: Path) -> BadInput:
+    """Return the error of a run `name` that is not there: it names the nearest one, and those that were trained last.
+
+    Where nothing is trained, and no name is near, it says how to train.
+    """
+    known = {path.parent.name for made in ("run.json", "model.json") for path in outputs.glob(f"*/{made}")}
+    names = [other for other in sorted(known) if runs.NAME_RULE.fullmatch(other)]
+    advice = [f"did you mean {near}?" for near in difflib.get_close_matches(name, names, n=1)]
+    trained = [other for other in runs.all_with(outputs, "training") if other in names]
+    if trained:
+        advice.append(f"trained last: {', '.join(trained[:NAMED])}")
+    return BadInput("no such run", field="run", value=name, way_out=" ".join(advice) or training_of(name))
+
+
+def training_of(name: str) -> str:
+    """Return the way out where the run `name` has no model."""
+    return f"this makes one: python run_all.py --only training --run {name}"
+
+
+def check_trained(folder: Path) -> None:
+    """Raise BadInput where a runner is at work on a run, and has not trained it yet, or is training it anew."""
+    runner = runs.runner_of(folder)
+    if runner is None:
+        return
+    manifest = runs.load_manifest(folder)
+    if manifest is None or not manifest.is_done("training"):
+        rule = f"process {runner} is at work on it, and has not trained it yet"
+        if runs.is_training(folder):
+            rule = f"process {runner} is just training it"
+        raise BadInput(rule, field="run", value=folder.name, way_out="wait for it, or name another")
 
 
 def check_model(folder: Path) -> None:

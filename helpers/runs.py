@@ -353,18 +353,32 @@ def load_manifest(folder: Path) -> Manifest | None:
 
 
 def newest_with(outputs: Path, stage: str) -> str | None:
-    """Return the name of the run in `outputs` whose `stage` ended well last, None where there is none.
+    """Return the name of the run in `outputs` whose `stage` ended well last, None where there is none."""
+    return next(iter(all_with(outputs, stage)), None)
+
+
+def all_with(outputs: Path, stage: str) -> list[str]:
+    """Return the names of the runs in `outputs` whose `stage` ended well, the last first.
 
     A run that cannot be read does not count.
     """
-    newest: tuple[datetime, str] | None = None
+    found: list[tuple[datetime, str]] = []
     for path in sorted(outputs.glob("*/run.json")):
         with contextlib.suppress(BadInput, OSError, ValueError):
             manifest = load_manifest(path.parent)
             if manifest is not None and manifest.is_done(stage):
                 started = datetime.fromisoformat(manifest.stages[stage].started).astimezone(UTC)
-                newest = max(newest or (started, ""), (started, path.parent.name))
-    return newest[1] if newest else None
+                found.append((started, path.parent.name))
+    return [name for _, name in sorted(found, reverse=True)]
+
+
+def is_training(folder: Path) -> bool:
+    """Return whether a runner is at work on a run, and in the stage that trains; one that cannot be read is in none."""
+    with contextlib.suppress(BadInput, OSError, ValueError):
+        manifest = load_manifest(folder) if is_held(folder) else None
+        record = manifest.stages.get("training") if manifest else None
+        return record is not None and record.state == "running"
+    return False
 
 
 def is_damaged(folder: Path) -> bool:

@@ -96,6 +96,36 @@ def test_the_newest_training_answers(outputs):
     assert reading.load(outputs=outputs).run == "a"
 
 
+def test_a_misspelt_run_is_told_the_nearest_and_those_that_were_trained_last(outputs):
+    for name, started in (("mnist-a", "2026-01-31"), ("mnist-b", "2026-03-31"), ("digits", "2026-02-28")):
+        shutil.copytree(outputs / "hand", outputs / name)
+        note(outputs, name, f"{started}T00:00:00+00:00")
+    with pytest.raises(BadInput) as caught:
+        reading.load("mnist-aa", outputs=outputs)
+    rule = "run mnist-aa: no such run; did you mean mnist-a? trained last: mnist-b, digits, mnist-a"
+    assert str(caught.value) == rule
+    with pytest.raises(BadInput, match=r"run zzz: no such run; trained last: mnist-b, digits, mnist-a$"):
+        reading.load("zzz", outputs=outputs)
+    with pytest.raises(BadInput, match=r"run hands: no such run; did you mean hand\? trained last: "):
+        reading.load("hands", outputs=outputs)  # it has a model and no record
+
+
+def test_a_run_that_is_just_being_trained_is_not_offered_anew(outputs):
+    folder = runs.open_run("new", outputs)
+    rule = f"run new: process {os.getpid()} is at work on it, and has not trained it yet; wait for it"
+    with runs.lock(folder), pytest.raises(BadInput, match=rule):
+        reading.load("new", outputs=outputs)
+    note(outputs, "hand", state="running")  # an earlier model lies there
+    rule = f"run hand: process {os.getpid()} is just training it; wait for it"
+    with runs.lock(outputs / "hand"), pytest.raises(BadInput, match=rule):
+        reading.load("hand", outputs=outputs)
+    with runs.lock(outputs / "hand"), pytest.raises(BadInput, match=r"no trained run in .*: hand is just being"):
+        reading.load(outputs=outputs)
+    note(outputs, "hand")
+    with runs.lock(outputs / "hand"):
+        assert reading.load("hand", outputs=outputs).run == "hand"
+
+
 @pytest.mark.parametrize("run", [None, "nosuch", "", "../hand"])
 def test_a_run_that_is_not_there(tmp_path, run):
     with pytest.raises(BadInput, match=r"run_all.py --only training|use 1 to 120 letters"):
