@@ -14,12 +14,14 @@ import faults
 import fuzz
 import numpy as np
 import origin
+import photographs
 import pytest
 import torch
 from conftest import ROOT
 from test_comparison import FACTS, ensemble, reading
 
 from helpers import checkpoints, data, errors, evaluation, files, recipes, scores, training
+from helpers.photographs import KINDS
 from pipeline import machine
 
 
@@ -405,3 +407,44 @@ def test_a_model_that_was_trained_elsewhere_is_read_as_such(small_world, monkeyp
     assert first["machine"] == again["machine"] == elsewhere["machine"]
     (accuracy.folder_of("best", 0) / "origin.json").unlink()
     assert accuracy.read(recipes.RECIPES["best"], 0, source, FACTS)["machine"] == FACTS["machine"]
+
+
+@pytest.fixture(scope="module")
+def digits_split():
+    """The validation images of the digits that scikit-learn carries."""
+    return data.split(data.load("digits"))["validation"]
+
+
+def test_a_reading_of_photographs_counts_by_kind(digits_split):
+    def read(pixels):
+        seen.append(pixels.shape)
+        return "1" if len(seen) % 8 else None
+
+    seen = []
+    row = photographs.read_all(read, digits_split, images=16, seed=0)
+    assert len(seen) == row["images"] == 16 and all(shape[2] == 3 for shape in seen)
+    assert set(row["kinds"]) == set(KINDS)
+    assert all(counts["images"] == 2 for counts in row["kinds"].values())
+    assert row["kinds"]["desk"] == {"images": 2, "right": 0, "not found": 2}  # each eighth
+    order = np.random.default_rng(0).permutation(len(digits_split.labels))[:16]
+    ones = (digits_split.labels[order] == 1).sum() - (digits_split.labels[order][[7, 15]] == 1).sum()
+    assert row["accuracy"] == ones / 16
+    assert row["accuracy_ci95"][0] <= row["accuracy"] <= row["accuracy_ci95"][1]
+
+
+def test_fewer_photographs_are_the_first_of_more(digits_split):
+    def read_into(kept):
+        return lambda pixels: kept.append(pixels) or "0"
+
+    few, more = [], []
+    photographs.read_all(read_into(few), digits_split, images=2, seed=3)
+    photographs.read_all(read_into(more), digits_split, images=4, seed=3)
+    assert all(np.array_equal(one, other) for one, other in zip(few, more, strict=False))
+
+
+@pytest.mark.parametrize(
+    ("text", "digit"),
+    [("7", "7"), (" 7\n", "7"), ("it is 7.", "7"), ("", None), ("seven", None), ("17", None), ("٧", None)],
+)
+def test_another_reader_must_name_one_digit(text, digit):
+    assert photographs.only_digit(text) == digit
