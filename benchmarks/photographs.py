@@ -158,7 +158,7 @@ def main() -> None:
         "seed": options.seed,
         **about,
         "photographs_code": files.code_digest(Path(photographs.__file__)),
-        "taken": origin.now(),
+        "taken": runs.now(),
     }
     row |= read_all(read, splits[options.split], options.images, options.seed)
     results = origin.read_results(RESULTS, {"rows": []})
