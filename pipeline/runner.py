@@ -29,7 +29,7 @@ from .stages import STAGES, Stage
 logger = logging.getLogger(__name__)
 
 ORIGIN = ("threads", "commit", "versions", "machine")  # fields of a StageRecord: what its kernel ran under
-BUSY = 1.0  # cores that a training's threads miss because of other programs, from which on it is told to suffer
+BUSY = 0.75  # cores that a training misses because of other programs, from which on it is told to suffer
 
 
 def run(request: Request, screen: Screen | None = None) -> Path:
@@ -395,7 +395,7 @@ class Assistant:
         self.neighbours = machine.Neighbours()
 
     def tell_of_neighbours(self) -> None:
-        """Say once that other programs keep the machine busy, where threads miss a whole core, and what can be done.
+        """Say once that other programs keep the machine busy, where it misses most of a core, and what can be done.
 
         Less is what a desktop does; and what they take of cores that are idle costs nothing.
         """
