@@ -50,23 +50,25 @@ def chunk(kind, body):
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "AVIF", "HEIF"])
 def test_every_format_gives_the_same_pixels(form):
     Image.init()
+    assert pictures.register_heic()
     if form not in Image.SAVE:
         pytest.skip(f"this Pillow writes no {form}")
     assert close(pictures.open_bytes(content(Image.fromarray(quarters()).convert("RGB"), form)), quarters())
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "HEIF"])
 def test_every_orientation_gives_the_same_pixels(form, orientation):
     back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]  # the Pillow turn that undoes it
     held = Image.fromarray(quarters(80, 120))
     held = held if back is None else held.transpose(Image.Transpose(back))
     exif = Image.Exif()
     exif[pictures.ORIENTATION] = orientation
-    assert close(pictures.open_bytes(content(held, form, exif=exif)), quarters(80, 120))
+    pictures.register_heic()
+    assert close(pictures.open_bytes(content(held, form, exif=exif.tobytes())), quarters(80, 120))
 
 
 @pytest.mark.parametrize("note", [b"Exif\0\0MM\0*\xff\xff\xff\xff", b"nonsense", b"Exif\0\0"])
@@ -227,6 +229,13 @@ def test_a_hostile_file_is_told_in_a_few_words(file, tmp_path):
 def test_the_suffix_decides_nothing(tmp_path):
     (tmp_path / "x.txt").write_bytes(content(quarters(), "JPEG"))
     assert close(pictures.open_file(tmp_path / "x.txt"), quarters())
+
+
+@pytest.mark.parametrize("kept", [20, 0.3, 0.9])
+def test_a_part_of_a_photograph_in_heic(kept):
+    pictures.register_heic()
+    with pytest.raises(Unreadable, match=r"damaged|not an image"):
+        pictures.open_bytes(truncated("HEIF", kept))
 
 
 def test_heic_names_the_package_that_is_missing(monkeypatch):

@@ -89,6 +89,19 @@ def test_a_folder_is_walked_and_what_is_wrong_in_it_is_named(answer, photos):
     assert lines[2].endswith("no digit found: nothing on it stands out from its paper")
 
 
+def test_photographs_as_phones_write_them_are_read_in_a_folder(answer, photos, tmp_path):
+    pictures.register_heic()
+    with Image.open(photos / "3.png") as image:
+        for name, form in (("a.HEIC", "HEIF"), ("b.heif", "HEIF"), ("c.avif", "AVIF")):
+            image.save(tmp_path / name, form, quality=90)
+    (tmp_path / "d.heic").write_bytes((tmp_path / "a.HEIC").read_bytes()[:1000])
+    code, out, error = answer(tmp_path, "--json")
+    *rows, damaged = [json.loads(line) for line in out.splitlines()]
+    assert code == 1 and error.startswith(f"{tmp_path}/d.heic: a damaged image") and "error" in damaged
+    _, out, _ = answer(photos / "3.png", "--json")
+    assert len(rows) == 3 and {row["label"] for row in rows} == {json.loads(out)["label"]}
+
+
 def test_a_table_of_answers(answer, photos, tmp_path):
     code, _, _ = answer(photos, "--csv", tmp_path / "answers.csv", "--top", 2)
     rows = list(csv.DictReader((tmp_path / "answers.csv").open(newline="")))
