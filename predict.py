@@ -3,6 +3,7 @@
 python predict.py photograph.jpg                        the answer of the run that was trained last
 python predict.py photographs/ --csv answers.csv        a folder, and the answers as a table
 cat photograph.jpg | python predict.py - --json         from standard input, a line of JSON each
+python predict.py --export model.onnx                   the trained network for other programs, without torch
 
 A file that is no image is named with the reason, the others are read, and the exit code is 1. Where no digit is found,
 that is the answer.
@@ -21,7 +22,7 @@ import io
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from helpers import errors, files
@@ -48,21 +49,26 @@ def make_parser() -> Parser:
     add("--json", action="store_true", help="print a line of JSON for each image")
     framing_help = "ink finds the digit, whole takes the image as it is, auto does what the run was trained on (auto)"
     add("--framing", default="auto", metavar="auto|ink|whole", help=framing_help)
+    add("--export", metavar="FILE.onnx", help="write the trained network to one file, for programs without torch")
     add("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks; return the exit code."""
-    named = list(find_files(options.files))
+    reads = bool(options.files) or options.export is None or options.csv is not None
+    named = list(find_files(options.files)) if reads else []
     check_table(options.csv)
+    check_export(options.export)
     import torch
 
     from helpers import reading
 
     torch.set_num_threads(1)  # for one image at a time a second costs more than it brings
     reader = reading.load(options.run, options.framing)
-    if not options.json:
+    if options.export is not None:
+        write_export(reader, options.export, options.json)
+    if reads and not options.json:
         print(f"read by {reader.run}", file=sys.stderr, flush=True)
     rows = []
     unreadable = 0
@@ -123,11 +129,37 @@ def check_table(path: str | None) -> None:
         raise wrong("not a file", way_out="name one, as in answers.csv")
     if path.lower().endswith(pictures.ENDINGS):
         raise wrong("the name of an image", way_out="name a table, as in answers.csv")
+    check_place(path, wrong)
+
+
+def check_export(path: str | None) -> None:
+    """Raise BadInput where no ONNX file could be written to `path`, or by its name it is another kind of file."""
+    if path is None:
+        return
+    wrong = functools.partial(errors.BadInput, field="export", value=printable(path) or repr(path))
+    if not path.lower().endswith(".onnx"):
+        raise wrong("not the name of an ONNX file", way_out="name one, as in model.onnx")
+    check_place(path, wrong)
+
+
+def check_place(path: str, wrong: Callable[..., errors.BadInput]) -> None:
+    """Raise what `wrong` makes of a rule and a way out where no file could be written to `path`."""
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise wrong("not a file", way_out="choose another name")
     folder = files.absolute(path).parent
     if not os.path.lexists(folder):
         raise wrong(f"there is no folder {printable(os.path.dirname(path))}", way_out="make it, or choose another")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise wrong(f"nothing can be written into {folder}", way_out="choose another place")
+
+
+def write_export(reader: "Reader", path: str, as_json: bool) -> None:
+    """Write the ONNX file of a Reader to `path`, whole or not at all, and say so unless answers are JSON."""
+    from helpers import export
+
+    files.write_file(path, export.as_onnx(reader))
+    if not as_json:
+        print(f"{printable(path)}: the network of {reader.run}")
 
 
 def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Reader:
     class_names: tuple[str, ...]
     temperature: float
     framing: str  # one of FRAMINGS, not auto
+    description: dict[str, Any]  # the content of model.json
 
     def read(self, pixels: np.ndarray) -> Answer:
         """Return the Answer on a photograph, uint8 (h, w) or (h, w, 3)."""
@@ -103,6 +104,7 @@ def load(run: str | None = None, framed: str = "auto", outputs: Path | None = No
         class_names=tuple(str(class_name) for class_name in description["class_names"]),
         temperature=temperature_of(name, description),
         framing=framed if framed != "auto" else framing_of(description),
+        description=description,
     )
 
 

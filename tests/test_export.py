@@ -1,0 +1,219 @@
+"""A run as an ONNX file answers as its network does, says what a program has to know, and needs no torch."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from conftest import ROOT, offline
+from test_predict import answer, command, photos  # noqa: F401
+
+import predict
+from helpers import data, evaluation, export, files, framing, models, pictures, reading, recipes, training
+from helpers.errors import BadInput
+from pipeline.command_line import flag
+
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def exported(trained):
+    """The ONNX file of the run `hand`, as bytes."""
+    return export.as_onnx(reading.load("hand", outputs=trained))
+
+
+def make_reader(folder, **changes):
+    """Return the Reader of a run in `folder` that was trained in a moment; `changes` are made to the recipe `fast`."""
+    instant = replace(recipes.RECIPES["fast"], epochs=1, batch_size=64, min_batches_per_epoch=20)
+    training.train(data.load("digits"), replace(instant, **changes), folder=folder / "instant")
+    return reading.load("instant", outputs=folder)
+
+
+def some_images(count):
+    """Return uint8 (count, 1, 28, 28): digits, and from 0 to 255 whatever comes."""
+    digits = data.load("digits").images[: count // 2].numpy()
+    noise = np.random.default_rng(0).integers(0, 256, (count - len(digits), 1, 28, 28), dtype=np.uint8)
+    return np.concatenate([digits, noise])
+
+
+def by_torch(reader, images):
+    """Return the probabilities that a Reader's network gives to images, float64 (n, classes)."""
+    logits = evaluation.predict(reader.network, torch.from_numpy(images)).double()
+    return (logits / reader.temperature).softmax(dim=1).numpy()
+
+
+def by_onnx(content, images):
+    """Return the probabilities that an ONNX file gives to images, float32 (n, classes)."""
+    return onnxruntime.InferenceSession(content).run(["probabilities"], {"images": images})[0]
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_the_probabilities_are_those_of_torch(name, tmp_path):
+    reader = make_reader(tmp_path, network=name)
+    content = export.as_onnx(reader)
+    images = some_images(1000)
+    expected = by_torch(reader, images)
+    assert len(set(expected.argmax(axis=1))) == 10 and (expected.max(axis=1) > 0.9).any()
+    for chosen in (slice(None), slice(0, 1)):
+        probabilities = by_onnx(content, images[chosen])
+        assert probabilities.dtype == np.float32
+        assert np.abs(probabilities - expected[chosen]).max() < TOLERANCE
+
+
+def test_the_temperature_is_in_it(trained):
+    reader = reading.load("hand", outputs=trained)
+    images = some_images(20)
+    found = []
+    for temperature in (0.7, 3.0):
+        changed = replace(reader, temperature=temperature)
+        found.append(by_onnx(export.as_onnx(changed), images))
+        assert np.abs(found[-1] - by_torch(changed, images)).max() < TOLERANCE
+    assert np.abs(found[0] - found[1]).max() > 0.1
+
+
+def test_there_may_be_another_number_of_classes():
+    names = ("cat", "dog")
+    reader = reading.Reader("pets", models.build("linear-head", classes=2).eval(), names, 1.0, "whole", {"key": "0"})
+    content = export.as_onnx(reader)
+    assert by_onnx(content, some_images(3)).shape == (3, 2)
+    assert json.loads(notes_of(content)["class_names"]) == ["cat", "dog"]
+    assert json.loads(notes_of(content)["framing"]) == {"name": "whole", "version": framing.VERSION}
+
+
+def test_the_same_run_gives_the_same_bytes(trained, exported, photos):  # noqa: F811
+    reader = reading.load("hand", outputs=trained)
+    reader.read(pictures.open_file(photos / "3.png"))  # which lays the network's weights out in another order
+    assert export.as_onnx(reader) == exported
+
+
+def test_nothing_of_this_machine_is_in_it(exported):
+    for place in (str(ROOT), sys.prefix, "site-packages", ".py"):
+        assert place.encode() not in exported
+    onnx.checker.check_model(exported, full_check=True)
+
+
+def test_images_in_another_range_or_form_are_refused(exported):
+    images = some_images(2)
+    for wrong in (images.astype(np.float32) / 255, images[:, 0], images[..., :20]):
+        with pytest.raises(Exception, match=r"INVALID_ARGUMENT|Unexpected input|Got invalid"):
+            by_onnx(exported, wrong)
+
+
+def notes_of(content):
+    """Return the metadata of an ONNX file, {name: text}."""
+    return onnxruntime.InferenceSession(content).get_modelmeta().custom_metadata_map
+
+
+def test_it_says_what_a_program_has_to_know(trained, exported):
+    described = files.read_json(trained / "hand" / "model.json")
+    notes = {name: json.loads(text) for name, text in notes_of(exported).items()}
+    expected = {
+        "class_names": list("0123456789"),
+        "framing": {"name": "ink", "version": framing.VERSION},
+        "temperature": described["temperature"],
+        "run": "hand",
+        "key": described["key"],
+    }
+    if "threshold" in described:
+        expected["threshold"] = described["threshold"]
+    assert notes == expected
+
+
+def test_threshold_and_framing_are_those_of_the_run(trained):
+    reader = reading.load("hand", outputs=trained)
+    described = reader.description | {"threshold": 0.93, "framing": {"name": "ink", "version": "0"}}
+    facts = export.metadata(replace(reader, description=described))
+    assert facts["threshold"] == 0.93 and facts["framing"] == {"name": "ink", "version": "0"}
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript"])
+def test_a_package_that_is_missing_is_named(package, monkeypatch, answer, tmp_path):  # noqa: F811
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(BadInput, match=rf"not installed \({package}\); pip install onnx onnxscript$"):
+        answer("--export", tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_writes_the_file_and_says_nothing_more(trained, exported, tmp_path):
+    ended = command(trained, "--export", "new/model.onnx", "--run", "hand", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "new/model.onnx: the network of hand\n", "")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["model.onnx"]
+    assert (tmp_path / "new" / "model.onnx").read_bytes() == exported
+
+
+def test_photographs_are_read_beside_it(answer, photos, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(export, "as_onnx", lambda reader: reader.run.encode())
+    path = tmp_path / "model.ONNX"
+    code, out, error = answer(photos / "3.png", "--export", path, "--json")
+    assert code == 0 and not error and json.loads(out)["file"] == str(photos / "3.png")
+    assert path.read_text() == "hand"
+    path.write_text("an older one")
+    code, out, error = answer(photos / "3.png", "--export", path)
+    assert code == 0 and not error and path.read_text() == "hand"
+    assert [line.split(":")[0] for line in out.splitlines()] == [str(path), "read by hand", str(photos / "3.png")]
+
+
+BAD = [
+    (["--export", ""], "--export '': not the name of an ONNX file; name one, as in model.onnx"),
+    (["--export", "photograph.jpg"], "--export photograph.jpg: not the name of an ONNX file"),
+    (["--export", "model.safetensors"], "--export model.safetensors: not the name of an ONNX file"),
+    (["--export", "folder.onnx"], "--export folder.onnx: not a file; choose another name"),
+    (["--export", "photograph.jpg/x.onnx"], "--export photograph.jpg/x.onnx: nothing can be written into "),
+    (["--export", "x.onnx", "--csv", "x.csv"], "name a file, a folder, or - for standard input"),
+    (["--export", "x.onnx", "missing.jpg"], "missing.jpg: no such file or folder"),
+    (["--export", "x.onnx", "--run", "nosuch"], "--run nosuch: no such run"),
+]
+
+
+@pytest.mark.parametrize("arguments, line", BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+def test_bad_input_ends_before_anything_is_written(trained, tmp_path, monkeypatch, arguments, line):
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(trained))
+    monkeypatch.chdir(tmp_path)
+    Path("photograph.jpg").write_text("a photograph")
+    Path("folder.onnx").mkdir()
+    with pytest.raises(BadInput) as refused:
+        predict.main(predict.make_parser().parse_args(arguments))
+    assert refused.value.text(flag).startswith(line)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.onnx", "photograph.jpg"]
+    assert Path("photograph.jpg").read_text() == "a photograph"
+
+
+@pytest.fixture
+def copied(exported, tmp_path):
+    """A folder with model.onnx, those modules of helpers/ alone that README names, and its lines as main.py."""
+    section = (ROOT / "README.md").read_text().split("## Without torch")[1].split("\n## ")[0]
+    (tmp_path / "helpers").mkdir()
+    for name in ["__init__.py", *re.findall(r"`(\w+\.py)`", section)]:
+        shutil.copy(ROOT / "helpers" / name, tmp_path / "helpers")
+    (tmp_path / "model.onnx").write_bytes(exported)
+    program = section.split("```python\n")[1].split("```")[0]
+    (tmp_path / "main.py").write_text(f"import sys\nsys.modules['torch'] = None  # not to be imported\n{program}")
+    return tmp_path
+
+
+def read_in(folder):
+    """Run README's lines in a folder as `copied` made it; return the process, ended."""
+    line = [sys.executable, "main.py"]
+    environment = offline(folder) | {"PYTHONPATH": str(folder)}
+    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
+
+
+def test_readmes_lines_read_photographs_without_torch(trained, copied, photos):  # noqa: F811
+    reader = reading.load("hand", outputs=trained)
+    for number in (3, 5):
+        shutil.copy(photos / f"{number}.png", copied / "photograph.jpg")
+        ended = read_in(copied)
+        assert ended.returncode == 0, ended.stderr
+        label, probability = ended.stdout.split()
+        expected = reader.read(pictures.open_file(photos / f"{number}.png"))
+        assert label == expected.label and float(probability) == pytest.approx(expected.probability, abs=TOLERANCE)
+    shutil.copy(photos / "below" / "blank.JPG", copied / "photograph.jpg")
+    assert read_in(copied).stderr == "no digit found: nothing on it stands out from its paper\n"
