@@ -3,6 +3,7 @@
 python predict.py photograph.jpg                        the answer of the run that was trained last
 python predict.py photographs/ --csv answers.csv        a folder, and the answers as a table
 cat photograph.jpg | python predict.py - --json         from standard input, a line of JSON each
+python predict.py photographs/ --report page.html       a page with every photograph, offline, to be mailed
 
 A file that is no image is named with the reason, the others are read, and the exit code is 1. Where no digit is found,
 that is the answer.
@@ -21,11 +22,11 @@ import io
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from helpers import errors, files
-from pipeline.command_line import Parser, fail, flag, whole
+from pipeline.command_line import SIGNALS, Parser, fail, flag, stop, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,7 @@ def make_parser() -> Parser:
     add("--top", type=whole(1, 100), default=1, metavar="N", help="how many classes to name for each image (1)")
     add("--csv", metavar="FILE", help="write the answers to a table")
     add("--json", action="store_true", help="print a line of JSON for each image")
+    add("--report", metavar="FILE.html", help="write a page that shows every image, its answer, and how it was read")
     framing_help = "ink finds the digit, whole takes the image as it is, auto does what the run was trained on (auto)"
     add("--framing", default="auto", metavar="auto|ink|whole", help=framing_help)
     add("--debug", action="store_true", help="show the traceback of an error")
@@ -56,6 +58,7 @@ def main(options: argparse.Namespace) -> int:
     """Do what the command line asks; return the exit code."""
     named = list(find_files(options.files))
     check_table(options.csv)
+    check_report(options.report, named)
     import torch
 
     from helpers import reading
@@ -78,6 +81,10 @@ def main(options: argparse.Namespace) -> int:
         show(row, options.json, pictured=len(named) <= PICTURED)
     if options.csv:
         files.write_file(options.csv, as_table(rows, options.top))
+    if options.report is not None:
+        write_report(reader, named, options.report)
+        if not options.json:
+            print(f"report: {printable(options.report)}")
     return 1 if unreadable else 0
 
 
@@ -123,11 +130,43 @@ def check_table(path: str | None) -> None:
         raise wrong("not a file", way_out="name one, as in answers.csv")
     if path.lower().endswith(pictures.ENDINGS):
         raise wrong("the name of an image", way_out="name a table, as in answers.csv")
+    check_place(path, wrong)
+
+
+def check_report(path: str | None, named: Sequence[str]) -> None:
+    """Raise BadInput where the page could not be written to `path`, or an image could not be opened again for it."""
+    if path is None:
+        return
+    wrong = functools.partial(errors.BadInput, field="report", value=printable(path) or repr(path))
+    if not path.lower().endswith((".html", ".htm")):
+        raise wrong("not the name of a page", way_out="name one, as in page.html")
+    if "-" in named:
+        raise wrong("standard input cannot be read twice", way_out="save the image and name its file")
+    check_place(path, wrong)
+
+
+def check_place(path: str, wrong: Callable[..., errors.BadInput]) -> None:
+    """Raise what `wrong` makes of a rule and a way out where no file could be written to `path`."""
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise wrong("not a file", way_out="choose another name")
     folder = files.absolute(path).parent
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise wrong(f"nothing can be written into {folder}", way_out="choose another place")
+
+
+def write_report(reader: "Reader", named: Sequence[str], path: str) -> None:
+    """Write the page on the named files. A signal that comes meanwhile ends the kernel and leaves nothing behind."""
+    from pipeline import answers
+
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
+    before = {number: signal.signal(number, stop) for number in heard}
+    try:
+        answers.write_page(reader.run, reader.framing, [(printable(name), name) for name in named], path)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
@@ -239,5 +278,7 @@ if __name__ == "__main__":
     except BrokenPipeError:  # whoever read has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except KeyboardInterrupt as signalled:
+        sys.exit(128 + signal.Signals[str(signalled)].value)
     except OSError as error:
         fail(f"{printable(str(error.filename or 'system'))}: {error.strerror or error}", 1)

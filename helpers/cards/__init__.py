@@ -104,10 +104,10 @@ def as_png(image: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def percent(probability: float) -> str:
-    """Return a probability in per cent; what is not certain is not shown as 100 %."""
+def percent(probability: float, over: str = "over ") -> str:
+    """Return a probability in per cent; what is not certain is not shown as 100 %, but as `over` 99.9 %."""
     if 0.9995 <= probability < 1:
-        return "over 99.9%"
+        return f"{over}99.9%"
     return f"{probability:.1%}"
 
 
@@ -176,7 +176,7 @@ def bars(answer: Answer) -> str:
     for label, probability in sorted(most):
         kind = ' class="first"' if label == answer.label else ""
         bar = f'<td><i style="width:{100 * probability:.1f}%"></i></td>'
-        rows.append(f'<tr{kind}><th scope="row">{escape(label)}</th>{bar}<td>{percent(probability)}</td></tr>')
+        rows.append(f'<tr{kind}><th scope="row">{escape(label)}</th>{bar}<td>{percent(probability, "&gt;")}</td></tr>')
     return f'<table class="bars"><tbody>{"".join(rows)}</tbody></table>'
 
 
