@@ -84,7 +84,7 @@ def main(options: argparse.Namespace) -> int:
     if options.report is not None:
         write_report(reader, named, options.report)
         if not options.json:
-            print(f"report: {printable(options.report)}")
+            print(f"report: {printable(options.report)}", file=sys.stderr, flush=True)
     return 1 if unreadable else 0
 
 
@@ -150,8 +150,8 @@ def check_place(path: str, wrong: Callable[..., errors.BadInput]) -> None:
     if os.path.lexists(path) and not os.path.isfile(path):
         raise wrong("not a file", way_out="choose another name")
     folder = files.absolute(path).parent
-    while not folder.exists():
-        folder = folder.parent
+    if not os.path.lexists(folder):
+        raise wrong(f"there is no folder {printable(os.path.dirname(path))}", way_out="make it, or choose another")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise wrong(f"nothing can be written into {folder}", way_out="choose another place")
 

@@ -94,8 +94,8 @@ def test_a_folder_is_walked_and_what_is_wrong_in_it_is_named(answer, photos):
 
 
 def test_a_table_of_answers(answer, photos, tmp_path):
-    code, _, _ = answer(photos, "--csv", tmp_path / "new" / "answers.csv", "--top", 2)
-    rows = list(csv.DictReader((tmp_path / "new" / "answers.csv").open(newline="")))
+    code, _, _ = answer(photos, "--csv", tmp_path / "answers.csv", "--top", 2)
+    rows = list(csv.DictReader((tmp_path / "answers.csv").open(newline="")))
     assert code == 1 and list(rows[0]) == ["file", "label", "probability", "label_2", "probability_2", "remark"]
     remarks = {Path(row["file"]).name: row["remark"] for row in rows}
     assert remarks["3.png"] == "" and remarks["broken.jpg"].startswith("a damaged image")
@@ -180,6 +180,7 @@ BAD = [
     (["3.png", "--report", ""], "error: --report '': not the name of a page; name one, as in page.html"),
     (["3.png", "--report", "5.png"], "error: --report 5.png: not the name of a page"),
     (["-", "--report", "page.html"], "error: --report page.html: standard input cannot be read twice; save the image"),
+    (["3.png", "--report", "none/page.html"], "error: --report none/page.html: there is no folder none; make it"),
     (["3.png", "--report", "3.png/page.html"], "error: --report 3.png/page.html: nothing can be written into "),
 ]
 
@@ -263,7 +264,7 @@ HOSTILE = ('"><img src=x onerror=alert(1)>.png', "a\nb.png", "<script>alert(1)<!
 def page(trained, photos, tmp_path_factory):
     """(What predict.py said of photographs with hostile names, blank and broken ones; the page's path; its folder)."""
     folder = tmp_path_factory.mktemp("page")
-    for name in ("temporary", "photos"):
+    for name in ("new", "photos", "temporary"):
         (folder / name).mkdir()
     for name in HOSTILE:
         name = name.replace("/", "")
