@@ -29,7 +29,8 @@ def folder(tmp_path_factory):
     (folder / "below").mkdir()
     Image.new("RGB", (900, 600), "white").save(folder / "below" / "blank.png")
     (folder / "broken.jpg").write_bytes((folder / "digit.png").read_bytes()[:1000])
-    (folder / "notes.txt").write_text("no image")
+    for name in ("notes.txt", ".hidden.png"):
+        (folder / name).write_text("no image")
     return folder
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import warnings
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -60,7 +61,8 @@ def find(named: str, folder: Path) -> list[tuple[str, str]]:
     path = files.absolute(named)
     if path.is_file():
         return [(path.name, str(path))]
-    found = [inner for inner in sorted(path.rglob("*")) if inner.suffix.lower() in pictures.ENDINGS]
+    images = [inner for inner in sorted(path.rglob("*")) if inner.suffix.lower() in pictures.ENDINGS]
+    found = [inner for inner in images if not inner.name.startswith(".")]
     if not found:
         raise BadInput("no such photograph, and no folder of them", field="files", value=named)
     return [(str(inner.relative_to(path)), str(inner)) for inner in found]
@@ -70,7 +72,8 @@ def read_file(reader: Reader, name: str, path: str) -> Card:
     """Return the Card of the photograph in the file `path`, which is shown as `name`."""
     name = name.encode("utf-8", "replace").decode()  # that of a file need not be text
     try:
-        return read_pixels(reader, name, pictures.open_file(path))._replace(path=path)
+        with warnings.catch_warnings(action="ignore"):  # what NumPy thinks of an odd image helps nobody
+            return read_pixels(reader, name, pictures.open_file(path))._replace(path=path)
     except pictures.Unreadable as error:
         return Card(name, problem=str(error), path=path)
     except Exception as error:  # one odd image must not cost the answers on all others
