@@ -3,6 +3,7 @@
 python predict.py photograph.jpg                        the answer of the run that was trained last
 python predict.py photographs/ --csv answers.csv        a folder, and the answers as a table
 cat photograph.jpg | python predict.py - --json         from standard input, a line of JSON each
+python predict.py photographs/ --report page.html       a page with every photograph, offline, to be mailed
 python predict.py --export model.onnx                   the trained network for other programs, without torch
 
 A file that is no image is named with the reason, the others are read, and the exit code is 1. Where no digit is found,
@@ -26,7 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from helpers import errors, files
-from pipeline.command_line import Parser, fail, flag, whole
+from pipeline.command_line import SIGNALS, Parser, fail, flag, stop, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +48,7 @@ def make_parser() -> Parser:
     add("--top", type=whole(1, 100), default=1, metavar="N", help="how many classes to name for each image (1)")
     add("--csv", metavar="FILE", help="write the answers to a table")
     add("--json", action="store_true", help="print a line of JSON for each image")
+    add("--report", metavar="FILE.html", help="write a page that shows every image, its answer, and how it was read")
     framing_help = "ink finds the digit, whole takes the image as it is, auto does what the run was trained on (auto)"
     add("--framing", default="auto", metavar="auto|ink|whole", help=framing_help)
     add("--export", metavar="FILE.onnx", help="write the trained network to one file, for programs without torch")
@@ -56,9 +58,10 @@ def make_parser() -> Parser:
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks; return the exit code."""
-    reads = bool(options.files) or options.export is None or options.csv is not None
+    reads = bool(options.files) or options.export is None or options.csv is not None or options.report is not None
     named = list(find_files(options.files)) if reads else []
     check_table(options.csv)
+    check_report(options.report, named)
     check_export(options.export)
     import torch
 
@@ -84,6 +87,10 @@ def main(options: argparse.Namespace) -> int:
         show(row, options.json, pictured=len(named) <= PICTURED)
     if options.csv:
         files.write_file(options.csv, as_table(rows, options.top))
+    if options.report is not None:
+        write_report(reader, named, options.report)
+        if not options.json:
+            print(f"report: {printable(options.report)}", file=sys.stderr, flush=True)
     return 1 if unreadable else 0
 
 
@@ -132,6 +139,18 @@ def check_table(path: str | None) -> None:
     check_place(path, wrong)
 
 
+def check_report(path: str | None, named: Sequence[str]) -> None:
+    """Raise BadInput where the page could not be written to `path`, or an image could not be opened again for it."""
+    if path is None:
+        return
+    wrong = functools.partial(errors.BadInput, field="report", value=printable(path) or repr(path))
+    if not path.lower().endswith((".html", ".htm")):
+        raise wrong("not the name of a page", way_out="name one, as in page.html")
+    if "-" in named:
+        raise wrong("standard input cannot be read twice", way_out="save the image and name its file")
+    check_place(path, wrong)
+
+
 def check_export(path: str | None) -> None:
     """Raise BadInput where no ONNX file could be written to `path`, or by its name it is another kind of file."""
     if path is None:
@@ -151,6 +170,19 @@ def check_place(path: str, wrong: Callable[..., errors.BadInput]) -> None:
         raise wrong(f"there is no folder {printable(os.path.dirname(path))}", way_out="make it, or choose another")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise wrong(f"nothing can be written into {folder}", way_out="choose another place")
+
+
+def write_report(reader: "Reader", named: Sequence[str], path: str) -> None:
+    """Write the page on the named files. A signal that comes meanwhile ends the kernel and leaves nothing behind."""
+    from pipeline import answers
+
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
+    before = {number: signal.signal(number, stop) for number in heard}
+    try:
+        answers.write_page(reader.run, reader.framing, [(printable(name), name) for name in named], path)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def write_export(reader: "Reader", path: str, as_json: bool) -> None:
@@ -271,5 +303,7 @@ if __name__ == "__main__":
     except BrokenPipeError:  # whoever read has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except KeyboardInterrupt as signalled:
+        sys.exit(128 + signal.Signals[str(signalled)].value)
     except OSError as error:
         fail(f"{printable(str(error.filename or 'system'))}: {error.strerror or error}", 1)

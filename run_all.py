@@ -17,11 +17,9 @@ import sys
 import time
 import webbrowser
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
 
 from helpers import data, errors, recipes, runs
-from pipeline.command_line import Parser, fail, flag, one_of, rate, whole
+from pipeline.command_line import SIGNALS, Parser, fail, flag, one_of, rate, stop, whole
 from pipeline.plan import plan
 from pipeline.request import Request, Wishes, settle
 from pipeline.runner import run
@@ -130,15 +128,6 @@ def show_plan(request: Request) -> None:
             state = decision.reason or "up to date"
         print(f"  {decision.stage.name:<12} {state}")
 
-
-def stop(number: int, _: FrameType | None) -> NoReturn:
-    """Turn a signal into the exception that ends the kernel and leaves the run resumable; later ones wait for that."""
-    for other in SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
-    raise KeyboardInterrupt(signal.Signals(number).name)
-
-
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 if __name__ == "__main__":
     for number in SIGNALS:

@@ -7,12 +7,16 @@ import difflib
 import math
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Collection
+from types import FrameType
 from typing import NoReturn
 
 from helpers import errors
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def shown(text: str) -> str:
@@ -78,6 +82,13 @@ class Parser(argparse.ArgumentParser):
 def flag(field: str) -> str:
     """Return what the command line calls a parameter: learning_rate is --learning-rate."""
     return f"--{field.replace('_', '-')}"
+
+
+def stop(number: int, _: FrameType | None) -> NoReturn:
+    """Turn a signal into the exception that ends the kernel and leaves a run resumable; later ones wait for that."""
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def fail(message: str, code: int) -> NoReturn:

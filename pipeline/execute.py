@@ -96,6 +96,7 @@ def execute(stage: Stage, parameters: Mapping[str, Any], path: Path, kernel: Ker
     declared = plan.declared_parameters(stage)
     values = {name: value for name, value in parameters.items() if name in declared}
     notebook = load_notebook_node(str(stage.source))
+    notebook.cells = [cell for cell in notebook.cells if not set(stage.left_out) & set(cell.metadata.get("tags", []))]
     counter = CellCounter(total=len(notebook.cells))
     notebook = parameterize_notebook(notebook, values, kernel_name="python3", language="python")
     with written_in_any_case(notebook, path):

@@ -10,12 +10,16 @@ NOTEBOOKS = PROJECT / "notebooks"
 
 @dataclass(frozen=True)
 class Stage:
-    """A notebook in the pipeline: the stages that it `needs`, and the files that it leaves in the run's folder."""
+    """A notebook in the pipeline: the stages that it `needs`, and the files that it leaves in the run's folder.
+
+    Its cells that have a tag in `left_out` are neither run nor shown.
+    """
 
     name: str
     notebook: str  # the file's name without .ipynb
     outputs: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def source(self) -> Path:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw, ImageFilter
 from torch import nn
 
-from helpers import data, drawing, evaluation, models, training
+from helpers import data, drawing, evaluation, framing, models, training
 
 NAMES = tuple("0123456789")
 
@@ -78,19 +79,44 @@ def test_drawing_is_answered_and_cleared(opened):
     assert page.locator(".answer").inner_text() == "Draw, and the network answers." and not page.complaints
 
 
-def test_what_is_drawn_is_framed_as_mnist_is(opened):
+def made_drawings():
+    """Return drawings, uint8 (h, w): lines of many lengths, widths and shades, light on dark too, and odd cases."""
+    generator = np.random.default_rng(0)
+    drawings = [np.full((30, 40), 255, np.uint8), np.eye(28, dtype=np.uint8) * 255, np.tri(9, 70, 3, dtype=np.uint8)]
+    drawings[2][0, 0] = 7  # ink of two shades on one side
+    for number in range(17):
+        width, height = generator.integers(20, 300, 2).tolist()
+        shades = generator.integers(0, 256, 2).tolist()
+        picture = Image.new("L", (width, height), shades[0])
+        points = [tuple(point) for point in generator.uniform(2, (width - 2, height - 2), (1 + number % 5, 2)).tolist()]
+        ImageDraw.Draw(picture).line([points[0], *points], fill=shades[1], width=int(generator.integers(1, 30)))
+        drawings.append(np.asarray(picture.filter(ImageFilter.GaussianBlur(generator.uniform(0, 2)))))
+    return drawings
+
+
+def test_the_page_frames_drawings_as_python_does_to_the_pixel(opened):
     page = opened(trained("small"))
-    stroke(page, (30, 40), (70, 40), (70, 150))
-    pixels = page.evaluate(
-        "() => { const { data } = document.querySelector('.pad').getContext('2d').getImageData(0, 0, 280, 280);"
-        " const ink = Uint8ClampedArray.from({ length: 78400 }, (_, i) => 255 - data[4 * i]);"
-        " return Array.from(drawADigit.prepare(ink, 280)); }"
-    )
-    image = np.array(pixels, dtype=float).reshape(28, 28)
-    rows, columns = np.flatnonzero(image.sum(axis=1) > 24), np.flatnonzero(image.sum(axis=0) > 24)
-    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
-    centre = [(image.sum(axis=1 - axis) * (np.arange(28) + 0.5)).sum() / image.sum() for axis in (0, 1)]
-    assert np.abs(np.array(centre) - 14).max() <= 0.5 and image.max() > 250
+    drawings = made_drawings()
+    assert len(drawings) == 20
+    arguments = [[drawn.ravel().tolist(), *drawn.shape] for drawn in drawings]
+    framed = page.evaluate("many => many.map(one => Array.from(drawADigit.frame(...one)))", arguments)
+    for drawn, pixels in zip(drawings, framed, strict=True):
+        assert np.array_equal(np.array(pixels).reshape(28, 28), framing.frame_drawing(drawn))
+    assert sum(any(pixels) for pixels in framed) >= 18
+
+
+@pytest.mark.parametrize("points", [((30, 40), (70, 40), (70, 150)), ((2, 2), (2, 90)), ((277, 277),)])
+def test_what_is_drawn_is_framed_before_it_is_read(opened, points):
+    """In a corner of the canvas, too, where its first pixel is ink."""
+    page = opened(trained("small"))
+    stroke(page, *points)
+    canvas, seen = (
+        np.array(page.evaluate(f"() => Array.from(document.querySelector('.{name}').getContext('2d')"
+                               f".getImageData(0, 0, {side}, {side}).data)")).reshape(side, side, 4)[..., 0]
+        for name, side in (("pad", 280), ("seen", 28))
+    )  # fmt: skip
+    expected = framing.frame_drawing(np.pad(canvas.astype(np.uint8), 1, constant_values=255))
+    assert np.array_equal(255 - seen, expected) and expected.max() > 200
 
 
 def test_a_misread_image_is_loaded_as_it_is_and_mended(opened):

@@ -4,19 +4,22 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import axe_core_python
 import numpy as np
 import pytest
 import torch
+from bs4 import BeautifulSoup
 from conftest import ROOT, offline
 from PIL import Image
 
 import predict
-from helpers import data, photographs, pictures, reading
+from helpers import data, errors, photographs, pictures, reading
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +190,11 @@ BAD = [
     (["3.png", "--csv", "5.png"], "error: --csv 5.png: the name of an image"),
     (["3.png", "--csv", "new/a/answers.csv"], "error: --csv new/a/answers.csv: there is no folder new/a; make it"),
     (["3.png", "--csv", "3.png/answers.csv"], "error: --csv 3.png/answers.csv: nothing can be written into "),
+    (["3.png", "--report", ""], "error: --report '': not the name of a page; name one, as in page.html"),
+    (["3.png", "--report", "5.png"], "error: --report 5.png: not the name of a page"),
+    (["-", "--report", "page.html"], "error: --report page.html: standard input cannot be read twice; save the image"),
+    (["3.png", "--report", "none/page.html"], "error: --report none/page.html: there is no folder none; make it"),
+    (["3.png", "--report", "3.png/page.html"], "error: --report 3.png/page.html: nothing can be written into "),
 ]
 
 
@@ -260,6 +268,111 @@ def test_a_terminal_shows_what_the_network_saw(trained, photos):
     shown = os.read(terminal, 100_000).decode()
     os.close(terminal)
     assert ended.returncode == 0 and shown.count("\n") == 15 and "█" in shown
+
+
+HOSTILE = ('"><img src=x onerror=alert(1)>.png', "a\nb.png", "<script>alert(1)<!-- $x^2$ `b` *c*.png", "\udcff.png")
+
+
+@pytest.fixture(scope="module")
+def page(trained, photos, tmp_path_factory):
+    """(What predict.py said of photographs with hostile names, blank and broken ones; the page's path; its folder)."""
+    folder = tmp_path_factory.mktemp("page")
+    for name in ("new", "photos", "temporary"):
+        (folder / name).mkdir()
+    for name in HOSTILE:
+        name = name.replace("/", "")
+        (folder / "photos" / name).write_bytes((photos / "3.png").read_bytes())
+    for name in ("broken.jpg", "below/blank.JPG"):
+        (folder / "photos" / Path(name).name).write_bytes((photos / name).read_bytes())
+    arguments = (folder / "photos", "--run", "hand", "--json", "--report", folder / "new" / "page.html")
+    environment = offline(trained) | {"MNIST_OUTPUTS_DIR": str(trained), "TMPDIR": str(folder / "temporary")}
+    before = sorted(trained.rglob("*"))
+    ended = command(trained, *arguments, env=environment)
+    assert sorted(trained.rglob("*")) == before
+    return ended, folder / "new" / "page.html", folder
+
+
+def test_a_report_shows_every_file_with_its_answer(page):
+    ended, path, _ = page
+    assert ended.returncode == 1 and ended.stderr.count("\n") == 1
+    answers = {row["file"]: row for row in map(json.loads, ended.stdout.splitlines())}
+    cards = BeautifulSoup(path.read_text(), "html.parser").select(".cards li")
+    assert len(cards) == len(answers) == len(HOSTILE) + 2
+    for card in cards:
+        row = answers.pop(card.select_one(".name").text)
+        said = card.select_one(".says").text
+        if "error" in row:
+            assert said == f"Not read: {row['error']}" and not card.select("img")
+        elif row["label"] is None:
+            assert said == f"No digit found: {row['reason']}" and len(card.select("img")) == 1
+        else:
+            assert said.startswith(f"Read as {row['label']}, ") and len(card.select("img")) == 2
+            assert len(card.select("tr")) == 10 and card.select_one("tr.first th").text == row["label"]
+            left, top, width, height = map(float, re.findall(r":([\d.]+)%", card.select_one(".box")["style"]))
+            assert np.allclose([left, top, left + width, top + height], 100 * np.array(row["box"]), atol=0.2)
+
+
+def test_a_report_is_offline_and_its_names_are_text(page):
+    _, path, _ = page
+    soup = BeautifulSoup(path.read_text(), "html.parser")
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", str(soup))
+    assert all(image["src"].startswith("data:image/") and len(image["alt"]) > 20 for image in soup.select("img"))
+    assert len(soup.select("script")) == 1 and not soup.select("[onerror]")
+    assert "How a photograph is read" in soup.text and "Where it fails" not in soup.text
+
+
+def test_a_report_leaves_nothing_else_behind(page):
+    _, path, folder = page
+    assert sorted(inner.name for inner in folder.iterdir()) == ["new", "photos", "temporary"]
+    assert [inner.name for inner in path.parent.iterdir()] == ["page.html"]
+    assert not list((folder / "temporary").glob("reading-*"))
+    assert str(folder / "temporary") not in path.read_text()
+
+
+def test_a_report_in_a_browser(page, browser):
+    _, path, _ = page
+    tab = browser.new_context(offline=True, viewport={"width": 390, "height": 900}).new_page()
+    complaints = []
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("dialog", lambda dialog: complaints.append(dialog.message))
+    tab.goto(path.as_uri())
+    assert tab.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390 and not complaints
+    tab.evaluate((Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    assert tab.evaluate("async () => (await axe.run()).violations.map(rule => rule.id)") == []
+    tab.context.close()
+
+
+def test_a_report_that_fails_leaves_the_page_before(answer, photos, tmp_path, monkeypatch):
+    (tmp_path / "page.html").write_text("before")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr("pipeline.answers.copy_model", lambda source, target: target.mkdir())
+    with pytest.raises(errors.ProjectError, match=r"(?s)reading failed at cell .*no trained model in it"):
+        answer(photos / "3.png", "--report", tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text() == "before" and not list((tmp_path / "temporary").iterdir())
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_report_that_is_stopped_leaves_nothing_behind(trained, photos, tmp_path, number):
+    arguments = ["predict.py", photos / "3.png", "--run", "hand", "--report", tmp_path / "page.html"]
+    program = (
+        "import os, runpy, signal, sys\n"
+        "from pipeline import runner\n"
+        "tell = runner.Assistant.cell\n"
+        "def cell(self, number, total):\n"
+        f"    if number == 5: os.kill(os.getpid(), {number.value})\n"
+        "    tell(self, number, total)\n"
+        "runner.Assistant.cell = cell\n"
+        f"sys.argv = {list(map(str, arguments))!r}\n"
+        f"runpy.run_path({str(ROOT / 'predict.py')!r}, run_name='__main__')"
+    )
+    environment = offline(trained) | {"MNIST_OUTPUTS_DIR": str(trained), "TMPDIR": str(tmp_path)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 100}
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, **pipes)
+    assert ended.returncode == 128 + number and "Traceback" not in ended.stderr, ended.stderr
+    assert not (tmp_path / "page.html").exists() and not list(tmp_path.glob("reading-*"))
 
 
 def test_looking_for_files_imports_no_torch(trained):

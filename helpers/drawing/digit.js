@@ -66,36 +66,45 @@
     return powers.map(power => power / sum);
   }
 
-  /** What MNIST's makers did: scale into 20x20 keeping the shape, then put the centre of mass into the middle of 28x28. */
-  function prepare(ink, side) {
-    let left = side, right = -1, top = side, bottom = -1;
-    for (let y = 0; y < side; y++)
-      for (let x = 0; x < side; x++)
-        if (ink[y * side + x] > 24) {
-          left = Math.min(left, x); right = Math.max(right, x); top = Math.min(top, y); bottom = Math.max(bottom, y);
-        }
-    const out = new Uint8ClampedArray(784);
-    if (right < 0) return out;
-    const scale = 20 / Math.max(right - left + 1, bottom - top + 1), fine = Math.ceil(1 / scale) + 1;
-    const width = Math.max(1, Math.round((right - left + 1) * scale)), height = Math.max(1, Math.round((bottom - top + 1) * scale));
-    const small = new Float32Array(width * height);
-    let mass = 0, acrossMass = 0, downMass = 0;
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++) {
-        let sum = 0; // the mean over a grid of points inside the pixel
-        for (let j = 0; j < fine; j++)
-          for (let i = 0; i < fine; i++) {
-            const sx = left + Math.floor((x + (i + 0.5) / fine) / scale), sy = top + Math.floor((y + (j + 0.5) / fine) / scale);
-            if (sx <= right && sy <= bottom) sum += ink[sy * side + sx];
-          }
-        const value = sum / (fine * fine);
-        small[y * width + x] = value; mass += value; acrossMass += value * (x + 0.5); downMass += value * (y + 0.5);
-      }
-    const dx = Math.round(14 - acrossMass / mass), dy = Math.round(14 - downMass / mass);
+  /** What helpers/framing.py does in frame_drawing, in whole numbers: the same pixels come out. */
+  function frame(pixels, height, width) {
+    const ink = Array.from(pixels, value => Math.abs(value - pixels[0])), most = ink.reduce((one, other) => Math.max(one, other));
+    if (!most) return new Uint8Array(784);
+    let left = width, right = 0, top = height, bottom = 0;
     for (let y = 0; y < height; y++)
       for (let x = 0; x < width; x++)
-        if (x + dx >= 0 && x + dx < 28 && y + dy >= 0 && y + dy < 28) out[(y + dy) * 28 + x + dx] = small[y * width + x];
+        if (2 * ink[y * width + x] > most) {
+          left = Math.min(left, x); right = Math.max(right, x + 1); top = Math.min(top, y); bottom = Math.max(bottom, y + 1);
+        }
+    const rows = [];
+    for (let y = top; y < bottom; y++) rows.push(ink.slice(y * width + left, y * width + right));
+    const small = shrink(rows), middle = sums => {
+      const mass = sums.reduce((one, other) => one + other), moment = sums.reduce((sum, value, i) => sum + value * (2 * i + 1), 0);
+      return Math.floor((29 * mass - moment) / (2 * mass));
+    };
+    const inside = (start, length) => Math.min(Math.max(start, 0), 28 - length), total = (one, other) => one + other;
+    const down = inside(middle(small.map(row => row.reduce(total))), small.length);
+    const across = inside(middle(small[0].map((_, x) => small.reduce((sum, row) => sum + row[x], 0))), small[0].length);
+    const out = new Uint8Array(784);
+    small.forEach((row, y) => out.set(row, (down + y) * 28 + across));
     return out;
+  }
+
+  /** Rows of ink with the longer side 20 pixels long: each the mean of the area under it, rounded. */
+  function shrink(rows) {
+    const longest = Math.max(rows.length, rows[0].length), area = rows.length * rows[0].length;
+    const parts = length => Math.max(1, Math.floor((40 * length + longest) / (2 * longest)));
+    const squeeze = values => { // sums over equal parts of a row, in whole parts of a pixel
+      const count = parts(values.length), out = new Array(count).fill(0);
+      values.forEach((value, i) => {
+        for (let part = Math.floor(i * count / values.length); part * values.length < (i + 1) * count; part++)
+          out[part] += value * (Math.min((part + 1) * values.length, (i + 1) * count) - Math.max(part * values.length, i * count));
+      });
+      return out;
+    };
+    const turn = table => table[0].map((_, x) => table.map(row => row[x]));
+    const sums = turn(turn(rows.map(squeeze)).map(squeeze));
+    return sums.map(row => row.map(sum => Math.floor((2 * sum + area) / (2 * area))));
   }
 
   const pad = find("pad"), pen = pad.getContext("2d", { willReadFrequently: true }), seen = find("seen").getContext("2d");
@@ -131,9 +140,9 @@
     if (shares) answer.textContent = `The network says ${names[best]}, with ${(100 * shares[best]).toFixed(0)} %.`;
   }
 
-  function ink() {
-    const { data } = pen.getImageData(0, 0, 280, 280), values = new Uint8ClampedArray(78400);
-    for (let i = 0; i < values.length; i++) values[i] = 255 - data[4 * i];
+  function drawn() { // and a border of paper, which the first pixel has to be
+    const { data } = pen.getImageData(-1, -1, 282, 282), values = new Uint8Array(282 * 282);
+    for (let i = 0; i < values.length; i++) values[i] = data[4 * i + 3] ? data[4 * i] : 255;
     return values;
   }
 
@@ -142,7 +151,7 @@
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
-      const pixels = loaded || prepare(ink(), 280);
+      const pixels = loaded || frame(drawn(), 282, 282);
       if (pixels.some(value => value)) show(pixels); else clear();
     });
   }
@@ -180,5 +189,5 @@
   find("examples").hidden = !pictures.length;
   find("live").hidden = false;
   clear();
-  window.drawADigit = { predict, prepare, load };
+  window.drawADigit = { predict, frame, load };
 })();

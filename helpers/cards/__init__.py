@@ -1,0 +1,188 @@
+"""Photographs and what a Reader says of them, as HTML: a card each, for a notebook and for a report.
+
+A card shows the photograph with a box around the digit, what the network saw, the probability of each class, and the
+answer in words; or why there is none. Photographs are shrunk to thumbnails, so that a page of hundreds stays light.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import warnings
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from .. import files, pictures
+from ..errors import BadInput
+from ..framing import NoDigit
+from ..reading import Answer, Reader
+
+THUMBNAIL = 240  # pixels of its longer side
+QUALITY = 75  # of its JPEG
+BARS = 10  # classes at most, the most probable ones
+STYLE = Path(__file__).resolve().with_name("cards.css")
+
+
+class Card(NamedTuple):
+    """A photograph, and what became of it; only one of `answer` and `problem` is there."""
+
+    name: str
+    answer: Answer | None = None
+    problem: str = ""  # why it could not be read
+    thumbnail: bytes = b""  # JPEG
+    shares: tuple[float, ...] = ()  # left, top, right and bottom of the digit, of the photograph's width and height
+    path: str = ""  # of its file, where it has one
+    truth: str = ""  # the class that it shows, where that is known
+
+    @property
+    def label(self) -> str | None:
+        """The class that was read, None where there is none."""
+        return self.answer.label if self.answer else None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it is known to show another class than was read, or to show one where none was found."""
+        return bool(self.truth) and self.label != self.truth
+
+
+def find(named: str, folder: Path) -> list[tuple[str, str]]:
+    """Return [(name to show, path)] of a photograph, or of those in the folder `named`.
+
+    A name that ends in .json is that of a list of such pairs in `folder`, a run's. BadInput where there is nothing.
+    """
+    if named.endswith(".json"):
+        return [(name, path) for name, path in json.loads(files.read_file(folder / named))]
+    path = files.absolute(named)
+    if path.is_file():
+        return [(path.name, str(path))]
+    images = [inner for inner in sorted(path.rglob("*")) if inner.suffix.lower() in pictures.ENDINGS]
+    found = [inner for inner in images if not inner.name.startswith(".")]
+    if not found:
+        raise BadInput("no such photograph, and no folder of them", field="files", value=named)
+    return [(str(inner.relative_to(path)), str(inner)) for inner in found]
+
+
+def read_file(reader: Reader, name: str, path: str) -> Card:
+    """Return the Card of the photograph in the file `path`, which is shown as `name`."""
+    name = name.encode("utf-8", "replace").decode()  # that of a file need not be text
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what NumPy thinks of an odd image helps nobody
+            return read_pixels(reader, name, pictures.open_file(path))._replace(path=path)
+    except pictures.Unreadable as error:
+        return Card(name, problem=str(error), path=path)
+    except Exception as error:  # one odd image must not cost the answers on all others
+        return Card(name, problem=f"a defect of this program, {type(error).__name__}", path=path)
+
+
+def read_pixels(reader: Reader, name: str, pixels: np.ndarray, truth: str = "") -> Card:
+    """Return the Card of a photograph, uint8 (h, w, 3); `truth` is the class that it shows, where that is known."""
+    answer = reader.read(pixels)
+    shares: tuple[float, ...] = ()
+    if not isinstance(answer.framed, NoDigit):
+        height, width = pixels.shape[:2]
+        left, top, right, bottom = answer.framed.box
+        shares = (left / width, top / height, right / width, bottom / height)
+    return Card(name, answer, thumbnail=as_thumbnail(pixels), shares=shares, truth=truth)
+
+
+def as_thumbnail(pixels: np.ndarray) -> bytes:
+    """Return a photograph, uint8 (h, w, 3), as a small JPEG."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=QUALITY, optimize=True)
+    return file.getvalue()
+
+
+def as_png(image: np.ndarray) -> bytes:
+    """Return what a network saw, uint8 (28, 28) with light ink, as a PNG with dark ink on white."""
+    file = io.BytesIO()
+    Image.fromarray(255 - image).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def percent(probability: float, over: str = "over ") -> str:
+    """Return a probability in per cent; what is not certain is not shown as 100 %, but as `over` 99.9 %."""
+    if 0.9995 <= probability < 1:
+        return f"{over}99.9%"
+    return f"{probability:.1%}"
+
+
+def in_words(card: Card) -> str:
+    """Return what became of a photograph, as HTML: the one place where an answer is put into words."""
+    if card.answer is None:
+        return f"<b>Not read:</b> {escape(card.problem)}"
+    if isinstance(card.answer.framed, NoDigit):
+        said = f"<b>No digit found:</b> {escape(card.answer.framed.reason)}"
+    else:
+        said = f"Read as <b>{escape(card.answer.label or '')}</b>, {percent(card.answer.probability)}"
+    if card.is_wrong:
+        said += f". <em>It is {escape(card.truth)}</em>"
+    return said
+
+
+def summary(cards: Sequence[Card]) -> str:
+    """Return in a sentence, as Markdown, how many of the photographs were read."""
+    unread = sum(card.answer is None for card in cards)
+    read = sum(card.label is not None for card in cards)
+    without = len(cards) - unread - read
+    parts = [f"A digit was found on **{read} of {len(cards)}** photograph{'s' * (len(cards) != 1)}"]
+    if without:
+        parts.append(f"none on {without}")
+    if unread:
+        parts.append(f"{unread} file{'s' * (unread != 1)} could not be read")
+    return "; ".join(parts) + "."
+
+
+def grid(cards: Sequence[Card]) -> str:
+    """Return the cards as HTML, with their style."""
+    items = "\n".join(f"<li>{one(card)}</li>" for card in cards)
+    return f'<div class="cards">\n<style>{STYLE.read_text(encoding="utf-8")}</style>\n<ul>\n{items}\n</ul>\n</div>'
+
+
+def one(card: Card) -> str:
+    """Return one card as HTML."""
+    words = f'<p class="says">{in_words(card)}</p><p class="name">{escape(card.name)}</p>'
+    if card.answer is None:
+        return f'<div class="head"><div>{words}</div></div>'
+    photograph = f'<div class="photograph">{picture(card)}</div>'
+    if isinstance(card.answer.framed, NoDigit):
+        return f'<div class="head"><div>{words}</div></div><div class="body">{photograph}</div>'
+    source = data_address("png", as_png(card.answer.framed.image))
+    alternative = escape(f"{card.name} as the network saw it, 28 by 28 pixels")
+    seen = f'<img class="seen" src="{source}" alt="{alternative}" width="56" height="56">'
+    return f'<div class="head">{seen}<div>{words}</div></div><div class="body">{photograph}{bars(card.answer)}</div>'
+
+
+def picture(card: Card) -> str:
+    """Return the photograph of a card as HTML, with the box around its digit."""
+    alternative = f"The photograph {card.name}, on which no digit was found"
+    box = ""
+    if card.shares:
+        alternative = f"The photograph {card.name}, with a box around the digit"
+        left, top, right, bottom = (100 * share for share in card.shares)
+        place = f"left:{left:.1f}%;top:{top:.1f}%;width:{right - left:.1f}%;height:{bottom - top:.1f}%"
+        box = f'<span class="box" style="{place}"></span>'
+    return f'<img src="{data_address("jpeg", card.thumbnail)}" alt="{escape(alternative)}">{box}'
+
+
+def bars(answer: Answer) -> str:
+    """Return the probabilities of an answer as HTML: a row a class in the order of their names, BARS of them."""
+    most = list(zip(answer.labels, answer.probabilities, strict=True))[:BARS]
+    rows = []
+    for label, probability in sorted(most):
+        kind = ' class="first"' if label == answer.label else ""
+        bar = f'<td><i style="width:{100 * probability:.1f}%"></i></td>'
+        rows.append(f'<tr{kind}><th scope="row">{escape(label)}</th>{bar}<td>{percent(probability, "&gt;")}</td></tr>')
+    return f'<table class="bars"><tbody>{"".join(rows)}</tbody></table>'
+
+
+def data_address(kind: str, content: bytes) -> str:
+    """Return the address of an image that lies in the page itself; `kind` is png or jpeg."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

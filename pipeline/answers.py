@@ -1,0 +1,71 @@
+"""The page of answers on named photographs: 06_reading, executed on them, as one HTML file.
+
+All that the notebook needs lies in a temporary folder, a copy of the trained model included. The folder goes when the
+page is written or has failed: nothing is left behind, and no run is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from helpers import data, files, runs
+from helpers.runs import StageRecord
+
+from . import reports, runner
+from .kernels import Kernels
+from .reports import Header
+from .request import kernel_environment
+from .screen import Screen
+from .stages import Stage
+
+RUN = "reading"  # the folder that the notebook writes into
+LISTED = "photographs.json"  # in it: [[name to show, path]]
+STORY = ("story",)  # the tag of cells that say how the notebook's own photographs fared
+STEPS = ("ink",)  # and of those that show how a digit is found, which is not done where images are taken whole
+MODEL = ("model.json", "model.safetensors", "history.csv", "validation.npz")
+
+
+def write_page(run: str, framing: str, photographs: Sequence[tuple[str, str]], target: str | Path) -> None:
+    """Write the page on `photographs`, [(name to show, path)], as the trained `run` reads them, to `target`.
+
+    `framing`: ink or whole. The page is written whole or not at all. StageFailed where the notebook fails; OSError
+    where a file cannot be written.
+    """
+    stage = Stage(RUN, "06_reading", left_out=STORY if framing == "ink" else STORY + STEPS)
+    with tempfile.TemporaryDirectory(prefix="reading-") as place:
+        outputs = Path(place)
+        copy_model(runs.run_folder(run), outputs / run)
+        folder = runs.open_run(RUN if run != RUN else f"{RUN}-page", outputs)
+        listed = [[name, str(files.absolute(path))] for name, path in photographs]
+        files.write_file(folder / LISTED, json.dumps(listed))  # names that are no text become escapes
+        parameters = {"run": folder.name, "trained": run, "files": LISTED, "framed": framing}
+        record = StageRecord(state="running", started=runs.now())
+        execute(stage, parameters, folder, record)
+        content = reports.executed_notebook(folder, stage.notebook).read_bytes()
+        count = f"{len(photographs)} photograph{'s' * (len(photographs) != 1)}"
+        header = Header(dataset=count, run=run, started=reports.in_words(record.started))
+        reports.render(content, files.absolute(target), header)
+
+
+def execute(stage: Stage, parameters: dict[str, str], folder: Path, record: StageRecord) -> None:
+    """Execute the notebook in `folder`; what happens is shown on stderr, which holds no answers."""
+    settings = {"OMP_NUM_THREADS": "1"}  # for one image at a time a second thread costs more than it brings
+    environment = kernel_environment(dict(os.environ) | settings, data.data_folder(), folder.parent)
+    screen = Screen(sys.stderr, quiet=not sys.stderr.isatty())
+    with runs.lock(folder), Kernels(environment) as kernels, screen.stage(stage, "the report"):
+        assistant = runner.Assistant(kernels, screen, folder, following=())
+        runner.run_notebook(stage, parameters, folder, kernels, assistant, record)
+
+
+def copy_model(source: Path, target: Path) -> None:
+    """Copy what belongs to a run's trained model, as far as it is there."""
+    target.mkdir()
+    for name in MODEL:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
