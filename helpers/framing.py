@@ -19,7 +19,7 @@ VERSION = "2"  # of what the functions here make of an image; a trained run note
 SIDE = 28  # pixels of a framed image
 BOX = 20  # pixels of the digit's longer side in it
 LONGEST = 400  # pixels of a photograph's longer side while it is looked at
-COARSE = 32  # pixels of its longer side while ink and paper are told apart
+COARSE = 48  # pixels of its longer side while ink and paper are told apart
 SMALLEST = 16  # pixels of a photograph's shorter side after that
 WINDOW = 1 / 6  # of the longer side: wider than most strokes, narrower than most shadows
 WIDE = 0.6  # of the window: with wider strokes the photograph is looked at again, through a window of twice the size
@@ -28,7 +28,7 @@ LOW = 0.42  # of the ink's contrast: ink where it touches what surely is
 STROKE = (2.0, 3.4)  # pixels: how wide the strokes of a framed digit may be; most of MNIST's are
 FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees mostly noise
 BOARD_FLOOR = 64  # the same for a board, whose wiped chalk would look like strokes beside what is nearly black
-GAP = 7  # pixels: what lies this near to ink is one piece with it, as the crumbs of a dry pencil's stroke are
+GAP = 11  # pixels: what lies this near to ink is one piece with it, as the crumbs of a dry pencil's stroke are
 JOIN = 0.3  # of the digit's longer side: how far off its pieces may lie
 SHARPENED = 1.25  # times the contrast of a digit: with that, its strokes are told anew from smears that touch them
 STRIPS_LENGTH = 14  # widths: what is longer is a strip along an edge,
@@ -277,7 +277,7 @@ def ink_lightness(grey: np.ndarray) -> float:
     scale = max(height, width) / COARSE
     size = (max(1, round(width / scale)), max(1, round(height / scale)))
     coarse = np.log(np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX)) + FLOOR)
-    away = (coarse - ndimage.median_filter(coarse, 9)) ** 3
+    away = (coarse - ndimage.median_filter(coarse, 13)) ** 3
     return float(away.sum() / max(np.abs(away).sum(), 1e-9))
 
 
