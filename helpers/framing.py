@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-VERSION = "1"  # of what the functions here make of an image; a trained run notes it
+VERSION = "2"  # of what the functions here make of an image; a trained run notes it
 SIDE = 28  # pixels of a framed image
 BOX = 20  # pixels of the digit's longer side in it
 LONGEST = 400  # pixels of a photograph's longer side while it is looked at
@@ -28,12 +28,14 @@ LOW = 0.42  # of the ink's contrast: ink where it touches what surely is
 STROKE = (2.0, 3.4)  # pixels: how wide the strokes of a framed digit may be; most of MNIST's are
 FLOOR = 8  # of 255, added before logarithms are taken: below it a camera sees mostly noise
 BOARD_FLOOR = 64  # the same for a board, whose wiped chalk would look like strokes beside what is nearly black
+GAP = 11  # pixels: what lies this near to ink is one piece with it, as the crumbs of a dry pencil's stroke are
 JOIN = 0.3  # of the digit's longer side: how far off its pieces may lie
 SHARPENED = 1.25  # times the contrast of a digit: with that, its strokes are told anew from smears that touch them
 STRIPS_LENGTH = 14  # widths: what is longer is a strip along an edge,
 STRIPS_SHARE = 0.2  # where it is longer than this share of the photograph too
 LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
-DOUBTFUL = 0.65  # of 1: below it, ink is looked for both as darker and as lighter
+LIGHT_FROM = 0.2  # of `ink_lightness`: above it, ink may be lighter than what it is on,
+DARK_UP_TO = 0.9  # and below it darker: beside a desk, a sheet looks as chalk does on a board
 LEAST_CONTRAST = 0.14  # of ink and paper, in logarithms of brightness
 LEAST_CONTRAST_TO_NOISE = 3.5  # in deviations of the paper
 LEAST_SHARPNESS = 0.35  # of the contrast, over one pixel of the framed digit
@@ -134,12 +136,17 @@ def frame_ink(pixels: np.ndarray) -> Framed | NoDigit:
 
 def is_likely(light_on_dark: bool, lightness: float) -> bool:
     """Return whether ink should be looked for as lighter than what it is on, or darker, given `ink_lightness`."""
-    return lightness > -DOUBTFUL if light_on_dark else lightness < DOUBTFUL
+    return lightness > LIGHT_FROM if light_on_dark else lightness < DARK_UP_TO
 
 
-def likelihood(measures: Measures, ink: Ink, lightness: float) -> tuple[bool, float]:
-    """Return a key that is larger for Ink that is more likely the digit: by the gate, contrast and `ink_lightness`."""
-    return not refuse(measures), measures.contrast * (1 + (lightness if ink.is_light else -lightness) / 2)
+def likelihood(measures: Measures, ink: Ink, lightness: float) -> float:
+    """Return what is larger for Ink that is more likely the digit: by contrast, `ink_lightness`, and its form.
+
+    Light that falls between a digit's strokes, or between a shadow and the edge of a sheet, is a patch: its strokes are
+    short, and it does not stand free.
+    """
+    strokes = min(measures.length, 2) ** 2 * measures.clear**8
+    return measures.contrast * strokes * float(np.exp(lightness if ink.is_light else -lightness))
 
 
 def look(grey: np.ndarray, light_on_dark: bool) -> Ink:
@@ -245,12 +252,12 @@ def frame_whole(pixels: np.ndarray) -> np.ndarray:
 
 def shrink(pixels: np.ndarray, longest: int = LONGEST) -> np.ndarray:
     """Return an image, uint8 (h, w) or (h, w, 3), in grey, float32 from 0 to 255, no side longer than `longest`."""
-    image = Image.fromarray(pixels)
+    image = Image.fromarray(pixels).convert("L")
     scale = longest / max(image.size)
     if scale < 1:
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.BOX, reducing_gap=2)
-    return make_grey(np.asarray(image))
+    return np.asarray(image, dtype=np.float32)
 
 
 def make_grey(pixels: np.ndarray) -> np.ndarray:
@@ -442,9 +449,10 @@ def lift_off(without: np.ndarray, darkness: np.ndarray, rows: np.ndarray, rule: 
 
 def find_contrast(darkness: np.ndarray) -> float:
     """Return how dark the ink in `darkness`, float32 (h, w), is: that of a dark part of what is above half of it."""
-    contrast = float(np.quantile(darkness[::2, ::2], 0.999))
+    sample = darkness[::2, ::2]
+    contrast = float(np.quantile(sample, 0.999))
     for _ in range(3):
-        ink = darkness[darkness > HIGH * contrast]
+        ink = sample[sample > HIGH * contrast]
         if not len(ink):
             return 0.0
         contrast = float(np.quantile(ink, 0.75))
@@ -489,13 +497,14 @@ def steepness(labels: np.ndarray, count: int, darkness: np.ndarray) -> np.ndarra
 
     The pieces are those of `labels`, int (h, w), from 0 to `count`. It is the mean over the edge of each.
     """
-    inner = np.pad(darkness, 1, mode="edge")
-    is_edge = (labels > 0) & (ndimage.minimum_filter(labels, 3, mode="nearest") == 0)
-    rows, columns = np.nonzero(is_edge)
-    down = inner[rows + 2, columns + 1] - inner[rows, columns + 1]
-    across = inner[rows + 1, columns + 2] - inner[rows + 1, columns]
+    height, width = labels.shape
+    inside = np.pad(labels > 0, 1, mode="edge")
+    level = inside[:, :-2] & inside[:, 1:-1] & inside[:, 2:]
+    rows, columns = np.nonzero(inside[1:-1, 1:-1] & ~(level[:-2] & level[1:-1] & level[2:]))
+    down = darkness[np.minimum(rows + 1, height - 1), columns] - darkness[np.maximum(rows - 1, 0), columns]
+    across = darkness[rows, np.minimum(columns + 1, width - 1)] - darkness[rows, np.maximum(columns - 1, 0)]
     rise = np.hypot(down, across) / 2
-    piece = labels[is_edge]
+    piece = labels[rows, columns]
     return np.bincount(piece, rise, count + 1) / np.maximum(np.bincount(piece, minlength=count + 1), 1)
 
 
@@ -505,9 +514,11 @@ def choose_group(strokes: np.ndarray, darkness: np.ndarray) -> np.ndarray:
     There is at least one piece among `strokes`, bool (h, w). Long thin strips are edges of something, unless there is
     nothing else.
     """
-    labels, count = ndimage.label(strokes, np.ones((3, 3)))
-    ink = np.bincount(labels.ravel(), darkness.ravel(), count + 1)[1:]
-    area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    labels, count = ndimage.label(ndimage.maximum_filter(strokes, GAP), np.ones((3, 3)))
+    labels[~strokes] = 0
+    piece = labels[strokes]
+    ink = np.bincount(piece, darkness[strokes], count + 1)[1:]
+    area = np.bincount(piece, minlength=count + 1)[1:]
     boxes = np.array([(s[0].start, s[1].start, s[0].stop, s[1].stop) for s in ndimage.find_objects(labels)])
     diagonal = np.hypot(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     is_strip = (diagonal > STRIPS_SHARE * max(strokes.shape)) & (area < diagonal**2 / STRIPS_LENGTH)

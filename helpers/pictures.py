@@ -22,9 +22,11 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".
 FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "TIFF", "WEBP", "AVIF", "HEIF")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MOST_PIXELS = 100_000_000  # of an image; what is larger is not opened
+MOST_PIXELS_OF = {"WEBP": 25_000_000, "AVIF": 45_000_000, "HEIF": 45_000_000, "TIFF": 90_000_000}
+# the same where a decoder holds the image more than once: with more, torch and all, it would take more than 1 GB
 MOST_BYTES = 400_000_000  # of a file
 LONGEST = 1024  # pixels of the longer side that are kept: framing looks at fewer
-STRIP = 4_000_000  # pixels that are shrunk at a time
+STRIP = 1_000_000  # pixels that are shrunk at a time
 ORIENTATION = 0x0112  # the number of that field in EXIF
 TURNS = {
     2: "FLIP_LEFT_RIGHT",
@@ -91,9 +93,12 @@ def decode(file: BinaryIO, longest: int) -> np.ndarray:
         beginning = file.read(12)
         file.seek(0)
         with warnings.catch_warnings(action="ignore"), Pillow.open(file, formats=known) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise Pillow.DecompressionBombError
+            most = MOST_PIXELS_OF.get(image.format or "", MOST_PIXELS)
+            if image.width * image.height > most:
+                raise Unreadable(f"more than {most // 1_000_000} million pixels, the most for {image.format}")
             return upright(image, longest)
+    except Unreadable:
+        raise
     except UnidentifiedImageError:
         if is_heic(beginning) and not can_open_heic:
             raise Unreadable("HEIC, which needs a package more: pip install pillow-heif") from None

@@ -133,6 +133,20 @@ def test_the_desk_around_a_sheet_is_left_out(plain):
     assert apart(framed.image, plain.image) < 0.1
 
 
+@pytest.mark.parametrize("side, edge", [(215, -60), (240, 40)])
+def test_light_on_a_sheet_half_in_a_shadow_on_a_dark_desk_is_no_chalk(side, edge):
+    columns, rows = np.meshgrid(np.arange(320), np.arange(400))
+    on_desk = np.where((columns > side) | (rows > side + 60), 50, draw(ink=90))
+    framed = frame_ink(in_light(on_desk, np.where(columns - rows > edge, 0.4, 1)))
+    assert near(framed.box, FIVES_BOX)
+
+
+def test_crumbs_of_a_dry_stroke_are_one_digit():
+    columns, rows = np.meshgrid(np.arange(320), np.arange(400))
+    crumbs = np.where((rows + columns) % 8 < 4, 225, draw(width=7)).astype(np.uint8)
+    assert near(frame_ink(crumbs).box, (92, 87, 183, 238))
+
+
 def test_pieces_near_each_other_are_one_digit_and_a_spot_far_off_is_not(plain):
     broken = draw()
     broken[120:130] = 225

@@ -272,6 +272,21 @@ def test_files_of_the_kernel_are_not_read():
         pictures.open_file("/proc/kmsg")
 
 
+@pytest.mark.parametrize("form", ["WEBP", "AVIF", "TIFF"])
+def test_a_format_whose_decoder_needs_much_memory_may_hold_fewer_pixels(form, monkeypatch):
+    Image.init()
+    if form not in Image.SAVE:
+        pytest.skip(f"this Pillow writes no {form}")
+    most = pictures.MOST_PIXELS_OF[form]
+    assert most < pictures.MOST_PIXELS
+    made = content(Image.fromarray(quarters(1000, 1002)).convert("RGB"), form)
+    monkeypatch.setitem(pictures.MOST_PIXELS_OF, form, 1_002_000)
+    assert pictures.open_bytes(made).shape == (1000, 1002, 3)
+    monkeypatch.setitem(pictures.MOST_PIXELS_OF, form, 1_001_999)
+    with pytest.raises(Unreadable, match=f"^more than 1 million pixels, the most for {form}$"):
+        pictures.open_bytes(made)
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     with open(tmp_path / "x.png", "wb") as file:
         file.truncate(pictures.MOST_BYTES + 1)
