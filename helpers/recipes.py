@@ -33,6 +33,7 @@ class Recipe:
     shear: float = 0.0
     shift: float = 0.0
     dropout: float = 0.0  # where the network has a place for it
+    normalise_each: bool = False  # each image by its own mean and deviation, else by those of the training images
     validation_size: int | None = None  # None: the dataset's own
     min_batches_per_epoch: int = 40  # a small dataset is cut into smaller batches
 

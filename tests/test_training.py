@@ -234,7 +234,7 @@ def test_a_changed_model_is_not_loaded_but_trained_anew(dataset, tmp_path, name)
 def test_a_model_of_version_1_is_loaded(dataset, tmp_path):
     _, history = training.train(dataset, TINY, folder=tmp_path)
     description = files.read_json(tmp_path / "model.json")
-    assert description["version"] == 2
+    assert description["version"] == checkpoints.VERSION
     for name in ("version", "temperature", "validation_sha256"):
         del description[name]
     files.write_json(tmp_path / "model.json", description)
@@ -245,11 +245,11 @@ def test_a_model_of_version_1_is_loaded(dataset, tmp_path):
 
 def test_a_model_of_a_later_version_is_refused_and_not_overwritten(dataset, tmp_path):
     training.train(dataset, TINY, folder=tmp_path)
-    description = files.read_json(tmp_path / "model.json") | {"version": 3}
+    description = files.read_json(tmp_path / "model.json") | {"version": checkpoints.VERSION + 1}
     files.write_json(tmp_path / "model.json", description)
-    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 3, and this code knows 2; use newer"):
+    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 4, and this code knows 3; use newer"):
         checkpoints.load_model(tmp_path)
-    with pytest.raises(errors.BadInput, match=r"model\.json is of version 3"):
+    with pytest.raises(errors.BadInput, match=r"model\.json is of version 4"):
         training.train(dataset, TINY, folder=tmp_path)
     assert files.read_json(tmp_path / "model.json") == description
 
@@ -336,6 +336,40 @@ def test_the_first_layer_normalises():
     images = torch.rand(50, 1, 28, 28) * 255
     out = models.Normalise(images.mean(), images.std())(images)
     assert abs(out.mean()) < 1e-4 and out.std() == pytest.approx(1, abs=1e-4)
+
+
+def test_each_image_is_normalised_by_itself_whatever_its_light():
+    images = torch.rand(5, 3, 28, 28) * 255
+    out = models.NormaliseEach()(images)
+    assert torch.allclose(out.mean(dim=(1, 2, 3)), torch.zeros(5), atol=1e-5)
+    assert torch.allclose(out.std(dim=(1, 2, 3), correction=0), torch.ones(5), atol=0.02)
+    assert torch.allclose(models.NormaliseEach()(images * 0.5 + 90), out, atol=0.05)
+    assert torch.allclose(out[2:3], models.NormaliseEach()(images[2:3]), atol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0, 1, 77, 255])
+def test_a_blank_image_normalised_by_itself_is_zero(level):
+    assert (models.NormaliseEach()(torch.full((2, 1, 28, 28), float(level))) == 0).all()
+
+
+def test_a_network_that_normalises_each_image_is_loaded_as_it_was(dataset, tmp_path):
+    network, _ = training.train(dataset, replace(TINY, normalise_each=True), folder=tmp_path)
+    again = checkpoints.load_model(tmp_path).network
+    assert isinstance(again.normalise, models.NormaliseEach)
+    assert torch.allclose(again(dataset.images[:9].float()), network(dataset.images[:9].float()), atol=1e-4)
+
+
+def test_a_model_of_version_2_is_loaded_and_weights_of_the_other_normalisation_are_refused(dataset, tmp_path):
+    network, _ = training.train(dataset, TINY, folder=tmp_path)
+    description = files.read_json(tmp_path / "model.json")
+    recipe = {name: value for name, value in description["recipe"].items() if name != "normalise_each"}
+    files.write_json(tmp_path / "model.json", description | {"version": 2, "recipe": recipe})
+    again = checkpoints.load_model(tmp_path).network
+    assert torch.allclose(again(dataset.images[:9].float()), network(dataset.images[:9].float()), atol=1e-4)
+    other = {"recipe": description["recipe"] | {"normalise_each": True}}
+    files.write_json(tmp_path / "model.json", description | other)
+    with pytest.raises(errors.BadInput, match=r"not the weights of this network .*; delete it, or use `force`"):
+        checkpoints.load_model(tmp_path)
 
 
 def test_figures_in_training_are_those_of_evaluation(dataset):
