@@ -32,15 +32,19 @@ class Recipe:
     zoom: float = 0.0
     shear: float = 0.0
     shift: float = 0.0
+    rough_share: float = 0.0  # of each batch, roughened after that
+    roughening: tuple[str, ...] = ()  # operations in transforms.ROUGHENING, which fall on these images by chance
     dropout: float = 0.0  # where the network has a place for it
     normalise_each: bool = False  # each image by its own mean and deviation, else by those of the training images
     validation_size: int | None = None  # None: the dataset's own
     min_batches_per_epoch: int = 40  # a small dataset is cut into smaller batches
 
-    def augmentation(self) -> dict[str, float]:
-        """Return {name: limit}, the limits that transforms.augment takes."""
-        return {name: getattr(self, name) for name in ("rotation", "zoom", "shear", "shift")}
+    def augmentation(self) -> dict[str, Any]:
+        """Return what transforms.augment takes beside the images."""
+        return {name: getattr(self, name) for name in AUGMENTATION}
 
+
+AUGMENTATION = ("rotation", "zoom", "shear", "shift", "rough_share", "roughening")
 
 # Chosen on validation images alone; benchmarks/results/choices.json has every trial. Figures are per cent of 10,000
 # validation images after 5 epochs, means of two seeds, of which 0.07 points may be chance.
