@@ -2,6 +2,11 @@
 
 Ten ways. None is one of the fifteen of MNIST-C (Mu and Gilmer 2019), by which nothing may be chosen, and none is what
 helpers/transforms.py roughens training images by, though light, shadow and grains have relatives there.
+
+The floor for `balanced`, set before anything was trained on roughened images: at least 95% of validation images read,
+mean over the ten, none of the ten under 88%, and clean validation images within 0.1 points of the recipe as it was.
+Before, with 5 epochs, one seed and 10,000 validation images: 54.6%, the worst 10.4%; with each image normalised by
+itself and nothing else 85.1%, the worst 43.5%.
 """
 
 import io
