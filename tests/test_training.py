@@ -13,9 +13,23 @@ import pytest
 import torch
 from conftest import ROOT
 
-from helpers import checkpoints, computing, data, errors, evaluation, files, models, recipes, runs, training
+from helpers import (
+    checkpoints,
+    computing,
+    data,
+    errors,
+    evaluation,
+    files,
+    models,
+    recipes,
+    runs,
+    training,
+    transforms,
+)
 
-TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, min_batches_per_epoch=4)
+PLAIN = {"normalise_each": False, "rough_share": 0.0, "roughening": ()}
+TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, min_batches_per_epoch=4, **PLAIN)
+ROUGH = replace(TINY, normalise_each=True, rough_share=0.25, roughening=tuple(transforms.ROUGHENING))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,9 +65,10 @@ def untimed(history):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in history]
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_does_not(dataset, tmp_path):
+@pytest.mark.parametrize("recipe", [TINY, ROUGH])
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(dataset, tmp_path, recipe):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        training.train(dataset, TINY, seed, folder=tmp_path / name)
+        training.train(dataset, recipe, seed, folder=tmp_path / name)
     assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
     assert validation(tmp_path / "a") == validation(tmp_path / "b") != validation(tmp_path / "c")
 
@@ -106,13 +121,13 @@ def interrupt(at_epoch):
     return progress
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_an_interrupted_training_goes_on_to_the_same_bits(dataset, tmp_path, epoch):
-    _, undisturbed = training.train(dataset, TINY, folder=tmp_path / "whole")
+@pytest.mark.parametrize("recipe, epoch", [(TINY, 1), (TINY, 2), (TINY, 3), (ROUGH, 2)])
+def test_an_interrupted_training_goes_on_to_the_same_bits(dataset, tmp_path, recipe, epoch):
+    _, undisturbed = training.train(dataset, recipe, folder=tmp_path / "whole")
     with pytest.raises(Interrupted):
-        training.train(dataset, TINY, folder=tmp_path / "cut", progress=interrupt(epoch))
+        training.train(dataset, recipe, folder=tmp_path / "cut", progress=interrupt(epoch))
     seen = []
-    _, history = training.train(dataset, TINY, folder=tmp_path / "cut", progress=lambda h, *_: seen.append(len(h)))
+    _, history = training.train(dataset, recipe, folder=tmp_path / "cut", progress=lambda h, *_: seen.append(len(h)))
     assert min(seen) == epoch - 1  # nothing before it was repeated
     assert weights(tmp_path / "whole") == weights(tmp_path / "cut") and untimed(history) == untimed(undisturbed)
     assert validation(tmp_path / "whole") == validation(tmp_path / "cut")
