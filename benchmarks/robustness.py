@@ -3,7 +3,7 @@
     python benchmarks/robustness.py --against-plain                in the ten ways of bad_light.py, on validation images
     python benchmarks/robustness.py --against-plain --split test   MNIST-C and clean test images: the final reading
     python benchmarks/robustness.py --split test --data mnist_c    the published images of MNIST-C, not made ones
-    python benchmarks/robustness.py --without edge                 trained without one operation of its roughening
+    python benchmarks/robustness.py --without light                trained without one operation of its roughening
 
 Each reading is one row of benchmarks/results/robustness.json, and none is ever taken out. Accuracies are shares from 0
 to 1. "corruptions" has one for each; "mean" is over all of them, "mean_without_affine" leaves shear, scale, rotate and
@@ -37,12 +37,11 @@ RELATIVES = {
     "impulse_noise": "noise",
     "glass_blur": "filter",
     "motion_blur": "filter",
-    "stripe": "edge",
     "fog": "light",
     "spatter": "erasing",
     "ramp": "light",
     "vignette": "light",
-    "shadow": "edge",
+    "shadow": "light",
     "specks": "noise",
     "low_resolution": "filter",
     "pencil": "strokes",

@@ -146,19 +146,9 @@ def bend_greys(images: Tensor) -> Tensor:
     return 255 * (images / 255).clamp(0, 1) ** uniform(images, -math.log(3), math.log(3)).exp()
 
 
-def shade_smoothly(images: Tensor) -> Tensor:
+def shade(images: Tensor) -> Tensor:
     """Darken the paper unevenly, up to four fifths of full ink, without an edge."""
     return images + (255 - images) * blots(images, 3) * uniform(images, 0, 0.8)
-
-
-def shade_one_side(images: Tensor) -> Tensor:
-    """Darken the paper on one side of a straight line near the middle, up to four fifths of full ink."""
-    rows, columns = places(images)
-    height, width = images.shape[-2:]
-    angle = uniform(images, -math.pi, math.pi)
-    distance = (rows - height / 2) * angle.sin() + (columns - width / 2) * angle.cos()
-    side = (distance - uniform(images, -height / 4, height / 4)).clamp(0, 1)
-    return images + (255 - images) * side * uniform(images, 0, 0.8)
 
 
 def add_noise(images: Tensor) -> Tensor:
@@ -172,8 +162,7 @@ ROUGHENING: dict[str, Callable[[Tensor], Tensor]] = {
     "erasing": erase_smoothly,
     "filter": filter_randomly,
     "gamma": bend_greys,
-    "light": shade_smoothly,
-    "edge": shade_one_side,
+    "light": shade,
     "noise": add_noise,
 }
 CHANCE = 0.3  # of each operation to fall on an image

@@ -152,7 +152,7 @@ def small_world(tmp_path, monkeypatch):
     few = replace(whole, images=whole.images[:500], labels=whole.labels[:500], is_test=whole.is_test[:500])
     recipe = replace(
         recipes.RECIPES["balanced"], name="moment", network="small", epochs=1, validation_size=60,
-        normalise_each=True, rough_share=0.25, roughening=("strokes", "edge", "light"),
+        normalise_each=True, rough_share=0.25, roughening=("strokes", "noise", "light"),
     )  # fmt: skip
     monkeypatch.setattr(data, "load", lambda name: few)
     monkeypatch.setitem(recipes.RECIPES, "moment", recipe)
@@ -172,7 +172,8 @@ def test_a_reading_on_validation_never_touches_the_test_images(small_world, monk
     monkeypatch.setattr(mnist_c, "corrupt", None)
     (row,) = taken(monkeypatch)
     assert set(row["corruptions"]) == set(bad_light.SPOILING) and "test_accuracy" not in row and "plain" not in row
-    assert row["relatives"] == {"ramp": "light", "vignette": "light", "shadow": "edge", "pencil": "strokes"}
+    relatives = {"ramp": "light", "vignette": "light", "shadow": "light", "pencil": "strokes", "specks": "noise"}
+    assert row["relatives"] == relatives
     others = [share for name, share in row["corruptions"].items() if name not in row["relatives"]]
     assert row["mean_without_relatives"] == pytest.approx(np.mean(others), abs=1e-6)
     assert row["mean"] == row["mean_without_affine"] == pytest.approx(np.mean([*row["corruptions"].values()]), abs=1e-6)
@@ -181,12 +182,13 @@ def test_a_reading_on_validation_never_touches_the_test_images(small_world, monk
 
 
 def test_a_final_reading_holds_mnist_c_beside_the_recipe_as_it_was(small_world, monkeypatch):
-    taken(monkeypatch, "--without", "edge")
+    taken(monkeypatch, "--without", "noise")
     _, row = taken(monkeypatch, "--split", "test", "--against-plain")
     assert set(row["corruptions"]) == set(row["plain"]["corruptions"]) == set(mnist_c.CORRUPTIONS)
-    assert row["images"] == "made here, as published" and row["relatives"] == {"stripe": "edge", "fog": "light"}
+    noisy = {"shot_noise": "noise", "impulse_noise": "noise"}
+    assert row["images"] == "made here, as published" and row["relatives"] == noisy | {"fog": "light"}
     shares = row["corruptions"]
-    for what, out in (("affine", ("shear", "scale", "rotate", "translate")), ("relatives", ("stripe", "fog"))):
+    for what, out in (("affine", ("shear", "scale", "rotate", "translate")), ("relatives", (*noisy, "fog"))):
         left = [share for name, share in shares.items() if name not in out]
         assert row[f"mean_without_{what}"] == pytest.approx(np.mean(left), abs=1e-6)
     assert row["ratio"] == pytest.approx(row["train_seconds"] / row["plain"]["train_seconds"], abs=0.001)
@@ -198,6 +200,6 @@ def test_operations_are_left_out_and_published_images_used_on_request(small_worl
         (tmp_path / name).mkdir()
         np.save(tmp_path / name / "test_images.npy", digits[..., None])
         np.save(tmp_path / name / "test_labels.npy", data.load("digits").labels[:40].numpy())
-    (row,) = taken(monkeypatch, "--split", "test", "--data", str(tmp_path), "--without", "edge", "light")
+    (row,) = taken(monkeypatch, "--split", "test", "--data", str(tmp_path), "--without", "noise", "light")
     assert row["images"] == "published" and row["roughening"] == ["strokes"] and row["relatives"] == {}
     assert len(set(row["corruptions"].values())) == 1  # the same images stand for all

@@ -190,12 +190,9 @@ def test_pieces_only_add_ink_and_blots_only_take_it_away():
 
 
 def test_shade_darkens_paper_and_leaves_full_ink():
-    for shade in (transforms.shade_smoothly, transforms.shade_one_side):
-        shaded, ink = shade(inked()), inked() == 255
-        assert (shaded[ink] == 255).all() and (shaded[~ink] >= 0).all() and shaded[~ink].max() < 0.81 * 255
-    sides = transforms.shade_one_side(torch.zeros(60, 1, 28, 28))
-    between = (sides > 0) & (sides < sides.amax(dim=(1, 2, 3), keepdim=True) - 1e-3)
-    assert between.float().mean() < 0.08  # an edge is a pixel wide
+    shaded, ink = transforms.shade(inked()), inked() == 255
+    assert (shaded[ink] == 255).all() and (shaded[~ink] >= 0).all() and 100 < shaded[~ink].max() < 0.81 * 255
+    assert shaded.diff(dim=2)[~ink[:, :, 1:] & ~ink[:, :, :-1]].abs().max() < 20  # no edge in it
 
 
 def test_filters_fill_the_range_and_a_blank_image_stays_finite():
