@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -28,6 +28,9 @@ bench-faults: $(READY)  ## kill, damage and collide runs, and see whether anythi
 
 bench-photographs: $(READY)  ## read 2,000 photographs of validation digits with the run trained last
 	.venv/bin/python benchmarks/photographs.py $(ARGS)
+
+bench-robustness: $(READY)  ## train balanced and fast, and read images in bad light; --split test: MNIST-C, the final reading
+	.venv/bin/python benchmarks/robustness.py $(ARGS)
 
 comparison: $(READY)  ## make outputs/comparison.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)

@@ -79,7 +79,7 @@ def train_on_demand(setting: Setting) -> None:
     few = data.Split(*(part[:4_000] for part in splits["train"]))
 
     def seconds_of(train: data.Split) -> float:
-        network = models.build(recipe.network, 10, seed=0, dropout=recipe.dropout)
+        network = models.build(recipe.network, 10, dropout=recipe.dropout, normalise_each=recipe.normalise_each)
         started = time.perf_counter()
         training.fit(network, recipe, train, splits["validation"])
         return time.perf_counter() - started

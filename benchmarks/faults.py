@@ -500,7 +500,7 @@ def cost(_: argparse.Namespace) -> dict[str, Any]:
 
     recipe = recipes.choose("balanced", epochs=20)
     splits = data.split(data.load("digits"))
-    network = models.build(recipe.network)
+    network = models.build(recipe.network, normalise_each=recipe.normalise_each)
     with tempfile.TemporaryDirectory(dir=files.PROJECT) as folder:
         training.fit(network, recipe, splits["train"], splits["validation"], checkpoints=Timed(Path(folder), "key"))
     return {"seconds, median": sorted(seconds)[len(seconds) // 2], "seconds, longest": max(seconds)}

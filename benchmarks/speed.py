@@ -156,7 +156,9 @@ def our_epoch(network: nn.Module, recipe: recipes.Recipe, split: data.Split, ste
 
 def network_of(recipe: recipes.Recipe) -> nn.Module:
     """Return a fresh network in the layout that training uses."""
-    return models.build(recipe.network, 10, 33.3, 78.6).to(memory_format=torch.channels_last)
+    return models.build(recipe.network, 10, 33.3, 78.6, normalise_each=recipe.normalise_each).to(
+        memory_format=torch.channels_last
+    )
 
 
 def published_stock(recipe: recipes.Recipe, split: data.Split) -> None:

@@ -15,7 +15,9 @@ from torch import nn
 from . import errors, files, models, runs
 from .evaluation import Predictions
 
-VERSION = 2  # of model.json; 1 had neither "version" nor "temperature" nor "validation_sha256"
+# Of model.json. 2 knew no network that normalises each image by itself; 1 had neither "version" nor "temperature" nor
+# "validation_sha256".
+VERSION = 3
 logger = logging.getLogger(__name__)
 
 KEPT = 2  # checkpoints a run
@@ -170,7 +172,9 @@ def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedMod
             return None
         if fingerprint not in (None, description["key"]):
             return None
-        network = models.build(description["recipe"]["network"], len(description["class_names"]))
+        recipe = description["recipe"]
+        normalise_each = recipe.get("normalise_each", False)
+        network = models.build(recipe["network"], len(description["class_names"]), normalise_each=normalise_each)
         network.load_state_dict(safetensors.torch.load(weights))
     except (FileNotFoundError, KeyError, TypeError):  # nothing there, or a model.json that is none
         return None

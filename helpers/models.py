@@ -1,7 +1,7 @@
 """The networks: each a torch.nn.Sequential that reads as a table of layers, from pixels to one score a class.
 
 Every network takes float32 images of shape (b, 1, 28, 28) with pixels from 0 to 255; its first layer normalises them,
-so that nothing outside needs to know the mean and standard deviation that it was trained with.
+so that nothing outside needs to know the mean and standard deviation that it was trained with, if it needs any.
 """
 
 from collections import OrderedDict
@@ -31,6 +31,22 @@ class Normalise(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return float images of any shape, normalised."""
         return (images - self.mean) / self.deviation
+
+
+class NormaliseEach(nn.Module):
+    """Shift and scale each image by itself to mean 0 and standard deviation 1 over its pixels and channels together.
+
+    The level of the light and its contrast are gone before anything is learnt. EPSILON, one of 255 levels of grey, is
+    added to the deviation, so that a blank image gives zeros. There is nothing to store.
+    """
+
+    EPSILON = 1.0
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return float images (b, c, h, w), normalised."""
+        centred = images - images.mean(dim=(1, 2, 3), keepdim=True)
+        deviation = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+        return centred / (deviation + self.EPSILON)
 
 
 def block(
@@ -169,16 +185,23 @@ NETWORKS: dict[str, Callable[[int], Layers]] = {
 
 
 def build(
-    name: str, classes: int = 10, mean: float = 0.0, std: float = 255.0, seed: int = 0, dropout: float = 0.0
+    name: str,
+    classes: int = 10,
+    mean: float = 0.0,
+    std: float = 255.0,
+    seed: int = 0,
+    dropout: float = 0.0,
+    normalise_each: bool = False,
 ) -> nn.Sequential:
     """Return the network `name` with weights drawn by `seed`; it takes float32 (b, 1, 28, 28), gives (b, classes).
 
-    `mean` and `std` normalise the pixels, from 0 to 255. `dropout` is the rate of the dropout layers, where the network
-    has any. KeyError for a name that is not in NETWORKS.
+    `mean` and `std` normalise the pixels, from 0 to 255; with `normalise_each` every image has its own instead.
+    `dropout` is the rate of the dropout layers, where the network has any. KeyError for a name that is not in NETWORKS.
     """
     torch.manual_seed(seed)
     layers = NETWORKS[name](classes)
-    network = nn.Sequential(Layers(normalise=Normalise(mean, std), **layers))
+    normalise = NormaliseEach() if normalise_each else Normalise(mean, std)
+    network = nn.Sequential(Layers(normalise=normalise, **layers))
     for layer in network.modules():
         if isinstance(layer, nn.Dropout | nn.Dropout2d):
             layer.p = dropout

@@ -84,7 +84,8 @@ def train(
     """
     splits = data.split(dataset, seed, recipe.validation_size)
     mean, std = data.pixel_statistics(splits["train"].images)
-    network = models.build(recipe.network, len(dataset.class_names), mean, std, seed, recipe.dropout)
+    classes = len(dataset.class_names)
+    network = models.build(recipe.network, classes, mean, std, seed, recipe.dropout, recipe.normalise_each)
     checkpoints = None
     if folder:
         training_fingerprint = fingerprint(recipe, seed, dataset, torch.device(device))

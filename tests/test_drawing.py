@@ -11,9 +11,9 @@ from helpers import data, drawing, evaluation, framing, models, training
 NAMES = tuple("0123456789")
 
 
-def trained(name):
+def trained(name, **options):
     """Return a network whose weights and batch statistics are as uneven as those of a trained one."""
-    network = models.build(name, mean=33.3, std=78.6, seed=1)
+    network = models.build(name, mean=33.3, std=78.6, seed=1, **options)
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             for values in (layer.weight.data, layer.running_var):
@@ -57,9 +57,10 @@ def stroke(page, *points, steps=4):
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
+@pytest.mark.parametrize("normalise_each", [False, True])
 @pytest.mark.parametrize("name", models.NETWORKS)
-def test_the_page_computes_what_pytorch_computes(opened, name):
-    network = trained(name)
+def test_the_page_computes_what_pytorch_computes(opened, name, normalise_each):
+    network = trained(name, normalise_each=normalise_each)
     images = torch.randint(0, 256, (8, 1, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     expected = torch.softmax(evaluation.predict(network, images), 1).numpy()
     page = opened(network)

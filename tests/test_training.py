@@ -15,9 +15,23 @@ import pytest
 import torch
 from conftest import ROOT
 
-from helpers import checkpoints, computing, data, errors, evaluation, files, models, recipes, runs, training
+from helpers import (
+    checkpoints,
+    computing,
+    data,
+    errors,
+    evaluation,
+    files,
+    models,
+    recipes,
+    runs,
+    training,
+    transforms,
+)
 
-TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, min_batches_per_epoch=4)
+PLAIN = {"normalise_each": False, "rough_share": 0.0, "roughening": ()}
+TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, min_batches_per_epoch=4, **PLAIN)
+ROUGH = replace(TINY, normalise_each=True, rough_share=0.25, roughening=tuple(transforms.ROUGHENING))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,9 +67,10 @@ def untimed(history):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in history]
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_does_not(dataset, tmp_path):
+@pytest.mark.parametrize("recipe", [TINY, ROUGH])
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(dataset, tmp_path, recipe):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        training.train(dataset, TINY, seed, folder=tmp_path / name)
+        training.train(dataset, recipe, seed, folder=tmp_path / name)
     assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
     assert validation(tmp_path / "a") == validation(tmp_path / "b") != validation(tmp_path / "c")
 
@@ -108,13 +123,13 @@ def interrupt(at_epoch):
     return progress
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_an_interrupted_training_goes_on_to_the_same_bits(dataset, tmp_path, epoch):
-    _, undisturbed = training.train(dataset, TINY, folder=tmp_path / "whole")
+@pytest.mark.parametrize("recipe, epoch", [(TINY, 1), (TINY, 2), (TINY, 3), (ROUGH, 2)])
+def test_an_interrupted_training_goes_on_to_the_same_bits(dataset, tmp_path, recipe, epoch):
+    _, undisturbed = training.train(dataset, recipe, folder=tmp_path / "whole")
     with pytest.raises(Interrupted):
-        training.train(dataset, TINY, folder=tmp_path / "cut", progress=interrupt(epoch))
+        training.train(dataset, recipe, folder=tmp_path / "cut", progress=interrupt(epoch))
     seen = []
-    _, history = training.train(dataset, TINY, folder=tmp_path / "cut", progress=lambda h, *_: seen.append(len(h)))
+    _, history = training.train(dataset, recipe, folder=tmp_path / "cut", progress=lambda h, *_: seen.append(len(h)))
     assert min(seen) == epoch - 1  # nothing before it was repeated
     assert weights(tmp_path / "whole") == weights(tmp_path / "cut") and untimed(history) == untimed(undisturbed)
     assert validation(tmp_path / "whole") == validation(tmp_path / "cut")
@@ -236,7 +251,7 @@ def test_a_changed_model_is_not_loaded_but_trained_anew(dataset, tmp_path, name)
 def test_a_model_of_version_1_is_loaded(dataset, tmp_path):
     _, history = training.train(dataset, TINY, folder=tmp_path)
     description = files.read_json(tmp_path / "model.json")
-    assert description["version"] == 2
+    assert description["version"] == checkpoints.VERSION
     for name in ("version", "temperature", "validation_sha256"):
         del description[name]
     files.write_json(tmp_path / "model.json", description)
@@ -247,11 +262,11 @@ def test_a_model_of_version_1_is_loaded(dataset, tmp_path):
 
 def test_a_model_of_a_later_version_is_refused_and_not_overwritten(dataset, tmp_path):
     training.train(dataset, TINY, folder=tmp_path)
-    description = files.read_json(tmp_path / "model.json") | {"version": 3}
+    description = files.read_json(tmp_path / "model.json") | {"version": checkpoints.VERSION + 1}
     files.write_json(tmp_path / "model.json", description)
-    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 3, and this code knows 2; use newer"):
+    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 4, and this code knows 3; use newer"):
         checkpoints.load_model(tmp_path)
-    with pytest.raises(errors.BadInput, match=r"model\.json is of version 3"):
+    with pytest.raises(errors.BadInput, match=r"model\.json is of version 4"):
         training.train(dataset, TINY, folder=tmp_path)
     assert files.read_json(tmp_path / "model.json") == description
 
@@ -338,6 +353,40 @@ def test_the_first_layer_normalises():
     images = torch.rand(50, 1, 28, 28) * 255
     out = models.Normalise(images.mean(), images.std())(images)
     assert abs(out.mean()) < 1e-4 and out.std() == pytest.approx(1, abs=1e-4)
+
+
+def test_each_image_is_normalised_by_itself_whatever_its_light():
+    images = torch.rand(5, 3, 28, 28) * 255
+    out = models.NormaliseEach()(images)
+    assert torch.allclose(out.mean(dim=(1, 2, 3)), torch.zeros(5), atol=1e-5)
+    assert torch.allclose(out.std(dim=(1, 2, 3), correction=0), torch.ones(5), atol=0.02)
+    assert torch.allclose(models.NormaliseEach()(images * 0.5 + 90), out, atol=0.05)
+    assert torch.allclose(out[2:3], models.NormaliseEach()(images[2:3]), atol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0, 1, 77, 255])
+def test_a_blank_image_normalised_by_itself_is_zero(level):
+    assert (models.NormaliseEach()(torch.full((2, 1, 28, 28), float(level))) == 0).all()
+
+
+def test_a_network_that_normalises_each_image_is_loaded_as_it_was(dataset, tmp_path):
+    network, _ = training.train(dataset, replace(TINY, normalise_each=True), folder=tmp_path)
+    again = checkpoints.load_model(tmp_path).network
+    assert isinstance(again.normalise, models.NormaliseEach)
+    assert torch.allclose(again(dataset.images[:9].float()), network(dataset.images[:9].float()), atol=1e-4)
+
+
+def test_a_model_of_version_2_is_loaded_and_weights_of_the_other_normalisation_are_refused(dataset, tmp_path):
+    network, _ = training.train(dataset, TINY, folder=tmp_path)
+    description = files.read_json(tmp_path / "model.json")
+    recipe = {name: value for name, value in description["recipe"].items() if name != "normalise_each"}
+    files.write_json(tmp_path / "model.json", description | {"version": 2, "recipe": recipe})
+    again = checkpoints.load_model(tmp_path).network
+    assert torch.allclose(again(dataset.images[:9].float()), network(dataset.images[:9].float()), atol=1e-4)
+    other = {"recipe": description["recipe"] | {"normalise_each": True}}
+    files.write_json(tmp_path / "model.json", description | other)
+    with pytest.raises(errors.BadInput, match=r"not the weights of this network .*; delete it, or use `force`"):
+        checkpoints.load_model(tmp_path)
 
 
 def test_figures_in_training_are_those_of_evaluation(dataset):

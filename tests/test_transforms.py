@@ -1,8 +1,9 @@
-"""Warping and corrupting images, against what can be counted on their pixels."""
+"""Warping, roughening and corrupting images, against what can be counted on their pixels."""
 
 import pytest
 import torch
 
+from helpers import transforms
 from helpers.corruptions import CORRUPTIONS, corrupt
 from helpers.transforms import warp
 
@@ -135,3 +136,86 @@ def test_occlusion_blanks_a_square_of_just_that_side_anywhere():
 def test_an_unknown_corruption_is_refused():
     with pytest.raises(ValueError, match="fog"):
         corrupt(blobs(1), "fog", 1)
+
+
+ROUGHENING = tuple(transforms.ROUGHENING)
+
+
+def inked():
+    """Return float images (60, 1, 28, 28) of thick strokes on bare paper, no two alike."""
+    return torch.where(blobs(60).float() > 60, 255.0, 0.0)
+
+
+@pytest.mark.parametrize("name", ROUGHENING)
+def test_roughening_changes_images_each_in_its_own_way_and_draws_from_the_global_state(name):
+    images = inked()[:1].repeat(60, 1, 1, 1)
+    if name == "gamma":
+        images = images / 2
+    if name == "pieces":
+        images = inked()
+    before = images.clone()
+    torch.manual_seed(0)
+    rough = transforms.ROUGHENING[name](images)
+    assert rough.shape == images.shape and rough.dtype == torch.float32 and torch.equal(images, before)
+    assert len(rough.flatten(1).unique(dim=0)) > 20 and rough.isfinite().all()
+    torch.manual_seed(0)
+    assert torch.equal(rough, transforms.ROUGHENING[name](images))
+    torch.manual_seed(1)
+    assert not torch.equal(rough, transforms.ROUGHENING[name](images))
+
+
+@pytest.mark.parametrize("name", ROUGHENING)
+def test_roughening_takes_colours_and_single_images(name):
+    for shape in ((1, 1, 28, 28), (3, 3, 20, 24)):
+        rough = transforms.ROUGHENING[name](torch.rand(shape) * 255)
+        assert rough.shape == shape and rough.isfinite().all()
+
+
+def test_strokes_grow_by_a_pixel_at_most_and_noise_is_even():
+    images = inked()
+    ink, rough = images > 0, transforms.change_strokes(images) > 0
+    near = torch.nn.functional.max_pool2d(ink.float(), 3, stride=1, padding=1) > 0
+    assert not (rough & ~near).any() and (rough & ~ink).any()
+    noise = transforms.add_noise(torch.full((200, 1, 28, 28), 128.0)) - 128
+    deviations = noise.std(dim=(1, 2, 3))
+    assert noise.mean().abs() < 0.5 and deviations.max() < 70 and deviations.min() < 5
+
+
+def test_pieces_only_add_ink_and_blots_only_take_it_away():
+    images = inked()
+    added = transforms.paste_pieces(images) - images
+    assert (added >= 0).all() and 0 < (added > 0).float().mean() < 0.1
+    taken = images - transforms.erase_smoothly(images)
+    assert (taken >= 0).all() and 0.1 < taken.sum() / images.sum() < 0.5
+
+
+def test_shade_darkens_paper_and_leaves_full_ink():
+    shaded, ink = transforms.shade(inked()), inked() == 255
+    assert (shaded[ink] == 255).all() and (shaded[~ink] >= 0).all() and 100 < shaded[~ink].max() < 0.81 * 255
+    assert shaded.diff(dim=2)[~ink[:, :, 1:] & ~ink[:, :, :-1]].abs().max() < 20  # no edge in it
+
+
+def test_filters_fill_the_range_and_a_blank_image_stays_finite():
+    filtered = transforms.filter_randomly(inked())
+    assert filtered.amin(dim=(1, 2, 3)).abs().max() < 0.01
+    assert torch.allclose(filtered.amax(dim=(1, 2, 3)), torch.tensor(255.0), atol=0.01)
+    assert transforms.filter_randomly(torch.zeros(2, 1, 28, 28)).abs().max() < 1
+
+
+def test_just_the_share_asked_for_is_roughened_and_stays_in_range():
+    images = inked()
+    for share, count in ((0.25, 15), (0.1, 6), (1, 60)):
+        torch.manual_seed(0)
+        rough = transforms.augment(images, rough_share=share, roughening=("noise",) * 30)  # by chance, some each time
+        assert (rough != images).flatten(1).any(dim=1).sum() == count
+        assert rough.min() >= 0 and rough.max() <= 255
+    assert torch.equal(transforms.augment(images, rough_share=0.25), images)
+    with pytest.raises(KeyError):
+        transforms.roughen(images, ["unheard-of"])
+
+
+def test_each_operation_falls_on_its_share_of_images_whatever_else_has():
+    torch.manual_seed(0)
+    images = inked()[:1].repeat(2000, 1, 1, 1)
+    share = (transforms.roughen(images, ["light"]) != images).flatten(1).any(dim=1).float().mean().item()
+    assert share == pytest.approx(transforms.CHANCE, abs=0.04)

@@ -13,7 +13,7 @@ import torch
 from matplotlib.image import imsave
 from torch import nn
 
-from ..models import Normalise
+from ..models import Normalise, NormaliseEach
 
 SCRIPT = Path(__file__).resolve().with_name("digit.js")
 PAGE = Path(__file__).resolve().with_name("digit.html")
@@ -43,6 +43,8 @@ def describe_layer(layer: nn.Module) -> Layer:
         case Normalise():
             scale = 1 / layer.deviation.cpu().numpy()
             return {"kind": "scale", "scale": np.array([scale]), "shift": np.array([-layer.mean.cpu() * scale])}
+        case NormaliseEach():
+            return {"kind": "normaliseEach", "epsilon": layer.EPSILON}
         case nn.BatchNorm2d():
             return describe_batch_normalisation(layer)
         case nn.Conv2d():

@@ -15,6 +15,11 @@
         for (let i = c * area; i < (c + 1) * area; i++) out[i] = values[i] * layer.scale[c] + layer.shift[c];
       return { values: out, channels, side };
     },
+    normaliseEach({ values, channels, side }, { epsilon }) {
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+      return { values: values.map(value => (value - mean) / (deviation + epsilon)), channels, side };
+    },
     relu: ({ values, channels, side }) => ({ values: values.map(value => (value > 0 ? value : 0)), channels, side }),
     pool({ values, channels, side }) {
       const half = side >> 1, out = new Float32Array(channels * half * half);
