@@ -91,6 +91,8 @@ def training_bar(epochs: int) -> Callable[[list[dict], int, int], None]:
             return
         percent.milestone = len(history)
         percent.set_description_str(describe_epoch(history[-1], epochs))
+        if len(history) == epochs:
+            percent.set_postfix_str("now temperature and threshold", refresh=False)
         percent.refresh()
         if len(history) == epochs:
             percent.close()

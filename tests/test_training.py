@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from helpers import checkpoints, computing, data, errors, evaluation, files, models, recipes, runs, training
+from helpers import certainty, checkpoints, computing, data, errors, evaluation, files, models, recipes, runs, training
 
 TINY = replace(recipes.RECIPES["fast"], epochs=3, batch_size=64, rotation=5, shift=1, min_batches_per_epoch=4)
 
@@ -82,10 +82,11 @@ def test_a_finished_training_is_loaded_and_another_recipe_trained(dataset, tmp_p
 def test_a_model_of_a_network_that_has_changed_since_is_trained_anew(dataset, tmp_path):
     _, history = training.train(dataset, TINY, folder=tmp_path)
     description = files.read_json(tmp_path / "model.json") | {"key": "of older code"}
-    for name in ("weights_sha256", "history_sha256", "validation_sha256"):
+    for name in ("weights_sha256", "history_sha256", "validation_sha256", "certainty_sha256"):
         del description[name]
     record = checkpoints.ValidationRecord(np.zeros((1, 10)), np.zeros(1), np.zeros((3, 1)))
-    checkpoints.save_model(tmp_path, models.build("narrow", 10), history, record, description)
+    fitted = certainty.Certainty(1.0, 0.0, 0.0, np.zeros((1, 2)), {})
+    checkpoints.save_model(tmp_path, models.build("narrow", 10), history, record, fitted, description)
     with pytest.raises(errors.BadInput, match="not the weights of this network"):
         checkpoints.load_model(tmp_path)
     assert training.train(dataset, TINY, folder=tmp_path)[1][0].keys() == history[0].keys()
@@ -217,7 +218,7 @@ def test_two_checkpoints_are_kept(dataset, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "history.csv", "validation.npz"])
+@pytest.mark.parametrize("name", ["model.safetensors", "history.csv", "validation.npz", "certainty.npz"])
 def test_a_changed_model_is_not_loaded_but_trained_anew(dataset, tmp_path, name):
     training.train(dataset, TINY, folder=tmp_path)
     path = tmp_path / name
@@ -231,25 +232,32 @@ def test_a_changed_model_is_not_loaded_but_trained_anew(dataset, tmp_path, name)
     assert checkpoints.load_model(tmp_path) is not None and path.is_file()
 
 
-def test_a_model_of_version_1_is_loaded(dataset, tmp_path):
+def test_models_of_versions_1_and_2_are_loaded(dataset, tmp_path):
     _, history = training.train(dataset, TINY, folder=tmp_path)
     description = files.read_json(tmp_path / "model.json")
-    assert description["version"] == 2
-    for name in ("version", "temperature", "validation_sha256"):
-        del description[name]
-    files.write_json(tmp_path / "model.json", description)
-    (tmp_path / "validation.npz").unlink()
-    model = checkpoints.load_model(tmp_path)
-    assert model.history == history and model.description == description
+    assert description["version"] == 3
+    later = {
+        2: ("threshold", "floor", "fitted_on", "certainty_sha256", "certainty_code"),
+        1: ("version", "temperature", "validation_sha256"),
+    }
+    for version, names in later.items():
+        description["version"] = version
+        for name in names:
+            del description[name]
+        files.write_json(tmp_path / "model.json", description)
+        (tmp_path / {2: "certainty.npz", 1: "validation.npz"}[version]).unlink()
+        model = checkpoints.load_model(tmp_path)
+        assert model.history == history and model.description == description
+        assert checkpoints.load_certainty(tmp_path, description) is None
 
 
 def test_a_model_of_a_later_version_is_refused_and_not_overwritten(dataset, tmp_path):
     training.train(dataset, TINY, folder=tmp_path)
-    description = files.read_json(tmp_path / "model.json") | {"version": 3}
+    description = files.read_json(tmp_path / "model.json") | {"version": 4}
     files.write_json(tmp_path / "model.json", description)
-    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 3, and this code knows 2; use newer"):
+    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 4, and this code knows 3; use newer"):
         checkpoints.load_model(tmp_path)
-    with pytest.raises(errors.BadInput, match=r"model\.json is of version 3"):
+    with pytest.raises(errors.BadInput, match=r"model\.json is of version 4"):
         training.train(dataset, TINY, folder=tmp_path)
     assert files.read_json(tmp_path / "model.json") == description
 
@@ -267,8 +275,6 @@ def test_training_leaves_what_it_says_of_the_validation_images(dataset, tmp_path
     assert (saved["predicted"][-1] == again.predicted).all()
     shares = (saved["predicted"] == saved["labels"]).mean(axis=1)
     assert shares.tolist() == [row["validation_accuracy"] for row in history]
-    description = checkpoints.load_model(tmp_path).description
-    assert description["temperature"] == evaluation.choose_temperature(again)
 
 
 def test_divergence_stops_with_the_step_and_a_way_out(dataset):
