@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-certainty comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -25,6 +25,9 @@ bench-busy: $(READY)  ## time training beside programs that keep the processors 
 
 bench-faults: $(READY)  ## kill, damage and collide runs, and see whether anything is lost
 	.venv/bin/python benchmarks/faults.py $(ARGS)
+
+bench-certainty: $(READY)  ## ask the run that was trained last what it is sure of: digits, letters, paper, pictures
+	.venv/bin/python benchmarks/certainty.py $(ARGS)
 
 comparison: $(READY)  ## make outputs/comparison.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)

@@ -312,5 +312,6 @@ def test_readmes_lines_of_python_read_a_photograph(trained, photos, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photograph.jpg").write_bytes((photos / "3.png").read_bytes())
     exec(program, {})
-    label, probability = capsys.readouterr().out.split()
+    label, probability, sure, *possible = capsys.readouterr().out.split()
     assert label in "0123456789" and 0 < float(probability) <= 1
+    assert sure in ("True", "False") and f"'{label}'" in possible[0]
