@@ -1,12 +1,15 @@
 """What is fitted on validation: a floor as split conformal prediction has it, centres, a threshold, and photographs."""
 
+import importlib.util
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 
-from helpers import certainty, checkpoints, data, evaluation, files, framing, models, recipes, training
+from helpers import certainty, checkpoints, data, evaluation, files, framing, models, reading, recipes, training
 from helpers.data import Split
 from helpers.evaluation import Predictions
 
@@ -169,3 +172,38 @@ def test_where_its_code_has_changed_it_is_fitted_anew_and_nothing_is_trained(dat
     found = files.read_json(path)
     assert found["certainty_code"] == certainty.CODE and found["threshold"] != 0.123
     assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    """benchmarks/certainty.py, whose name is that of the module it measures."""
+    spec = importlib.util.spec_from_file_location("benchmark_certainty", ROOT / "benchmarks" / "certainty.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_benchmark_counts_what_is_sure(benchmark, trained, dataset, tmp_path, capsys):
+    reader = reading.load("hand", outputs=trained)
+    bold = replace(reader, certainty=reader.certainty._replace(threshold=-1, floor=0))
+    meek = replace(reader, certainty=reader.certainty._replace(threshold=2, floor=1))
+    drawn = list(benchmark.strokes(np.random.default_rng(0)))[::25]
+    for asked, share in ((bold, 1), (meek, 0)):
+        counts = benchmark.ask(asked, drawn)
+        assert sum(count["shown"] for count in counts.values()) == len(drawn)
+        assert sum(count["sure"] for count in counts.values()) == share * len(drawn)
+        split = Split(dataset.images[:10], dataset.labels[:10])
+        found = benchmark.read_photographs(asked, split, 10, np.random.default_rng(0))
+        assert found["made"] == 10 and found["sure"] == share * found["found"]
+        assert found["right"] > 2 and found["right_of_sure"] == share * found["right"]
+        assert found["labels"] == found["found"] * (10 if share else 1)
+    assert list(benchmark.letters(tmp_path)) == []
+    assert capsys.readouterr().out.count("left out; apt-get install fonts-") == len(benchmark.FONTS)
+
+
+def test_the_benchmark_shows_what_is_no_digit(benchmark):
+    assert len(benchmark.LETTERS) * len(benchmark.FONTS) >= 200 and not set("OolIZSBbqgG") & set(benchmark.LETTERS)
+    for name, pixels in [*benchmark.strokes(np.random.default_rng(0))][::20]:
+        assert isinstance(framing.frame_ink(pixels), framing.Framed), name
+    shown = [pixels for _, pixels in itertools.islice(benchmark.crops(np.random.default_rng(0)), 4)]
+    assert all(pixels.dtype == np.uint8 and min(pixels.shape[:2]) >= 60 for pixels in shown)
