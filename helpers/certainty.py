@@ -27,10 +27,10 @@ from . import evaluation, files, framing, photographs
 from .data import Dataset, Split
 from .evaluation import Predictions
 
-PHOTOGRAPHS = 500  # made of validation images, at most: of others 95 % are sure, plus or minus two
-SIZE = (180, 150)  # of each, height and width: the threshold is that of larger ones, in a quarter of the time
+PHOTOGRAPHS = 400  # made of validation images, at most: of others 95 % are sure, plus or minus two
+SIZE = (240, 200)  # of each, height and width: larger ones have the same threshold, smaller ones a lower one
 TAUGHT = 8_000  # training images, about, among which centres are looked for
-CENTRES = 15  # of each class, at most
+CENTRES = 25  # of each class, at most: fewer let more letters pass
 SURE = 0.95  # share of what the threshold is fitted on that is at or above it
 LEVEL = 0.99  # share of images whose label is possible. Of 95 % there would be fewer than there are right answers
 

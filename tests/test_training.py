@@ -42,8 +42,8 @@ def weights(folder):
 
 
 def validation(folder):
-    """Return the bytes of what a run says of its validation images."""
-    return (folder / "validation.npz").read_bytes()
+    """Return the bytes of what a run says of its validation images, and of what was fitted on them."""
+    return (folder / "validation.npz").read_bytes() + (folder / "certainty.npz").read_bytes()
 
 
 def untimed(history):
