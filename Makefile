@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -31,6 +31,9 @@ bench-photographs: $(READY)  ## read 2,000 photographs of validation digits with
 
 bench-robustness: $(READY)  ## train balanced and fast, and read images in bad light; --split test: MNIST-C, the final reading
 	.venv/bin/python benchmarks/robustness.py $(ARGS)
+
+bench-certainty: $(READY)  ## ask the run that was trained last what it is sure of: digits, letters, paper, pictures
+	.venv/bin/python benchmarks/certainty.py $(ARGS)
 
 comparison: $(READY)  ## make outputs/comparison.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)

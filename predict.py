@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from helpers.reading import Answer, Reader
 
 PICTURED = 8  # answers at most that are shown with a picture of what the network saw
+MOST_OTHERS = 3  # labels that are named beside an answer; where more are possible, hardly any is ruled out
+SURE = {True: "yes", False: "no", None: ""}  # in a table
 SHADES = " ░▒▓█"
 
 
@@ -72,7 +74,8 @@ def main(options: argparse.Namespace) -> int:
     if options.export is not None:
         write_export(reader, options.export, options.json)
     if reads and not options.json:
-        print(f"read by {reader.run}", file=sys.stderr, flush=True)
+        unknown = "" if reader.certainty else "; trained by older code, so it is not known which answers are sure"
+        print(f"read by {reader.run}{unknown}", file=sys.stderr, flush=True)
     rows = []
     unreadable = 0
     for name in named:
@@ -195,7 +198,10 @@ def write_export(reader: "Reader", path: str, as_json: bool) -> None:
 
 
 def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
-    """Return the row of one file: {"file", "label", "probability", "top", "box", "reason" or "error", "image"}."""
+    """Return the row of one file: {"file", "label", "probability", "sure", "possible", "top", "box", "image"}.
+
+    In place of what is not known there is "reason", why no digit was found, or "error", why the file was not read.
+    """
     from helpers import framing, pictures
 
     row: dict[str, Any] = {"file": printable(name)}
@@ -205,10 +211,12 @@ def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
     except pictures.Unreadable as error:
         return row | {"error": str(error)}
     if isinstance(answer.framed, framing.NoDigit):
-        return row | {"label": None, "probability": None, "reason": answer.framed.reason}
+        return row | {"label": None, "probability": None, "sure": None, "possible": [], "reason": answer.framed.reason}
     return row | {
         "label": answer.label,
         "probability": round(answer.probability, 4),
+        "sure": answer.sure,
+        "possible": list(answer.possible),
         "top": best(answer, top),
         "box": shares(answer.framed.box, pixels),
         "image": answer.framed.image,
@@ -251,10 +259,19 @@ def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
     if row["label"] is None:
         print(f"{row['file']}: no digit found: {row['reason']}", flush=True)
         return
-    words = ", ".join(f"{label} ({probability:.1%})" for label, probability in row["top"])
-    print(f"{row['file']}: {words}", flush=True)
+    print(f"{row['file']}: {in_words(row)}", flush=True)
     if pictured and image is not None and sys.stdout.isatty():
         print(picture(image), flush=True)
+
+
+def in_words(row: dict[str, Any]) -> str:
+    """Return an answer as a person reads it, as in `4 (98.1%)` and `unsure: 4 (61.0%) or 9`."""
+    named = [label for label, _ in row["top"]]
+    words = ", ".join(f"{label} ({probability:.1%})" for label, probability in row["top"])
+    others = [label for label in row["possible"] if label not in named]
+    if 0 < len(others) <= MOST_OTHERS:
+        words += f" or {' or '.join(others)}"
+    return f"unsure: {words}" if row["sure"] is False else words
 
 
 def picture(image: "np.ndarray") -> str:
@@ -267,17 +284,17 @@ def picture(image: "np.ndarray") -> str:
 
 
 def as_table(rows: Sequence[dict[str, Any]], top: int) -> str:
-    """Return the answers as CSV: file, label and probability (of each of the `top` classes), and a remark."""
-    columns = ["file"]
-    for place in range(1, top + 1):
-        number = "" if place == 1 else f"_{place}"
-        columns += [f"label{number}", f"probability{number}"]
+    """Return the answers as CSV: a class, its probability, yes or no for sure, `a;b` for possible; `top` classes."""
+    columns = ["file", "label", "probability", "sure", "possible"]
+    for place in range(2, top + 1):
+        columns += [f"label_{place}", f"probability_{place}"]
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow([*columns, "remark"])
     for row in rows:
         cells = [cell for pair in row.get("top", []) for cell in pair]
         cells += [""] * (2 * top - len(cells))
+        cells[2:2] = [SURE[row.get("sure")], ";".join(row.get("possible", []))]
         remark = row.get("error") or (f"no digit found: {row['reason']}" if "reason" in row else "")
         writer.writerow([row["file"], *cells, remark])
     return table.getvalue()

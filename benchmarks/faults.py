@@ -311,6 +311,7 @@ WRITES = {  # a part of the path: the stages that write there
     "epoch-001.pt": ["training"],
     "model.safetensors": ["training"],
     "validation.npz": ["training"],
+    "certainty.npz": ["training"],
     "history.csv": ["training"],
     "model.json": ["training"],
     "predictions.npz": ["training", "results"],

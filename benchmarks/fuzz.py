@@ -74,7 +74,13 @@ COMMANDS = {
     "other": OTHER,
 }
 READ_ONLY = ("list", "dry run")
-CORE = ("model.safetensors", "validation.npz", "predictions.npz", "metrics.json")  # the same bytes each time
+CORE = (
+    "model.safetensors",
+    "validation.npz",
+    "certainty.npz",
+    "predictions.npz",
+    "metrics.json",
+)  # the same bytes each time
 PATIENCE = 300  # seconds, after which a command hangs
 SUFFIXES = (".py", ".ipynb", ".j2", ".html", ".css", ".js")  # of code
 KEEP_EVERY = 25  # trials

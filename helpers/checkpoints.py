@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from . import errors, files, models, runs
+from .certainty import CODE, Certainty
 from .evaluation import Predictions
 
-# Of model.json. 2 knew no network that normalises each image by itself; 1 had neither "version" nor "temperature" nor
-# "validation_sha256".
+# Of model.json. 2 knew no network that normalises each image by itself, and no "threshold"; 1 had neither "version" nor
+# "temperature" nor "validation_sha256".
 VERSION = 3
 logger = logging.getLogger(__name__)
 
@@ -113,25 +114,36 @@ def save_model(
     network: nn.Module,
     history: list[Row],
     validation: ValidationRecord,
+    certainty: Certainty,
     description: dict[str, Any],
 ) -> None:
-    """Write history.csv, model.safetensors, validation.npz and, last, model.json.
+    """Write history.csv, model.safetensors, validation.npz, certainty.npz and, last, model.json.
 
-    model.json holds its version, the SHA-256 of the other three, the number of parameters, and `description`: all that
-    is needed to build the network again and to read its answers. RunInUse, and nothing is written, where somebody else
-    is writing into the run.
+    model.json holds its version, the SHA-256 of the other four, the number of parameters, `description`, and what
+    certainty.fit found, but for the centres, which are in certainty.npz: "temperature", "threshold", "floor" as in
+    Certainty, "fitted_on" {"validation_images", "photographs", "not_found"}, and "certainty_code", by which it did.
+    That is all that is needed to build the network again and to read its answers. RunInUse, and nothing is written,
+    where somebody else is writing into the run.
     """
     folder = Path(folder)
     table = history_as_csv(history)
     weights = safetensors.torch.save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
     arrays = io.BytesIO()
     np.savez(arrays, **validation._asdict())
+    centres = io.BytesIO()
+    np.savez(centres, centres=certainty.centres)
     facts = {
         "version": VERSION,
         "parameters": models.count_parameters(network),
         "weights_sha256": files.digest(weights),
         "history_sha256": files.digest(table),
         "validation_sha256": files.digest(arrays.getvalue()),
+        "certainty_sha256": files.digest(centres.getvalue()),
+        "certainty_code": CODE,
+        "temperature": certainty.temperature,
+        "threshold": certainty.threshold,
+        "floor": certainty.floor,
+        "fitted_on": certainty.fitted_on,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
@@ -139,6 +151,7 @@ def save_model(
         files.write_file(folder / "history.csv", table)
         files.write_file(folder / "model.safetensors", weights)
         files.write_file(folder / "validation.npz", arrays.getvalue())
+        files.write_file(folder / "certainty.npz", centres.getvalue())
         files.write_json(folder / "model.json", facts | description)
 
 
@@ -168,7 +181,7 @@ def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedMod
             return None
         if description["history_sha256"] != files.digest(table):
             return None
-        if not has_its_validation(folder, description):
+        if not has_its_arrays(folder, description):
             return None
         if fingerprint not in (None, description["key"]):
             return None
@@ -196,11 +209,29 @@ def check_version(folder: Path, description: Any) -> None:
         raise errors.BadInput(rule, field="run", value=folder.name, way_out=way_out)
 
 
-def has_its_validation(folder: Path, description: dict[str, Any]) -> bool:
-    """Return whether validation.npz is the one that model.json names; a model.json of version 1 names none."""
-    if "validation_sha256" not in description:
-        return True
-    return description["validation_sha256"] == files.file_digest(folder / "validation.npz")
+def has_its_arrays(folder: Path, description: dict[str, Any]) -> bool:
+    """Return whether validation.npz and certainty.npz are those that model.json names; one of before names none."""
+    for name in ("validation", "certainty"):
+        noted = description.get(f"{name}_sha256")
+        if noted is not None and noted != files.file_digest(folder / f"{name}.npz"):
+            return False
+    return True
+
+
+def load_validation(folder: str | Path) -> ValidationRecord:
+    """Return what a run's validation.npz holds, which `load_model` has found whole."""
+    with np.load(Path(folder) / "validation.npz", allow_pickle=False) as arrays:
+        return ValidationRecord(**arrays)
+
+
+def load_certainty(folder: str | Path, description: dict[str, Any]) -> Certainty | None:
+    """Return the Certainty of a model that `load_model` has found whole; None where its training fitted none."""
+    if "certainty_sha256" not in description:
+        return None
+    with np.load(Path(folder) / "certainty.npz", allow_pickle=False) as arrays:
+        centres = arrays["centres"]
+    fitted = {name: description[name] for name in ("temperature", "threshold", "floor", "fitted_on")}
+    return Certainty(centres=centres, **fitted)
 
 
 def history_as_csv(history: list[Row]) -> bytes:

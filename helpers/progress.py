@@ -94,6 +94,8 @@ def training_bar(epochs: int) -> Callable[[list[dict], int, int], None]:
         told = len(history)  # an epoch has ended, or a training goes on after some
         percent.milestone = told
         percent.set_description_str(describe_epoch(history[-1], epochs))
+        if len(history) == epochs:
+            percent.set_postfix_str("now temperature and threshold", refresh=False)
         percent.refresh()
         if told == epochs and step == 0:
             percent.close()

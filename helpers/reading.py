@@ -2,7 +2,7 @@
 
 reader = reading.load("mnist-balanced-10epochs-seed0")
 answer = reader.read(pictures.open_file("photograph.jpg"))
-answer.label, answer.probability
+answer.label, answer.probability, answer.sure, answer.possible
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import checkpoints, evaluation, framing, runs
+from . import certainty, checkpoints, framing, runs
+from .certainty import Certainty
 from .errors import BadInput
 from .framing import Framed, NoDigit
 
@@ -31,6 +32,9 @@ class Answer(NamedTuple):
     framed: Framed | NoDigit
     labels: tuple[str, ...] = ()  # all classes, the most probable first
     probabilities: tuple[float, ...] = ()  # of these, from 0 to 1; they add up to 1
+    sure: bool | None = None  # whether it looks like what the network knows; None where no digit was found, or for
+    # a model of before, whose training fitted no threshold
+    possible: tuple[str, ...] = ()  # the labels that cannot be ruled out, the most probable first; none likewise
 
     @property
     def label(self) -> str | None:
@@ -48,11 +52,12 @@ class Reader:
     """A trained network, and how images are framed for it."""
 
     run: str
-    network: nn.Module
+    network: nn.Sequential
     class_names: tuple[str, ...]
     temperature: float
     framing: str  # one of FRAMINGS, not auto
     description: dict[str, Any]  # the content of model.json
+    certainty: Certainty | None = None  # None for a model of before, whose training fitted none
 
     def read(self, pixels: np.ndarray) -> Answer:
         """Return the Answer on a photograph, uint8 (h, w) or (h, w, 3)."""
@@ -60,11 +65,17 @@ class Reader:
         if isinstance(framed, NoDigit):
             return Answer(framed)
         images = torch.from_numpy(framed.image)[None, None]
-        logits = evaluation.predict(self.network, images)[0].double()
+        seen = certainty.look(self.network, images)
+        logits = torch.from_numpy(seen.logits[0]).double()
         probabilities = (logits / self.temperature).softmax(dim=0).tolist()
         order = sorted(range(len(probabilities)), key=lambda place: -probabilities[place])
         labels = tuple(self.class_names[place] for place in order)
-        return Answer(framed, labels, tuple(probabilities[place] for place in order))
+        answer = Answer(framed, labels, tuple(probabilities[place] for place in order))
+        if self.certainty is None:
+            return answer
+        sure = bool(self.certainty.is_sure(seen.features)[0])
+        possible = tuple(self.class_names[place] for place in order if probabilities[place] >= self.certainty.floor)
+        return answer._replace(sure=sure, possible=possible or labels[:1])
 
     def frame(self, pixels: np.ndarray) -> Framed | NoDigit:
         """Return a photograph, uint8 (h, w) or (h, w, 3), Framed for this network, or NoDigit."""
@@ -105,6 +116,7 @@ def load(run: str | None = None, framed: str = "auto", outputs: Path | None = No
         temperature=temperature_of(name, description),
         framing=framed if framed != "auto" else framing_of(description),
         description=description,
+        certainty=checkpoints.load_certainty(folder, description),
     )
 
 
@@ -165,7 +177,7 @@ def check_model(folder: Path) -> None:
     manifest = runs.load_manifest(folder)
     if manifest is None or "training" not in manifest.stages:
         return
-    for name in ("model.json", "model.safetensors"):
+    for name in ("model.json", "model.safetensors", "certainty.npz"):
         if (folder / name).is_file() and runs.read_recorded(folder, manifest, name) is None:
             rule = f"{name} is not as its training left it"
             raise BadInput(rule, field="run", value=folder.name, way_out=way_out)

@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from . import computing, data, errors, evaluation, files, framing, models, transforms
-from .checkpoints import Checkpoints, Row, ValidationRecord, load_model, save_model
+from . import certainty, computing, data, errors, evaluation, files, framing, models, transforms
+from .checkpoints import Checkpoints, Row, ValidationRecord, load_model, load_validation, save_model
 from .data import Dataset, Split
 from .recipes import Recipe
 
@@ -80,42 +80,46 @@ def train(
 
     The network is on the CPU, in evaluation mode. With a run's `folder`, the files of checkpoints.save_model are left
     there, every epoch leaves a checkpoint, an interrupted training goes on from the last one, and a finished one of the
-    same recipe, seed, images, code and machine is loaded instead of repeated. See `fit` for the rest.
+    same recipe, seed, images, code and machine is loaded instead of repeated. What certainty.fit finds is among the
+    files; its seconds are none of the history's. See `fit` for the rest.
     """
     splits = data.split(dataset, seed, recipe.validation_size)
     mean, std = data.pixel_statistics(splits["train"].images)
     classes = len(dataset.class_names)
     network = models.build(recipe.network, classes, mean, std, seed, recipe.dropout, recipe.normalise_each)
-    checkpoints = None
-    if folder:
-        training_fingerprint = fingerprint(recipe, seed, dataset, torch.device(device))
-        checkpoints = Checkpoints(folder, training_fingerprint)
-        finished = load_model(folder, training_fingerprint)
-        if finished:
-            return finished.network, finished.history
-    result = fit(network, recipe, splits["train"], splits["validation"], seed, device, checkpoints, progress)
-    if folder and checkpoints:
-        description = describe_model(dataset, recipe, seed, training_fingerprint, result.validation)
-        save_model(folder, network, result.history, result.validation, description)
+    if not folder:
+        result = fit(network, recipe, splits["train"], splits["validation"], seed, device, None, progress)
+        return network, result.history
+
+    key = fingerprint(recipe, seed, dataset, torch.device(device))
+    finished = load_model(folder, key)
+    if finished and finished.description.get("certainty_code") == certainty.CODE:
+        return finished.network, finished.history
+    if finished:
+        network = finished.network
+        result = FitResult(finished.history, load_validation(folder))
+    else:
+        checkpoints = Checkpoints(folder, key)
+        result = fit(network, recipe, splits["train"], splits["validation"], seed, device, checkpoints, progress)
+    fitted = certainty.fit(network, dataset, splits["train"], splits["validation"], seed)
+    description = describe_model(dataset, recipe, seed, key)
+    save_model(folder, network, result.history, result.validation, fitted, description)
     return network, result.history
 
 
-def describe_model(
-    dataset: Dataset, recipe: Recipe, seed: int, training_fingerprint: str, validation: ValidationRecord
-) -> dict[str, Any]:
-    """Return what model.json says of a training: its origin, and the temperature that its logits are to be divided by.
+def describe_model(dataset: Dataset, recipe: Recipe, seed: int, key: str) -> dict[str, Any]:
+    """Return what model.json says of where a model comes from.
 
     The field "key" holds the training's fingerprint, "fingerprint" that of the images.
     """
     return {
-        "temperature": evaluation.choose_temperature(validation.predictions),
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         "class_names": dataset.class_names,
         "framing": {"name": dataset.framing, "version": framing.VERSION},
         "recipe": asdict(recipe),
         "seed": seed,
-        "key": training_fingerprint,
+        "key": key,
     }
 
 

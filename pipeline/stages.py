@@ -38,7 +38,11 @@ STAGES = {
         Stage("walkthrough", "00_walkthrough"),
         Stage("eda", "01_eda", outputs=("dataset.json",)),
         Stage("prototyping", "02_prototyping", outputs=("prototyping.json",)),
-        Stage("training", "03_training", outputs=("model.safetensors", "model.json", "history.csv", "validation.npz")),
+        Stage(
+            "training",
+            "03_training",
+            outputs=("model.safetensors", "model.json", "history.csv", "validation.npz", "certainty.npz"),
+        ),
         Stage(
             "results",
             "04_results",

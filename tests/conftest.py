@@ -27,7 +27,7 @@ LEAVES = {
     "00_walkthrough": (),
     "01_eda": ("dataset.json",),
     "02_prototyping": ("prototyping.json",),
-    "03_training": ("model.safetensors", "model.json", "history.csv", "validation.npz"),
+    "03_training": ("model.safetensors", "model.json", "history.csv", "validation.npz", "certainty.npz"),
     "04_results": ("predictions.npz", "metrics.json", "robustness.json"),
 }
 METRICS = '{"test": {"accuracy": 0.5, "accuracy_ci95": [0.25, 0.75]}}'
@@ -36,6 +36,9 @@ METRICS = '{"test": {"accuracy": 0.5, "accuracy_ci95": [0.25, 0.75]}}'
 def pytest_configure(config):
     """Compute on one thread in the tests' own process, and in each of several, as `offline` does in its children."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before the first test module imports torch
+    from helpers import certainty
+
+    certainty.PHOTOGRAPHS = 16  # a hundred and more, for a training of a moment, would take longer than it
 
 
 def pytest_collection_modifyitems(items):

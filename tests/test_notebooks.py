@@ -19,7 +19,7 @@ from conftest import ROOT, Project, offline
 from IPython.display import Markdown
 from scipy.stats import fisher_exact
 
-from helpers import checkpoints, corruptions, errors, evaluation, files, models, plots, runs, training
+from helpers import certainty, checkpoints, corruptions, errors, evaluation, files, models, plots, runs, training
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -350,7 +350,8 @@ def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path
     last = cell_with('"metrics.json"', "04_results")
     record = checkpoints.ValidationRecord(np.zeros((1, 10)), np.zeros(1), np.zeros((1, 1)))
     description = {"key": "", "recipe": {"network": "narrow"}, "class_names": list("0123456789")}
-    checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=0), [{"epoch": 1}], record, description)
+    fitted = certainty.Certainty(1.0, 0.0, 0.0, np.zeros((1, 2)), {})
+    checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=0), [{"epoch": 1}], record, fitted, description)
     names = {"io": io, "np": np, "files": files, "runs": runs, "checkpoints": checkpoints, "folder": tmp_path}
     names["calibrations"] = {}
     names |= {"about": checkpoints.load_model(tmp_path).description, "scores": {}, "chosen": [0], "curves": {}}
@@ -360,7 +361,7 @@ def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path
     written = [tmp_path / name for name in ("metrics.json", "robustness.json", "predictions.npz")]
     for path in written:
         path.unlink()  # fails where one was not written
-    checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=1), [{"epoch": 1}], record, description)
+    checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=1), [{"epoch": 1}], record, fitted, description)
     with pytest.raises(errors.ProjectError, match="replaced since this notebook loaded it"):
         exec(last, names)
     assert not any(path.exists() for path in written)

@@ -29,7 +29,7 @@ def photograph():
 def note(outputs, name, started="2026-01-31T12:00:00+00:00", **changes):
     """Write the manifest of a run that ended its training, as a runner does."""
     folder = outputs / name
-    made = {leaf: files.file_digest(folder / leaf) for leaf in ("model.json", "model.safetensors")}
+    made = {leaf: files.file_digest(folder / leaf) for leaf in ("model.json", "model.safetensors", "certainty.npz")}
     fields = {"state": "done", "started": started, "outputs": made} | changes
     manifest = runs.Manifest(
         run=name,
@@ -65,10 +65,37 @@ def test_the_temperature_is_that_of_model_json(outputs, photograph):
     assert probabilities[0] > probabilities[1] > probabilities[2]
 
 
+def test_sure_and_possible_follow_from_threshold_and_floor(outputs, photograph):
+    path = outputs / "hand" / "model.json"
+
+    def read(**changes):
+        files.write_json(path, files.read_json(path) | changes)
+        return reading.load("hand", outputs=outputs).read(photograph)
+
+    answer = read(threshold=-1, floor=0)
+    assert answer.sure is True and answer.possible == answer.labels
+    second = answer.probabilities[1]
+    answer = read(threshold=1.1, floor=second)
+    assert answer.sure is False and answer.possible == answer.labels[:2]
+    assert read(floor=1).possible == answer.labels[:1]
+
+
+def test_of_a_model_of_before_it_is_not_known_what_is_sure(outputs, photograph):
+    path = outputs / "hand" / "model.json"
+    description = files.read_json(path) | {"version": 2}
+    for name in ("threshold", "floor", "fitted_on", "certainty_sha256", "certainty_code"):
+        del description[name]
+    files.write_json(path, description)
+    (outputs / "hand" / "certainty.npz").unlink()
+    answer = reading.load("hand", outputs=outputs).read(photograph)
+    assert answer.label and answer.sure is None and answer.possible == ()
+
+
 def test_where_no_digit_is_there_is_no_label(trained):
     answer = reading.load("hand", outputs=trained).read(np.full((200, 200, 3), 220, np.uint8))
     assert isinstance(answer.framed, framing.NoDigit)
     assert answer.label is None and answer.probability == 0 and answer.labels == ()
+    assert answer.sure is None and answer.possible == ()
 
 
 def test_framing_is_chosen(outputs, photograph):
@@ -159,6 +186,8 @@ DAMAGE = {
     "run.json": change_manifest,
     "no weights": lambda folder: (folder / "model.safetensors").unlink(),
     "no model.json": lambda folder: (folder / "model.json").unlink(),
+    "no certainty": lambda folder: (folder / "certainty.npz").unlink(),
+    "half of certainty": lambda folder: os.truncate(folder / "certainty.npz", 100),
     "no history": lambda folder: (folder / "history.csv").unlink(),
     "half of model.json": lambda folder: os.truncate(folder / "model.json", 300),
     "half of the weights": lambda folder: os.truncate(folder / "model.safetensors", 1000),

@@ -16,6 +16,7 @@ import torch
 from conftest import ROOT
 
 from helpers import (
+    certainty,
     checkpoints,
     computing,
     data,
@@ -58,8 +59,8 @@ def weights(folder):
 
 
 def validation(folder):
-    """Return the bytes of what a run says of its validation images."""
-    return (folder / "validation.npz").read_bytes()
+    """Return the bytes of what a run says of its validation images, and of what was fitted on them."""
+    return (folder / "validation.npz").read_bytes() + (folder / "certainty.npz").read_bytes()
 
 
 def untimed(history):
@@ -99,10 +100,11 @@ def test_a_finished_training_is_loaded_and_another_recipe_trained(dataset, tmp_p
 def test_a_model_of_a_network_that_has_changed_since_is_trained_anew(dataset, tmp_path):
     _, history = training.train(dataset, TINY, folder=tmp_path)
     description = files.read_json(tmp_path / "model.json") | {"key": "of older code"}
-    for name in ("weights_sha256", "history_sha256", "validation_sha256"):
+    for name in ("weights_sha256", "history_sha256", "validation_sha256", "certainty_sha256"):
         del description[name]
     record = checkpoints.ValidationRecord(np.zeros((1, 10)), np.zeros(1), np.zeros((3, 1)))
-    checkpoints.save_model(tmp_path, models.build("narrow", 10), history, record, description)
+    fitted = certainty.Certainty(1.0, 0.0, 0.0, np.zeros((1, 2)), {})
+    checkpoints.save_model(tmp_path, models.build("narrow", 10), history, record, fitted, description)
     with pytest.raises(errors.BadInput, match="not the weights of this network"):
         checkpoints.load_model(tmp_path)
     assert training.train(dataset, TINY, folder=tmp_path)[1][0].keys() == history[0].keys()
@@ -234,7 +236,7 @@ def test_two_checkpoints_are_kept(dataset, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "history.csv", "validation.npz"])
+@pytest.mark.parametrize("name", ["model.safetensors", "history.csv", "validation.npz", "certainty.npz"])
 def test_a_changed_model_is_not_loaded_but_trained_anew(dataset, tmp_path, name):
     training.train(dataset, TINY, folder=tmp_path)
     path = tmp_path / name
@@ -248,16 +250,23 @@ def test_a_changed_model_is_not_loaded_but_trained_anew(dataset, tmp_path, name)
     assert checkpoints.load_model(tmp_path) is not None and path.is_file()
 
 
-def test_a_model_of_version_1_is_loaded(dataset, tmp_path):
+def test_models_of_versions_1_and_2_are_loaded(dataset, tmp_path):
     _, history = training.train(dataset, TINY, folder=tmp_path)
     description = files.read_json(tmp_path / "model.json")
     assert description["version"] == checkpoints.VERSION
-    for name in ("version", "temperature", "validation_sha256"):
-        del description[name]
-    files.write_json(tmp_path / "model.json", description)
-    (tmp_path / "validation.npz").unlink()
-    model = checkpoints.load_model(tmp_path)
-    assert model.history == history and model.description == description
+    later = {
+        2: ("threshold", "floor", "fitted_on", "certainty_sha256", "certainty_code"),
+        1: ("version", "temperature", "validation_sha256"),
+    }
+    for version, names in later.items():
+        description["version"] = version
+        for name in names:
+            del description[name]
+        files.write_json(tmp_path / "model.json", description)
+        (tmp_path / {2: "certainty.npz", 1: "validation.npz"}[version]).unlink()
+        model = checkpoints.load_model(tmp_path)
+        assert model.history == history and model.description == description
+        assert checkpoints.load_certainty(tmp_path, description) is None
 
 
 def test_a_model_of_a_later_version_is_refused_and_not_overwritten(dataset, tmp_path):
@@ -284,8 +293,6 @@ def test_training_leaves_what_it_says_of_the_validation_images(dataset, tmp_path
     assert (saved["predicted"][-1] == again.predicted).all()
     shares = (saved["predicted"] == saved["labels"]).mean(axis=1)
     assert shares.tolist() == [row["validation_accuracy"] for row in history]
-    description = checkpoints.load_model(tmp_path).description
-    assert description["temperature"] == evaluation.choose_temperature(again)
 
 
 def test_divergence_stops_with_the_step_and_a_way_out(dataset):

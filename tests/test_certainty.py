@@ -1,0 +1,209 @@
+"""What is fitted on validation: a floor as split conformal prediction has it, centres, a threshold, and photographs."""
+
+import importlib.util
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+
+from helpers import certainty, checkpoints, data, evaluation, files, framing, models, reading, recipes, training
+from helpers.data import Split
+from helpers.evaluation import Predictions
+
+TINY = replace(recipes.RECIPES["fast"], epochs=1, batch_size=64, min_batches_per_epoch=4)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """A few hundred of the embedded digits."""
+    whole = data.load("digits")
+    return replace(
+        whole, images=whole.images[:600], labels=whole.labels[:600], is_test=whole.is_test[:600], validation_size=60
+    )
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A small network as its weights were drawn."""
+    return models.build("small", 10, seed=0).eval()
+
+
+def given(true):
+    """Return Predictions of three classes in which the first, the true one, has the probabilities `true`."""
+    true = np.asarray(true)
+    probabilities = np.stack([true, (1 - true) * 0.7, (1 - true) * 0.3], axis=1)
+    return Predictions(np.log(probabilities), np.zeros(len(true), dtype=int))
+
+
+ASKED = [
+    [0.98, 0.01, 0.01],
+    [0.9, 0.07, 0.03],
+    [0.5, 0.3, 0.2],
+    [0.4, 0.35, 0.25],
+    [0.2, 0.75, 0.05],
+    [0.12, 0.11, 0.77],
+]
+# What SplitConformalClassifier(conformity_score="lac") of MAPIE 1.6.0 says of ASKED, conformalised on given(n / 31).
+OF_MAPIE = {
+    0.5: [[1, 0, 0], [1, 0, 0], [1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1]],
+    0.8: [[1, 0, 0], [1, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 0], [0, 0, 1]],
+    0.9: [[1, 0, 0], [1, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 0], [1, 1, 1]],
+    0.95: [[1, 0, 0], [1, 1, 0], [1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1]],
+}
+
+
+@pytest.mark.parametrize("level", OF_MAPIE)
+def test_labels_are_possible_as_mapie_has_it(level):
+    floor = certainty.fit_floor(given(np.arange(1, 31) / 31), level)
+    assert (np.array(ASKED) >= floor).astype(int).tolist() == OF_MAPIE[level]
+
+
+def test_the_true_label_is_possible_as_often_as_was_asked():
+    generator = np.random.default_rng(0)
+    shares = []
+    for _ in range(300):
+        fitted, asked = generator.beta(4, 1, size=(2, 200))
+        shares.append((asked >= certainty.fit_floor(given(fitted), 0.9)).mean())
+    assert 0.895 < np.mean(shares) < 0.91
+
+
+def test_few_images_rule_nothing_out():
+    assert certainty.fit_floor(given([0.9] * 98)) == 0
+    assert certainty.fit_floor(given([0.9] * 99)) == pytest.approx(0.9)
+
+
+def test_centres_are_typical_of_their_classes():
+    generator = np.random.default_rng(0)
+    ways = np.eye(40, dtype=np.float32)[:8]  # four ways to write each of two classes
+    labels = np.repeat(np.arange(8) // 4, 50)
+    features = np.repeat(ways, 50, axis=0) + generator.normal(0, 0.02, (400, 40)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    centres = certainty.find_centres(features, labels)
+    assert centres.dtype == np.float16 and len(centres) == 2 * certainty.CENTRES
+    assert np.allclose(np.linalg.norm(centres.astype(float), axis=1), 1, atol=1e-2)
+    assert certainty.familiarity(features, centres).min() > 0.9
+    strange = np.eye(40, dtype=np.float32)[20:]
+    assert certainty.familiarity(strange, centres).max() < 0.2
+    few = certainty.find_centres(features[::60], labels[::60])
+    assert np.allclose(few.astype(np.float32), features[::60], atol=1e-3)
+
+
+def test_what_a_network_sees_is_its_answer_and_what_leads_to_it(network, dataset):
+    images = dataset.images[:20]
+    seen = certainty.look(network, images)
+    assert np.allclose(seen.logits, evaluation.predict(network, images).numpy(), atol=1e-5)
+    assert np.allclose(np.linalg.norm(seen.features, axis=1), 1, atol=1e-5)
+    with torch.inference_mode():
+        features = network[:-1](images.float()).numpy()
+    cosine = (seen.features * features).sum(axis=1) / np.linalg.norm(features, axis=1)
+    assert np.allclose(cosine, 1, atol=1e-5)
+
+
+def test_photographs_are_of_validation_images_and_repeat(dataset):
+    validation = data.split(dataset)["validation"]
+    blank = Split(torch.cat([torch.zeros_like(validation.images[:5]), validation.images]), None)
+    blank = blank._replace(labels=torch.cat([torch.full((5,), 99), validation.labels]))
+    one, made = certainty.photograph(blank, seed=1)
+    two, _ = certainty.photograph(blank, seed=1)
+    other, _ = certainty.photograph(blank, seed=2)
+    assert made == certainty.PHOTOGRAPHS and 0.7 * made < len(one.labels) <= made
+    assert one.images.dtype == torch.uint8 and one.images.shape[1:] == (1, 28, 28)
+    assert torch.equal(one.images, two.images) and torch.equal(one.labels, two.labels)
+    assert not torch.equal(one.images[:5], other.images[:5]) and 99 not in one.labels
+
+
+def test_temperature_threshold_and_floor_are_those_of_validation(network, dataset):
+    splits = data.split(dataset)
+    fitted = certainty.fit(network, dataset, splits["train"], splits["validation"])
+    shown, made = certainty.photograph(splits["validation"])
+    seen = certainty.look(network, shown.images)
+    assert fitted.is_sure(seen.features).mean() == pytest.approx(0.95, abs=1 / len(shown.labels))
+    clean = evaluation.predict_split(network, splits["validation"])
+    together = certainty.join(clean, Predictions(seen.logits, shown.labels.numpy()))
+    assert fitted.temperature == pytest.approx(evaluation.choose_temperature(together), rel=1e-3)
+    assert fitted.fitted_on == {"validation_images": 60, "photographs": made, "not_found": made - len(shown.labels)}
+
+
+def test_elsewhere_the_validation_images_alone_decide(network, dataset, monkeypatch):
+    monkeypatch.setattr(certainty, "photograph", None)
+    whole = replace(dataset, framing="whole")
+    splits = data.split(whole)
+    fitted = certainty.fit(network, whole, splits["train"], splits["validation"])
+    clean = evaluation.predict_split(network, splits["validation"])
+    assert fitted.temperature == pytest.approx(evaluation.choose_temperature(clean), rel=1e-3)
+    assert fitted.is_sure(certainty.look(network, splits["validation"].images).features).mean() == pytest.approx(0.95)
+    assert fitted.fitted_on == {"validation_images": 60, "photographs": 0, "not_found": 0}
+
+
+def test_where_no_digit_is_found_the_validation_images_decide(network, dataset, monkeypatch):
+    monkeypatch.setattr(framing, "frame_ink", lambda pixels: framing.NoDigit("none"))
+    splits = data.split(dataset)
+    fitted = certainty.fit(network, dataset, splits["train"], splits["validation"])
+    assert fitted.fitted_on["not_found"] == certainty.PHOTOGRAPHS
+    assert fitted.is_sure(certainty.look(network, splits["validation"].images).features).mean() == pytest.approx(0.95)
+
+
+def test_a_training_keeps_what_was_fitted_and_its_bytes_repeat(dataset, tmp_path):
+    for name in ("a", "b"):
+        network, _ = training.train(dataset, TINY, folder=tmp_path / name)
+    for name in ("model.json", "certainty.npz"):
+        one, other = ((tmp_path / run / name).read_bytes() for run in ("a", "b"))
+        if name == "certainty.npz":
+            assert one == other
+    one, other = (files.read_json(tmp_path / run / "model.json") for run in ("a", "b"))
+    assert one | {"history_sha256": ""} == other | {"history_sha256": ""}  # a history holds times
+    splits = data.split(dataset)
+    kept = checkpoints.load_certainty(tmp_path / "a", one)
+    fitted = certainty.fit(network, dataset, splits["train"], splits["validation"])
+    assert (kept.temperature, kept.threshold, kept.floor) == (fitted.temperature, fitted.threshold, fitted.floor)
+    assert np.array_equal(kept.centres, fitted.centres) and kept.fitted_on == fitted.fitted_on
+
+
+def test_where_its_code_has_changed_it_is_fitted_anew_and_nothing_is_trained(dataset, tmp_path, monkeypatch):
+    training.train(dataset, TINY, folder=tmp_path)
+    before = (tmp_path / "model.safetensors").read_bytes()
+    path = tmp_path / "model.json"
+    files.write_json(path, files.read_json(path) | {"certainty_code": ["older"], "threshold": 0.123})
+    monkeypatch.setattr(training, "fit", None)
+    training.train(dataset, TINY, folder=tmp_path)
+    found = files.read_json(path)
+    assert found["certainty_code"] == certainty.CODE and found["threshold"] != 0.123
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    """benchmarks/certainty.py, whose name is that of the module it measures."""
+    spec = importlib.util.spec_from_file_location("benchmark_certainty", ROOT / "benchmarks" / "certainty.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_benchmark_counts_what_is_sure(benchmark, trained, dataset, tmp_path, capsys):
+    reader = reading.load("hand", outputs=trained)
+    bold = replace(reader, certainty=reader.certainty._replace(threshold=-1, floor=0))
+    meek = replace(reader, certainty=reader.certainty._replace(threshold=2, floor=1))
+    drawn = list(benchmark.strokes(np.random.default_rng(0)))[::25]
+    for asked, share in ((bold, 1), (meek, 0)):
+        counts = benchmark.ask(asked, drawn)
+        assert sum(count["shown"] for count in counts.values()) == len(drawn)
+        assert sum(count["sure"] for count in counts.values()) == share * len(drawn)
+        split = Split(dataset.images[:10], dataset.labels[:10])
+        found = benchmark.read_photographs(asked, split, 10, np.random.default_rng(0))
+        assert found["made"] == 10 and found["sure"] == share * found["found"]
+        assert found["right"] > 2 and found["right_of_sure"] == share * found["right"]
+        assert found["labels"] == found["found"] * (10 if share else 1)
+    assert list(benchmark.letters(tmp_path)) == []
+    assert capsys.readouterr().out.count("left out; apt-get install fonts-") == len(benchmark.FONTS)
+
+
+def test_the_benchmark_shows_what_is_no_digit(benchmark):
+    assert len(benchmark.LETTERS) * len(benchmark.FONTS) >= 200 and not set("OolIZSBbqgG") & set(benchmark.LETTERS)
+    for name, pixels in [*benchmark.strokes(np.random.default_rng(0))][::20]:
+        assert isinstance(framing.frame_ink(pixels), framing.Framed), name
+    shown = [pixels for _, pixels in itertools.islice(benchmark.crops(np.random.default_rng(0)), 4)]
+    assert all(pixels.dtype == np.uint8 and min(pixels.shape[:2]) >= 60 for pixels in shown)
