@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import checkpoints, evaluation, framing, runs
+from . import checkpoints, evaluation, framing, runs, sheets
 from .errors import BadInput
 from .framing import Framed, NoDigit
 
@@ -41,6 +41,28 @@ class Answer(NamedTuple):
         return self.probabilities[0] if self.probabilities else 0.0
 
 
+class SheetAnswer(NamedTuple):
+    """What a network says of the digits on one photograph; where none was found, there are no lines."""
+
+    lines: tuple[tuple[tuple[Answer, ...], ...], ...]  # from above to below, of numbers from left to right, of digits
+    reason: str = ""  # why there are none
+
+    @property
+    def text(self) -> str:
+        """The digits as a person would write them: lines, with a space between two numbers."""
+        return "\n".join(" ".join(number_text(number) for number in line) for line in self.lines)
+
+    @property
+    def digits(self) -> list[Answer]:
+        """All digits in reading order."""
+        return [digit for line in self.lines for number in line for digit in number]
+
+
+def number_text(number: tuple[Answer, ...]) -> str:
+    """Return the labels of a number's digits, one after the other."""
+    return "".join(str(digit.label) for digit in number)
+
+
 @dataclass(frozen=True)
 class Reader:
     """A trained network, and how images are framed for it."""
@@ -56,12 +78,26 @@ class Reader:
         framed = self.frame(pixels)
         if isinstance(framed, NoDigit):
             return Answer(framed)
-        images = torch.from_numpy(framed.image)[None, None]
-        logits = evaluation.predict(self.network, images)[0].double()
-        probabilities = (logits / self.temperature).softmax(dim=0).tolist()
-        order = sorted(range(len(probabilities)), key=lambda place: -probabilities[place])
-        labels = tuple(self.class_names[place] for place in order)
-        return Answer(framed, labels, tuple(probabilities[place] for place in order))
+        return self.answer([framed])[0]
+
+    def read_sheet(self, pixels: np.ndarray) -> SheetAnswer:
+        """Return the SheetAnswer on a photograph of several digits, uint8 (h, w) or (h, w, 3)."""
+        found = sheets.frame_sheet(pixels)
+        if isinstance(found, NoDigit):
+            return SheetAnswer((), found.reason)
+        answers = iter(self.answer([digit for line in found for number in line for digit in number]))
+        return SheetAnswer(tuple(tuple(tuple(next(answers) for _ in number) for number in line) for line in found))
+
+    def answer(self, framed: list[Framed]) -> list[Answer]:
+        """Return the Answer on each of some digits that were framed."""
+        images = torch.from_numpy(np.stack([digit.image for digit in framed]))[:, None]
+        logits = evaluation.predict(self.network, images).double()
+        answers = []
+        for digit, probabilities in zip(framed, (logits / self.temperature).softmax(dim=1).tolist(), strict=True):
+            order = sorted(range(len(probabilities)), key=lambda place: -probabilities[place])
+            labels = tuple(self.class_names[place] for place in order)
+            answers.append(Answer(digit, labels, tuple(probabilities[place] for place in order)))
+        return answers
 
     def frame(self, pixels: np.ndarray) -> Framed | NoDigit:
         """Return a photograph, uint8 (h, w) or (h, w, 3), Framed for this network, or NoDigit."""
