@@ -22,15 +22,18 @@ LONGEST = 1024  # pixels of a photograph's longer side while it is looked at
 WINDOW = 1 / 12  # of the longer side; see framing.even_light
 MOST_PIECES = 600  # of ink; where there are more it is a texture
 LEAST_SHARE = 0.7  # of all ink that is in digits
+LEAST_CLEAR = 0.87  # of what is close around a digit: less is at the edges of sheets and in smears
 LEAST_CLEAR_AND_SOLID = 1.48  # see framing: small digits are less solid
 LARGEST = 0.6  # of the photograph's longer side: a digit's longer side
 FAINT = 0.4  # of the usual contrast: what is less is none of the digits
+BLURRED = 0.5  # of the usual sharpness: the same
 
 # Lengths, in the usual height of digits.
 SPECK = 0.15  # a piece that is shorter
 LENGTHS = (0.45, 1.9)  # a digit's longer side
 LEAST_HEIGHT = 0.3  # of a digit: what is flatter is a dash
-PATCH = 0.35  # wide: wider ones have paper in their box
+PATCH = 0.35  # wide: wider ones have paper in their box,
+FULL = 0.75  # no more than this share of which is ink
 TALLEST = 1.35  # digit that is put together of pieces
 WIDEST = 1.15
 WHOLE = 0.62  # high: a piece that may be a digit by itself
@@ -129,18 +132,25 @@ def count_ink(pieces: list[Piece]) -> int:
 
 
 def leave_out_odd(digits: list[Piece], share: float, ink: Ink, grey: np.ndarray) -> list[Piece]:
-    """Return `digits` without those that are much fainter than the others, or none where they are not like digits.
+    """Return `digits` without those that are unlike the others, or none where they are not like digits.
 
     `share`: of all ink that is in them. The photograph is in grey, float32 (h, w). What is asked of a single digit is
     asked of the sheet: the medians of the Measures are held against it.
     """
-    if not digits:
+    measured = [(digit, measure(digit, ink, grey)) for digit in digits]
+    free = [(digit, measures) for digit, measures in measured if measures.clear > LEAST_CLEAR]
+    if not free:
         return []
-    measures = [measure(digit, ink, grey) for digit in digits]
-    usual = Measures(*np.median(np.array(measures), axis=0).tolist())._replace(share=share)
+    medians = np.median([measures for _, measures in free], axis=0)
+    usual = Measures(*medians.tolist())._replace(share=share)
     if refuse(usual):
         return []
-    return [digit for digit, one in zip(digits, measures, strict=True) if one.contrast > FAINT * usual.contrast]
+    return [digit for digit, measures in free if is_like(measures, usual)]
+
+
+def is_like(measures: Measures, usual: Measures) -> bool:
+    """Return whether a digit is as dark and as sharp as others on the sheet, about."""
+    return measures.contrast > FAINT * usual.contrast and measures.sharpness > BLURRED * usual.sharpness
 
 
 def refuse(usual: Measures) -> str:
@@ -279,7 +289,7 @@ def put_together(one: Piece, other: Piece) -> Piece:
 
 def is_digit(piece: Piece, usual: float) -> bool:
     """Return whether a piece has the size of a digit, and is not a patch of ink."""
-    if piece.strokes.mean() > framing.MOST_FILL and piece.width > PATCH * usual:
+    if piece.strokes.mean() > FULL and piece.width > PATCH * usual:
         return False
     return LENGTHS[0] * usual < piece.longest < LENGTHS[1] * usual and piece.height > LEAST_HEIGHT * usual
 
