@@ -170,15 +170,16 @@ def images(
 def sheet(pixels: np.ndarray, boxes: Sequence[Box], labels: Sequence[str], title: str = "") -> Figure:
     """Return a photograph, uint8 (h, w) or (h, w, 3), with a box around each digit that was read, and its label."""
     height, width = pixels.shape[:2]
-    figure, axis = new(width=7, height=min(7 * height / width, 14) + (0.4 if title else 0))
+    inches = 7 / width  # a pixel's
+    figure, axis = new(width=7, height=height * inches + (0.4 if title else 0))
     axis.imshow(pixels, cmap="gray", vmin=0, vmax=255)
-    size = 50 * np.median([box.bottom - box.top for box in boxes]) * 7 / width if boxes else 10  # points
+    tall = 72 * inches * float(np.median([box.bottom - box.top for box in boxes])) if boxes else 0  # points
+    size = float(np.clip(0.3 * tall, 5, 12))
+    around = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": ORANGE}
     for box, label in zip(boxes, labels, strict=True):
         corner = (box.left - 0.5, box.top - 0.5)
         axis.add_patch(Rectangle(corner, box.right - box.left, box.bottom - box.top, fill=False, edgecolor=ORANGE))
-        style = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": ORANGE}
-        place = (box.left - 0.5, box.top - 0.5)
-        axis.annotate(label, place, ha="right", va="top", fontsize=np.clip(0.4 * size, 5, 12), bbox=style)
+        axis.annotate(label, corner, ha="right", va="top", fontsize=size, bbox=around)
     axis.axis("off")
     heading(figure, title)
     return figure

@@ -21,7 +21,8 @@ from .framing import Box, Framed, Ink, Measures, NoDigit
 LONGEST = 1024  # pixels of a photograph's longer side while it is looked at
 WINDOW = 1 / 12  # of the longer side; see framing.even_light
 MOST_PIECES = 600  # of ink; where there are more it is a texture
-LEAST_SHARE = 0.7  # of all ink that is in digits
+LEAST_SHARE = 0.6  # of all ink that is in digits
+LEAST_CONTRAST_TO_NOISE = 3.0  # see framing: thin strokes are fainter
 LEAST_CLEAR = 0.87  # of what is close around a digit: less is at the edges of sheets and in smears
 LEAST_CLEAR_AND_SOLID = 1.48  # see framing: small digits are less solid
 LARGEST = 0.6  # of the photograph's longer side: a digit's longer side
@@ -162,7 +163,9 @@ def refuse(usual: Measures) -> str:
         return "its ink is spread over many places"
     if usual.clear + usual.solid < LEAST_CLEAR_AND_SOLID:
         return "what is on it is shaded, not inked"
-    return framing.refuse(usual._replace(solid=1.0))
+    if usual.contrast_to_noise < LEAST_CONTRAST_TO_NOISE:
+        return "its ink is hardly darker or lighter than the paper's own texture"
+    return framing.refuse(usual._replace(solid=1.0, contrast_to_noise=np.inf))
 
 
 def find_pieces(strokes: np.ndarray) -> list[Piece]:
