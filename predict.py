@@ -2,6 +2,7 @@
 
 python predict.py photograph.jpg                        the answer of the run that was trained last
 python predict.py photographs/ --csv answers.csv        a folder, and the answers as a table
+python predict.py page.jpg --sheet                      several digits, in lines, as in 407 1999
 cat photograph.jpg | python predict.py - --json         from standard input, a line of JSON each
 python predict.py photographs/ --report page.html       a page with every photograph, offline, to be mailed
 python predict.py --export model.onnx                   the trained network for other programs, without torch
@@ -53,6 +54,7 @@ def make_parser() -> Parser:
     add("--report", metavar="FILE.html", help="write a page that shows every image, its answer, and how it was read")
     framing_help = "ink finds the digit, whole takes the image as it is, auto does what the run was trained on (auto)"
     add("--framing", default="auto", metavar="auto|ink|whole", help=framing_help)
+    add("--sheet", action="store_true", help="read several digits, in lines of numbers")
     add("--export", metavar="FILE.onnx", help="write the trained network to one file, for programs without torch")
     add("--debug", action="store_true", help="show the traceback of an error")
     return parser
@@ -62,6 +64,7 @@ def main(options: argparse.Namespace) -> int:
     """Do what the command line asks; return the exit code."""
     reads = bool(options.files) or options.export is None or options.csv is not None or options.report is not None
     named = list(find_files(options.files)) if reads else []
+    check_sheet(options)
     check_table(options.csv)
     check_report(options.report, named)
     check_export(options.export)
@@ -71,6 +74,9 @@ def main(options: argparse.Namespace) -> int:
 
     torch.set_num_threads(1)  # for one image at a time a second costs more than it brings
     reader = reading.load(options.run, options.framing)
+    if options.sheet and reader.framing == "whole":
+        rule = "it reads whole images, and --sheet finds digits by their ink"
+        raise errors.BadInput(rule, field="run", value=reader.run, way_out="say --framing ink to have it try")
     if options.export is not None:
         write_export(reader, options.export, options.json)
     if reads and not options.json:
@@ -80,7 +86,7 @@ def main(options: argparse.Namespace) -> int:
     unreadable = 0
     for name in named:
         try:
-            row = read_one(reader, name, options.top)
+            row = read_sheet(reader, name) if options.sheet else read_one(reader, name, options.top)
         except Exception as error:  # one odd image must not cost the answers on all others
             if options.debug:
                 raise
@@ -89,12 +95,25 @@ def main(options: argparse.Namespace) -> int:
         rows.append(row)
         show(row, options.json, pictured=len(named) <= PICTURED)
     if options.csv:
-        files.write_file(options.csv, as_table(rows, options.top))
+        files.write_file(options.csv, sheets_table(rows) if options.sheet else as_table(rows, options.top))
     if options.report is not None:
         write_report(reader, named, options.report)
         if not options.json:
             print(f"report: {printable(options.report)}", file=sys.stderr, flush=True)
     return 1 if unreadable else 0
+
+
+def check_sheet(options: argparse.Namespace) -> None:
+    """Raise BadInput where --sheet stands beside a flag that says something else."""
+    if options.sheet and options.framing == "whole":
+        way_out = "leave out one of them"
+        raise errors.BadInput("--sheet finds digits by their ink", field="framing", value="whole", way_out=way_out)
+    if options.sheet and options.top > 1:
+        rule = "with --sheet one class is named for each digit"
+        raise errors.BadInput(rule, field="top", value=str(options.top), way_out="leave out one of them")
+    if options.sheet and options.report is not None:
+        rule = "a page shows one digit a photograph"
+        raise errors.BadInput(rule, field="report", value=printable(options.report), way_out="leave out --sheet")
 
 
 def find_files(named: Sequence[str]) -> Iterator[str]:
@@ -223,6 +242,36 @@ def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
     }
 
 
+def read_sheet(reader: "Reader", name: str) -> dict[str, Any]:
+    """Return the row of one file with several digits: {"file", "text", "lines", "reason" or "error"}.
+
+    Lines are lists of numbers, numbers are lists of digits, as in `as_digits`.
+    """
+    from helpers import pictures
+
+    row: dict[str, Any] = {"file": printable(name)}
+    try:
+        pixels = open_named(name)
+    except pictures.Unreadable as error:
+        return row | {"error": str(error)}
+    answer = reader.read_sheet(pixels)
+    row |= {"text": answer.text, "lines": [[as_digits(number, pixels) for number in line] for line in answer.lines]}
+    return row if answer.lines else row | {"reason": answer.reason}
+
+
+def as_digits(number: Sequence["Answer"], pixels: "np.ndarray") -> list[dict[str, Any]]:
+    """Return the digits of a number on the photograph `pixels` as {"label", "probability", "sure", "possible", "box"}."""
+    from helpers import framing
+
+    digits = []
+    for digit in number:
+        assert isinstance(digit.framed, framing.Framed)  # on a sheet there are no others
+        box = shares(digit.framed.box, pixels)
+        row = {"label": digit.label, "probability": round(digit.probability, 4), "sure": digit.sure}
+        digits.append(row | {"possible": list(digit.possible), "box": box})
+    return digits
+
+
 def open_named(name: str) -> "np.ndarray":
     """Return the image in the file `name`, or on standard input, uint8 (h, w, 3)."""
     from helpers import pictures
@@ -256,8 +305,12 @@ def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
     if as_json:
         print(json.dumps(row, ensure_ascii=False), flush=True)
         return
-    if row["label"] is None:
+    if "reason" in row:
         print(f"{row['file']}: no digit found: {row['reason']}", flush=True)
+        return
+    if "lines" in row:
+        for line in row["text"].splitlines():
+            print(f"{row['file']}: {line}", flush=True)
         return
     print(f"{row['file']}: {in_words(row)}", flush=True)
     if pictured and image is not None and sys.stdout.isatty():
@@ -297,6 +350,25 @@ def as_table(rows: Sequence[dict[str, Any]], top: int) -> str:
         cells[2:2] = [SURE[row.get("sure")], ";".join(row.get("possible", []))]
         remark = row.get("error") or (f"no digit found: {row['reason']}" if "reason" in row else "")
         writer.writerow([row["file"], *cells, remark])
+    return table.getvalue()
+
+
+def sheets_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the answers on sheets as CSV, a row for each digit: in which line and number it is, and where on both."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    box = ["left", "top", "right", "bottom"]
+    writer.writerow(["file", "line", "number", "place", "label", "probability", "sure", "possible", *box, "remark"])
+    for row in rows:
+        if not row.get("lines"):
+            remark = row.get("error") or f"no digit found: {row['reason']}"
+            writer.writerow([row["file"], *[""] * 11, remark])
+            continue
+        for line, numbers in enumerate(row["lines"], start=1):
+            for number, digits in enumerate(numbers, start=1):
+                for place, digit in enumerate(digits, start=1):
+                    cells = [line, number, place, digit["label"], digit["probability"], SURE[digit["sure"]]]
+                    writer.writerow([row["file"], *cells, ";".join(digit["possible"]), *digit["box"], ""])
     return table.getvalue()
 
 

@@ -26,8 +26,19 @@ EDGE = 0.5  # value of the redrawn digit where its ink ends
 SIZE = (480, 400)  # height and width of a photograph, unless another is asked for
 FAINTEST = 64  # of 255: an image with no pixel above it is blank
 MARGIN = 0.04  # of each side, kept free of the digit
+SLANT = 6  # degrees that a digit is turned on its sheet, at most
+SHEET_SIZE = (960, 760)  # height and width of a photograph of many digits
+SMALLEST_SHARE = 0.15  # of the photograph's width: the longer side of a single digit, at least
+LARGEST_SHARE = 0.8
+MOST_LINES = 6  # of a sheet
+MOST_IN_LINE = 10  # digits
+MOST_IN_NUMBER = 6
+MOST_ON_SHEET = 40
+LEAST_ON_SHEET = 3
+LARGEST_HAND = 0.25  # of the photograph's width: how long the digits of a sheet are, at most
 
 Colour = tuple[float, float, float]  # red, green, blue from 0 to 1
+Layout = tuple[tuple[int, ...], ...]  # lines of numbers: how many digits each has
 
 PAPERS: dict[str, Colour] = {
     "white": (0.93, 0.93, 0.92),
@@ -96,6 +107,13 @@ class Photograph(NamedTuple):
     box: Box
 
 
+class SheetPhotograph(NamedTuple):
+    """A photograph of many digits, and where they are on it."""
+
+    pixels: np.ndarray  # uint8 (h, w, 3)
+    boxes: tuple[Box, ...]  # in reading order
+
+
 class View(NamedTuple):
     """Where the sheet lies before the camera; lengths on the sheet are counted in widths of the photograph."""
 
@@ -142,7 +160,7 @@ def find_kind(name: str) -> Kind:
 
 def draw_share(generator: Generator) -> float:
     """Return how long a digit is, in widths of its photograph: 0.15 to 0.8, small ones as often as large ones."""
-    return float(0.15 * (0.80 / 0.15) ** generator.random())
+    return float(SMALLEST_SHARE * (LARGEST_SHARE / SMALLEST_SHARE) ** generator.random())
 
 
 def redraw(image: np.ndarray, thinning: float) -> np.ndarray:
@@ -187,14 +205,24 @@ def lay_down(field: np.ndarray, view: View, share: float, generator: Generator) 
     height, width = view.down.shape
     rows, columns = span(field >= EDGE)
     extent = np.array([columns.stop - columns.start, rows.stop - rows.start])
-    middle = np.array([columns.stop + columns.start, rows.stop + rows.start]) / 2
     side = extent.max()
     share = min(share, (1 - 3 * MARGIN) * height / width)
     slanted = extent + 0.3 * extent[::-1]  # the most that slant, turn and perspective make of it
     room = 0.5 * share * width * slanted / side + MARGIN * np.array([width, height])
     centre = generator.uniform(room, np.maximum(np.array([width, height]) - room, room + 1))
-    slant = np.deg2rad(generator.uniform(-6, 6))
-    zoom = side / (share * width)  # pixels of the redrawn digit for one of the photograph
+    slant = np.deg2rad(generator.uniform(-SLANT, SLANT))
+    return write(field, view, centre, side / (share * width), slant)
+
+
+def write(field: np.ndarray, view: View, centre: np.ndarray, zoom: float, slant: float) -> tuple[np.ndarray, Box]:
+    """Return (ink, float32 (h, w) from 0 to 1; its Box) of a redrawn digit around the pixel `centre`, (2,).
+
+    `zoom`: pixels of the redrawn digit for one of the photograph, there. `slant`: how far the digit is turned on the
+    sheet, in radians.
+    """
+    height, width = view.down.shape
+    rows, columns = span(field >= EDGE)
+    middle = np.array([columns.stop + columns.start, rows.stop + rows.start]) / 2
     turned = zoom / local_scale(view.to_sheet, centre) * rotation(slant)
     onto_field = np.eye(3)
     onto_field[:2, :2] = turned
@@ -404,14 +432,15 @@ def cast_shadow(size: tuple[int, int], box: Box, generator: Generator) -> np.nda
     return 1 - np.float32(depth) * rise * rise * (3 - 2 * rise)
 
 
-def take(surface: np.ndarray, light: np.ndarray, generator: Generator) -> np.ndarray:
+def take(surface: np.ndarray, light: np.ndarray, generator: Generator, most_blur: float = 1 / 200) -> np.ndarray:
     """Return the picture, uint8 (h, w, 3), that a phone takes of `surface` in `light`, both float32 (3, h, w).
 
-    It is out of focus, which spreads each point over a small patch, noisy, and compressed.
+    It is out of focus, which spreads each point over a small patch, noisy, and compressed. `most_blur`: half the side
+    of the widest patch, in widths of the photograph.
     """
     height, width = surface.shape[1:]
     exposed = to_pixels(surface * light * 255)
-    blurred = Image.fromarray(exposed).filter(ImageFilter.BoxBlur(width / 400 * generator.uniform(0, 2)))
+    blurred = Image.fromarray(exposed).filter(ImageFilter.BoxBlur(width * most_blur * generator.random()))
     values = np.asarray(blurred).transpose(2, 0, 1).astype(np.float32)
     noise = np.float32(255 * generator.uniform(0.003, 0.018))
     values += noise * generator.standard_normal((height, width), dtype=np.float32)
@@ -446,3 +475,129 @@ def photographs(
     for number, image in enumerate(images):
         kind = kinds[number % len(kinds)]
         yield kind, photograph(image.reshape(28, 28), kind, generator, size)
+
+
+def draw_layout(generator: Generator) -> Layout:
+    """Return a Layout of 3 to 40 digits in 1 to 6 lines of numbers of 1 to 6 digits."""
+    count = int(generator.integers(LEAST_ON_SHEET, MOST_ON_SHEET + 1))
+    fewest = -(-count // (MOST_IN_LINE - 2))
+    lines = int(generator.integers(fewest, min(MOST_LINES, count) + 1))
+    while True:
+        lengths = 1 + generator.multinomial(count - lines, np.full(lines, 1 / lines))
+        if lengths.max() <= MOST_IN_LINE:
+            return tuple(draw_numbers(int(length), generator) for length in lengths)
+
+
+def draw_numbers(length: int, generator: Generator) -> tuple[int, ...]:
+    """Return how many digits the numbers of a line of `length` digits have."""
+    numbers: list[int] = []
+    while sum(numbers) < length:
+        numbers.append(int(generator.integers(1, min(length - sum(numbers), MOST_IN_NUMBER) + 1)))
+    return tuple(numbers)
+
+
+def count_digits(layout: Layout) -> int:
+    """Return how many digits there are on a sheet."""
+    return sum(sum(line) for line in layout)
+
+
+def sheet(
+    images: np.ndarray, layout: Layout, kind: str, generator: Generator, size: tuple[int, int] = SHEET_SIZE
+) -> SheetPhotograph:
+    """Return a SheetPhotograph of `kind`, with `size` = (height, width) in pixels, of digits in lines.
+
+    The digits are uint8 (n, 28, 28), ink light on dark, in reading order. One hand writes them: with one pen, about
+    equally large, on lines that are nearly straight. Otherwise as `photograph`. ValueError where the layout is of
+    another number of digits.
+    """
+    made_of = find_kind(kind)
+    if len(images) != count_digits(layout) or not len(images):
+        raise ValueError(f"{len(images)} images for a layout of {count_digits(layout)}")
+    view = draw_view(size, generator)
+    thinning = generator.uniform(*made_of.thinning)
+    fields = [redraw(image, thinning) for image in images]
+    extents = draw_extents(fields, generator)
+    places, whole = set_out(extents, layout, generator)
+    hand, origin = fit_onto(view, whole, generator)
+    ink = np.zeros(size, dtype=np.float32)
+    boxes = []
+    for field, extent, place in zip(fields, extents, places, strict=True):
+        boxes.append(add_digit(ink, field, view, origin + hand * place, hand * extent.max(), generator))
+    box = Box(*np.min(boxes, axis=0)[:2].tolist(), *np.max(boxes, axis=0)[2:].tolist())
+    surface = paint(ink, box, view, hand, made_of, generator)
+    light = shine(size, made_of.shadows, box, generator)
+    most_blur = hand / SMALLEST_SHARE / 200  # what the smallest of single digits bear
+    return SheetPhotograph(take(surface, light, generator, min(most_blur, 1 / 200)), tuple(boxes))
+
+
+def draw_extents(fields: Sequence[np.ndarray], generator: Generator) -> np.ndarray:
+    """Return how wide and high redrawn digits are on a sheet, float (n, 2), where the hand's usual digit is 1 long."""
+    uneven = generator.uniform(0.1, 0.2)
+    extents = []
+    for field in fields:
+        rows, columns = span(field >= EDGE)
+        extent = np.array([columns.stop - columns.start, rows.stop - rows.start])
+        extents.append(extent / extent.max() * (1 + generator.uniform(-uneven, uneven)))
+    return np.array(extents)
+
+
+def set_out(extents: np.ndarray, layout: Layout, generator: Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return (the middles of digits, float (n, 2), across and down; width and height of them all, float (2,)).
+
+    Lengths are those of `extents`, (n, 2); places are counted from the middle of all. Digits of a number stand close,
+    and touch now and then.
+    """
+    close = generator.uniform(0.1, 0.3)
+    apart = close + generator.uniform(0.6, 1.4)
+    leading = generator.uniform(1.5, 2.4)
+    slope = np.tan(np.deg2rad(generator.uniform(-2, 2)))
+    remaining = iter(extents)
+    places = []
+    for line, numbers in enumerate(layout):
+        across = generator.uniform(0, 0.6)
+        for number in numbers:
+            for _ in range(number):
+                width, height = next(remaining)
+                foot = line * leading + slope * across + generator.normal(0, 0.05)
+                places.append((across + width / 2, foot - height / 2))
+                across += width + max(generator.normal(close, 0.08), -0.05)
+            across += apart * generator.uniform(0.85, 1.15) - close
+    first = (np.array(places) - extents / 2).min(axis=0)
+    last = (np.array(places) + extents / 2).max(axis=0)
+    return np.array(places) - (first + last) / 2, last - first
+
+
+def fit_onto(view: View, whole: np.ndarray, generator: Generator) -> tuple[float, np.ndarray]:
+    """Return (how long the hand's usual digit is, in widths of the photograph; the middle of all on the sheet, (2,)).
+
+    `whole`: width and height of all digits, float (2,), where the usual digit is 1 long.
+    """
+    size = np.array(view.down.shape[::-1])
+    slanted = whole + 0.3 * whole[::-1]  # the most that turn and perspective make of it
+    most = ((1 - 2 * MARGIN) * size / size[0] / slanted).min()
+    hand = min(most, LARGEST_HAND) * generator.uniform(0.65, 1)
+    room = 0.5 * hand * size[0] * slanted + MARGIN * size
+    centre = generator.uniform(room, np.maximum(size - room, room + 1))
+    return float(hand * local_scale(view.to_sheet, centre) * size[0]), project(view.to_sheet, centre)
+
+
+def add_digit(
+    ink: np.ndarray, field: np.ndarray, view: View, place: np.ndarray, length: float, generator: Generator
+) -> Box:
+    """Add a redrawn digit to `ink`, float32 (h, w), in place, around `place` on the sheet, (2,); return its Box.
+
+    `length`: that of its longer side on the sheet.
+    """
+    centre = project(np.linalg.inv(view.to_sheet), place)
+    rows, columns = span(field >= EDGE)
+    scale = local_scale(view.to_sheet, centre)
+    zoom = max(rows.stop - rows.start, columns.stop - columns.start) * scale / length
+    reach = int(length / scale) + 2
+    left, top = np.maximum(centre.astype(int) - reach, 0)
+    part = (slice(top, top + 2 * reach), slice(left, left + 2 * reach))
+    moved = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
+    near = View(view.to_sheet @ moved, view.across[part], view.down[part])
+    slant = np.deg2rad(generator.uniform(-SLANT, SLANT))
+    digit, box = write(field, near, centre - (left, top), zoom, slant)
+    ink[part] = np.maximum(ink[part], digit)
+    return Box(int(left) + box.left, int(top) + box.top, int(left) + box.right, int(top) + box.bottom)

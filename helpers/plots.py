@@ -16,10 +16,12 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.rcsetup import cycler
 from numpy.typing import ArrayLike
 
 from . import evaluation, files, runs
+from .framing import Box
 
 # Okabe and Ito's palette (2008), which readers with any colour vision can tell apart.
 COLOURS = "#0072B2 #E69F00 #009E73 #D55E00 #56B4E9 #CC79A7 #F0E442 #000000"
@@ -162,6 +164,24 @@ def images(
                 axis.set_title(titles[place], fontsize=8, fontweight="normal", loc="center", pad=3)
     for axis, title in zip(axes[:, 0], row_titles or (), strict=False):
         axis.set_ylabel(title, rotation=0, ha="right", va="center")
+    return figure
+
+
+def sheet(pixels: np.ndarray, boxes: Sequence[Box], labels: Sequence[str], title: str = "") -> Figure:
+    """Return a photograph, uint8 (h, w) or (h, w, 3), with a box around each digit that was read, and its label."""
+    height, width = pixels.shape[:2]
+    inches = 7 / width  # a pixel's
+    figure, axis = new(width=7, height=height * inches + (0.4 if title else 0))
+    axis.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+    tall = 72 * inches * float(np.median([box.bottom - box.top for box in boxes])) if boxes else 0  # points
+    size = float(np.clip(0.3 * tall, 5, 12))
+    around = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": ORANGE}
+    for box, label in zip(boxes, labels, strict=True):
+        corner = (box.left - 0.5, box.top - 0.5)
+        axis.add_patch(Rectangle(corner, box.right - box.left, box.bottom - box.top, fill=False, edgecolor=ORANGE))
+        axis.annotate(label, corner, ha="right", va="top", fontsize=size, bbox=around)
+    axis.axis("off")
+    heading(figure, title)
     return figure
 
 

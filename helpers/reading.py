@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import certainty, checkpoints, framing, runs
+from . import certainty, checkpoints, framing, runs, sheets
 from .certainty import Certainty
 from .errors import BadInput
 from .framing import Framed, NoDigit
@@ -47,6 +47,28 @@ class Answer(NamedTuple):
         return self.probabilities[0] if self.probabilities else 0.0
 
 
+class SheetAnswer(NamedTuple):
+    """What a network says of the digits on one photograph; where none was found, there are no lines."""
+
+    lines: tuple[tuple[tuple[Answer, ...], ...], ...]  # from above to below, of numbers from left to right, of digits
+    reason: str = ""  # why there are none
+
+    @property
+    def text(self) -> str:
+        """The digits as a person would write them: lines, with a space between two numbers."""
+        return "\n".join(" ".join(number_text(number) for number in line) for line in self.lines)
+
+    @property
+    def digits(self) -> list[Answer]:
+        """All digits in reading order."""
+        return [digit for line in self.lines for number in line for digit in number]
+
+
+def number_text(number: tuple[Answer, ...]) -> str:
+    """Return the labels of a number's digits, one after the other."""
+    return "".join(str(digit.label) for digit in number)
+
+
 @dataclass(frozen=True)
 class Reader:
     """A trained network, and how images are framed for it."""
@@ -64,18 +86,35 @@ class Reader:
         framed = self.frame(pixels)
         if isinstance(framed, NoDigit):
             return Answer(framed)
-        images = torch.from_numpy(framed.image)[None, None]
-        seen = certainty.look(self.network, images)
-        logits = torch.from_numpy(seen.logits[0]).double()
-        probabilities = (logits / self.temperature).softmax(dim=0).tolist()
+        return self.answer([framed])[0]
+
+    def read_sheet(self, pixels: np.ndarray) -> SheetAnswer:
+        """Return the SheetAnswer on a photograph of several digits, uint8 (h, w) or (h, w, 3)."""
+        found = sheets.frame_sheet(pixels)
+        if isinstance(found, NoDigit):
+            return SheetAnswer((), found.reason)
+        answers = iter(self.answer([digit for line in found for number in line for digit in number]))
+        return SheetAnswer(tuple(tuple(tuple(next(answers) for _ in number) for number in line) for line in found))
+
+    def answer(self, framed: list[Framed]) -> list[Answer]:
+        """Return the Answer on each of some digits that were framed."""
+        seen = certainty.look(self.network, torch.from_numpy(np.stack([digit.image for digit in framed]))[:, None])
+        logits = torch.from_numpy(seen.logits).double()
+        rows = (logits / self.temperature).softmax(dim=1).tolist()
+        sure: list[bool | None] = [None] * len(framed)
+        if self.certainty is not None:
+            sure = self.certainty.is_sure(seen.features).tolist()
+        return [self.as_answer(*row) for row in zip(framed, rows, sure, strict=True)]
+
+    def as_answer(self, framed: Framed, probabilities: list[float], sure: bool | None) -> Answer:
+        """Return the Answer on one digit, with the probabilities of the classes, in their order."""
         order = sorted(range(len(probabilities)), key=lambda place: -probabilities[place])
         labels = tuple(self.class_names[place] for place in order)
-        answer = Answer(framed, labels, tuple(probabilities[place] for place in order))
-        if self.certainty is None:
-            return answer
-        sure = bool(self.certainty.is_sure(seen.features)[0])
-        possible = tuple(self.class_names[place] for place in order if probabilities[place] >= self.certainty.floor)
-        return answer._replace(sure=sure, possible=possible or labels[:1])
+        possible: tuple[str, ...] = ()
+        if self.certainty is not None:
+            above = tuple(self.class_names[place] for place in order if probabilities[place] >= self.certainty.floor)
+            possible = above or labels[:1]
+        return Answer(framed, labels, tuple(probabilities[place] for place in order), sure, possible)
 
     def frame(self, pixels: np.ndarray) -> Framed | NoDigit:
         """Return a photograph, uint8 (h, w) or (h, w, 3), Framed for this network, or NoDigit."""
