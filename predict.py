@@ -260,7 +260,7 @@ def read_sheet(reader: "Reader", name: str) -> dict[str, Any]:
 
 
 def as_digits(number: Sequence["Answer"], pixels: "np.ndarray") -> list[dict[str, Any]]:
-    """Return the digits of a number on the photograph `pixels` as {"label", "probability", "sure", "possible", "box"}."""
+    """Return the digits of a number on a photograph: {"label", "probability", "sure", "possible", "box"} each."""
     from helpers import framing
 
     digits = []

@@ -1,13 +1,15 @@
 """A trained run -> one ONNX file that other programs read photographs with, without torch.
 
 It takes images as uint8 (n, 1, 28, 28), framed as `framing` frames them, for any n, and gives probabilities as float32
-(n, classes): the normalisation is in it, and a softmax at the run's temperature. Pixels are bytes so that no program
-can hand in another range than the network was trained on. Its metadata, a text for each name, is JSON:
+(n, classes): the normalisation is in it, and a softmax at the run's temperature. Where the run knows what it knows,
+there is the familiarity of each image as well, float32 (n,), as certainty.familiarity has it. Pixels are bytes so that
+no program can hand in another range than the network was trained on. Its metadata, a text for each name, is JSON:
 
     class_names    of the columns
     framing        {"name", "version"}: "ink" is framing.frame_ink, "whole" is framing.frame_whole
     temperature    that of the softmax
-    threshold      the probability from which an answer is sure, where the run has one
+    threshold      the familiarity from which an answer is sure, where the run has one
+    floor          the probability below which a label is ruled out, likewise
     run, key       the name of the run, and which training it is
 """
 
@@ -15,6 +17,7 @@ import copy
 import json
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,20 +25,29 @@ from . import framing
 from .errors import BadInput
 from .reading import Reader
 
-INPUT, OUTPUT = "images", "probabilities"
+INPUT, PROBABILITIES, FAMILIARITY = "images", "probabilities", "familiarity"
 
 
-class Probabilities(nn.Module):
-    """A network with what turns its scores into probabilities: a softmax at `temperature`."""
+class Exported(nn.Module):
+    """A network with what turns its scores into probabilities, and tells how familiar an image is to it.
 
-    def __init__(self, network: nn.Module, temperature: float) -> None:
+    `centres`: those of its certainty.Certainty, None where it has none.
+    """
+
+    def __init__(self, network: nn.Sequential, temperature: float, centres: np.ndarray | None) -> None:
         super().__init__()
         self.network = network
         self.temperature = temperature
+        self.centres = None if centres is None else nn.Buffer(torch.from_numpy(centres.astype(np.float32)))
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the probabilities, float32 (n, classes), of images, uint8 (n, 1, 28, 28)."""
-        return (self.network(images.float()) / self.temperature).softmax(dim=1)
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return (probabilities, float32 (n, classes),) of images, uint8 (n, 1, 28, 28); familiarity (n,) as well."""
+        features = self.network[:-1](images.float())
+        probabilities = (self.network[-1](features) / self.temperature).softmax(dim=1)
+        if self.centres is None:
+            return (probabilities,)
+        lengths = features.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        return probabilities, (features / lengths @ self.centres.T).amax(dim=1)
 
 
 def as_onnx(reader: Reader) -> bytes:
@@ -45,13 +57,14 @@ def as_onnx(reader: Reader) -> bytes:
     """
     check_packages()
     network = copy.deepcopy(reader.network).to(memory_format=torch.contiguous_format)  # whatever it was used for before
+    centres = reader.certainty.centres if reader.certainty else None
     program = torch.onnx.export(
-        Probabilities(network, reader.temperature).eval(),
+        Exported(network, reader.temperature, centres).eval(),
         (torch.zeros(2, 1, framing.SIDE, framing.SIDE, dtype=torch.uint8),),
         dynamo=True,
         external_data=False,
         input_names=[INPUT],
-        output_names=[OUTPUT],
+        output_names=[PROBABILITIES] if centres is None else [PROBABILITIES, FAMILIARITY],
         dynamic_shapes={"images": {0: torch.export.Dim("n")}},
         verbose=False,
     )
@@ -86,6 +99,6 @@ def metadata(reader: Reader) -> dict[str, Any]:
         "run": reader.run,
         "key": reader.description.get("key"),
     }
-    if reader.description.get("threshold") is not None:
-        facts["threshold"] = reader.description["threshold"]
+    if reader.certainty is not None:
+        facts |= {"threshold": reader.certainty.threshold, "floor": reader.certainty.floor}
     return facts

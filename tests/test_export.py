@@ -17,7 +17,7 @@ from conftest import ROOT, offline
 from test_predict import answer, command, photos  # noqa: F401
 
 import predict
-from helpers import data, evaluation, export, files, framing, models, pictures, reading, recipes, training
+from helpers import certainty, data, evaluation, export, files, framing, models, pictures, reading, recipes, training
 from helpers.errors import BadInput
 from pipeline.command_line import flag
 
@@ -122,16 +122,31 @@ def test_it_says_what_a_program_has_to_know(trained, exported):
         "run": "hand",
         "key": described["key"],
     }
-    if "threshold" in described:
-        expected["threshold"] = described["threshold"]
+    for name in ("threshold", "floor"):
+        expected[name] = described[name]
     assert notes == expected
 
 
-def test_threshold_and_framing_are_those_of_the_run(trained):
+def test_the_framing_is_that_of_the_run(trained):
     reader = reading.load("hand", outputs=trained)
-    described = reader.description | {"threshold": 0.93, "framing": {"name": "ink", "version": "0"}}
-    facts = export.metadata(replace(reader, description=described))
-    assert facts["threshold"] == 0.93 and facts["framing"] == {"name": "ink", "version": "0"}
+    described = reader.description | {"framing": {"name": "ink", "version": "0"}}
+    assert export.metadata(replace(reader, description=described))["framing"] == {"name": "ink", "version": "0"}
+
+
+def test_the_familiarity_is_that_of_torch(trained, exported):
+    reader = reading.load("hand", outputs=trained)
+    images = some_images(200)
+    found = onnxruntime.InferenceSession(exported).run(["familiarity"], {"images": images})[0]
+    features = certainty.look(reader.network, torch.from_numpy(images)).features
+    expected = certainty.familiarity(features, reader.certainty.centres)
+    assert found.shape == (200,) and np.abs(found - expected).max() < TOLERANCE
+
+
+def test_a_run_that_does_not_know_what_it_knows_gives_probabilities_alone(trained):
+    reader = replace(reading.load("hand", outputs=trained), certainty=None)
+    content = export.as_onnx(reader)
+    assert [output.name for output in onnxruntime.InferenceSession(content).get_outputs()] == ["probabilities"]
+    assert "threshold" not in notes_of(content)
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript"])
@@ -213,8 +228,9 @@ def test_readmes_lines_read_photographs_without_torch(trained, copied, photos): 
         shutil.copy(photos / f"{number}.png", copied / "photograph.jpg")
         ended = read_in(copied)
         assert ended.returncode == 0, ended.stderr
-        label, probability = ended.stdout.split()
+        label, probability, word = ended.stdout.split()
         expected = reader.read(pictures.open_file(photos / f"{number}.png"))
         assert label == expected.label and float(probability) == pytest.approx(expected.probability, abs=TOLERANCE)
+        assert (word == "sure") == expected.sure
     shutil.copy(photos / "below" / "blank.JPG", copied / "photograph.jpg")
     assert read_in(copied).stderr == "no digit found: nothing on it stands out from its paper\n"

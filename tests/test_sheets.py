@@ -247,7 +247,7 @@ def test_predict_gives_lines_of_numbers_of_digits_as_json(answer):
     page_row, blank_row = (json.loads(line) for line in answer("page.png", "blank.png", "--json").lines)
     assert lengths(page_row["lines"]) == ((3, 2), (2,))
     first = page_row["lines"][0][0][0]
-    assert first.keys() == {"label", "probability", "box"}
+    assert first.keys() == {"label", "probability", "sure", "possible", "box"}
     assert first["label"] == page_row["text"][0] and all(0 < share < 1 for share in first["box"])
     assert blank_row["lines"] == [] and blank_row["text"] == "" and blank_row["reason"]
 

@@ -25,6 +25,7 @@ from ..reading import Answer, Reader
 
 THUMBNAIL = 240  # pixels of its longer side
 QUALITY = 75  # of its JPEG
+MOST_OTHERS = 3  # labels that are named beside an answer; where more are possible, hardly any is ruled out
 BARS = 10  # classes at most, the most probable ones
 STYLE = Path(__file__).resolve().with_name("cards.css")
 
@@ -121,18 +122,31 @@ def in_words(card: Card) -> str:
     if isinstance(card.answer.framed, NoDigit):
         said = f"<b>No digit found:</b> {escape(card.answer.framed.reason)}"
     else:
-        said = f"Read as <b>{escape(card.answer.label or '')}</b>, {percent(card.answer.probability)}"
+        said = label_in_words(card.answer)
     if card.is_wrong:
         said += f". <em>It is {escape(card.truth)}</em>"
     return said
+
+
+def label_in_words(answer: Answer) -> str:
+    """Return what was read, as HTML, and what else it may be: `Unsure: 4, 61.0%, or 9`."""
+    label = answer.label or ""
+    words = f"<b>{escape(label)}</b>, {percent(answer.probability)}"
+    others = [escape(other) for other in answer.possible if other != label]
+    if 0 < len(others) <= MOST_OTHERS:
+        words += f", or {' or '.join(others)}"
+    return f"<b>Unsure:</b> {words}" if answer.sure is False else f"Read as {words}"
 
 
 def summary(cards: Sequence[Card]) -> str:
     """Return in a sentence, as Markdown, how many of the photographs were read."""
     unread = sum(card.answer is None for card in cards)
     read = sum(card.label is not None for card in cards)
+    unsure = sum(card.answer is not None and card.answer.sure is False for card in cards)
     without = len(cards) - unread - read
     parts = [f"A digit was found on **{read} of {len(cards)}** photograph{'s' * (len(cards) != 1)}"]
+    if unsure:
+        parts.append(f"{unsure} of these answers {'are' if unsure > 1 else 'is'} unsure")
     if without:
         parts.append(f"none on {without}")
     if unread:
