@@ -355,14 +355,15 @@ def contents(folder):
 
 EVERY_WRITE = """
 import numpy as np
-from helpers import checkpoints, errors, models, plots
+from helpers import certainty, checkpoints, errors, models, plots
 network, nothing = models.build("narrow", 10), np.zeros((1, 10))
 record = checkpoints.ValidationRecord(nothing, nothing[0], nothing)
+fitted = certainty.Certainty(1.0, 0.0, 0.0, nothing, {})
 for write in (
     lambda: plots.show(plots.new()[0], "it", "a caption", "a description", folder),
     lambda: checkpoints.Checkpoints(folder, "key").save({"history": [{}]}),
     lambda: checkpoints.Checkpoints(folder, "key").load(),
-    lambda: checkpoints.save_model(folder, network, [{"epoch": 1}], record, {}),
+    lambda: checkpoints.save_model(folder, network, [{"epoch": 1}], record, fitted, {}),
     lambda: runs.save_json(folder, "dataset.json", {}),
 ):
     try:
