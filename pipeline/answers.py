@@ -28,7 +28,7 @@ RUN = "reading"  # the folder that the notebook writes into
 LISTED = "photographs.json"  # in it: [[name to show, path]]
 STORY = ("story",)  # the tag of cells that say how the notebook's own photographs fared
 STEPS = ("ink",)  # and of those that show how a digit is found, which is not done where images are taken whole
-MODEL = ("model.json", "model.safetensors", "history.csv", "validation.npz")
+MODEL = ("model.json", "model.safetensors", "history.csv", "validation.npz", "certainty.npz")
 
 
 def write_page(run: str, framing: str, photographs: Sequence[tuple[str, str]], target: str | Path) -> None:

@@ -237,10 +237,10 @@ def answer(trained, monkeypatch, capsys, tmp_path, real_digits):
 
 def test_predict_prints_a_line_for_each_line_of_digits(answer):
     ended = answer("page.png", "blank.png")
-    assert ended.code == 0 and len(ended.lines) == 4
-    assert [len(word) for word in ended.lines[1].split()] == [9, 3, 2]
-    assert [len(word) for word in ended.lines[2].split()] == [9, 2]
-    assert ended.lines[3] == "blank.png: no digit found: nothing on it looks like a digit"
+    assert ended.code == 0 and len(ended.lines) == 3
+    assert [len(word) for word in ended.lines[0].split()] == [9, 3, 2]
+    assert [len(word) for word in ended.lines[1].split()] == [9, 2]
+    assert ended.lines[2] == "blank.png: no digit found: nothing on it looks like a digit"
 
 
 def test_predict_gives_lines_of_numbers_of_digits_as_json(answer):
