@@ -61,7 +61,8 @@ class Certainty(NamedTuple):
 
 def look(network: nn.Sequential, images: Tensor) -> Seen:
     """Return what `network` makes of `images`, uint8 (n, 1, 28, 28)."""
-    features = evaluation.predict(network[:-1], images)
+    body = network[:-1].train(network.training)  # a part of it would begin in the mode for training
+    features = evaluation.predict(body, images)
     with torch.inference_mode():
         logits = network[-1](features)
     lengths = features.norm(dim=1, keepdim=True)

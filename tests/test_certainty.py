@@ -207,3 +207,10 @@ def test_the_benchmark_shows_what_is_no_digit(benchmark):
         assert isinstance(framing.frame_ink(pixels), framing.Framed), name
     shown = [pixels for _, pixels in itertools.islice(benchmark.crops(np.random.default_rng(0)), 4)]
     assert all(pixels.dtype == np.uint8 and min(pixels.shape[:2]) >= 60 for pixels in shown)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_look_leaves_a_network_in_its_mode(mode):
+    network = models.build("small").train(mode)
+    certainty.look(network, torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
+    assert all(layer.training == mode for layer in network.modules())
