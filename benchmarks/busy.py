@@ -8,9 +8,9 @@ an idle machine; on a busy one it spins away the time that the thread it waits f
 the recipe `fast` on MNIST, in processes that are started once and take turns.
 
 Readings go to benchmarks/results/busy.json, one row a setting and load: `threads`, `spin_count` (GOMP_SPINCOUNT; None
-is libgomp's own), `short_turns` (computing.take_short_turns), `gives_way` (computing.giving_way), `programs` (that only
-count), `seconds` (median), `range`, `repeats`, and `of_fair_share`: `seconds` over what the quickest setting of an idle
-machine would take if every thread and every program got the same share of the processors.
+is libgomp's own), `short_turns` (computing.take_short_turns), `programs` (that only count), `seconds` (median),
+`range`, `repeats`, and `of_fair_share`: `seconds` over what the quickest setting of an idle machine would take if every
+thread and every program got the same share of the processors.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,6 @@ from pipeline import machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "busy.json"
 PROGRAMS = (0, 1, 2, 4)
-NEVER = 1e6  # seconds
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,6 @@ class Setting:
     threads: int
     spin_count: int | None = None
     short_turns: bool = False
-    gives_way: bool = False
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a process with this setting."""
@@ -56,10 +54,9 @@ class Setting:
 
 def settings_on(cores: int) -> list[Setting]:
     """Return the settings that are compared on a machine with so many cores."""
-    plain = [Setting(cores, spin_count) for spin_count in (None, 20_000, 1_000, 0)]
-    short = [Setting(cores, 1_000, short_turns=True)]
-    giving_way = [Setting(cores, spin_count, short_turns=True, gives_way=True) for spin_count in (1_500, 1_000, 500)]
-    return [*plain, *short, *giving_way, Setting(1)]
+    plain = [Setting(cores, spin_count) for spin_count in (None, 20_000, 1_500, 1_000, 0)]
+    short = [Setting(cores, spin_count, short_turns=True) for spin_count in (1_500, 1_000)]
+    return [*plain, *short, Setting(1)]
 
 
 def train_on_demand(setting: Setting) -> None:
@@ -72,8 +69,6 @@ def train_on_demand(setting: Setting) -> None:
     computing.keep_freed_memory()
     if setting.short_turns:
         computing.take_short_turns()
-    if not setting.gives_way:
-        computing.LOOK_EVERY = NEVER
     recipe = recipes.choose("fast", epochs=1)
     splits = data.split(data.load("mnist"))
     few = data.Split(*(part[:4_000] for part in splits["train"]))
@@ -167,8 +162,7 @@ def row_of(setting: Setting, programs: int, times: Sequence[float], fair_share: 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Return the rows as a Markdown table: a line a setting, a column a load, seconds and times the fair share."""
     lines = [f"| setting | {' | '.join(map(str, PROGRAMS))} |", "| --- |" + " ---: |" * len(PROGRAMS)]
-    names = [field.name for field in fields(Setting)]
-    settings = {Setting(**{name: row[name] for name in names}): None for row in rows}
+    settings = {Setting(row["threads"], row["spin_count"], row["short_turns"]): None for row in rows}
     for setting in settings:
         known = asdict(setting)
         own = [row for row in rows if known.items() <= row.items()]
@@ -176,8 +170,6 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         words = f"{setting.threads} threads, spin count {setting.spin_count}"
         if setting.short_turns:
             words += ", short turns"
-        if setting.gives_way:
-            words += ", giving way"
         lines.append(f"| {words} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
