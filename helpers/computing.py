@@ -1,20 +1,13 @@
-"""This process, set up for computing: what is asked of the C library, and of the scheduler, before it and meanwhile."""
+"""This process, set up for computing: what is asked of the C library and of the scheduler before it begins."""
 
 import contextlib
 import ctypes
 import os
 import platform
-import random
-import threading
-import time
-from collections.abc import Collection, Iterator
-
-import psutil
-import torch
+from collections.abc import Iterator
 
 SCHED_SETATTR = {"x86_64": 314, "aarch64": 274, "riscv64": 274}  # {processor: number of the system call on Linux}
 SLICE = 100_000  # nanoseconds, the shortest that the scheduler grants
-LOOK_EVERY = 0.25  # seconds
 
 
 class SchedulerAttributes(ctypes.Structure):
@@ -70,67 +63,3 @@ def threads_of_this_process() -> Iterator[int]:
     """Yield the numbers that Linux gives the threads of this process; those that start later take after theirs."""
     for name in os.listdir("/proc/self/task"):
         yield int(name)
-
-
-@contextlib.contextmanager
-def giving_way() -> Iterator[None]:
-    """Keep the threads of this process, while the block runs, on the cores that other programs leave free.
-
-    Threads that compute together are as slow as the slowest of them. One that shares its core with another program
-    holds up all; two that share a core with each other alone take turns and are done sooner. Their number, on which the
-    bits depend, stays as it is. Does nothing where the system does not say where threads may run, and where somebody
-    has said so for each thread. benchmarks/busy.py measures it.
-    """
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
-    if len(allowed) < 2 or not all(os.sched_getaffinity(thread) == allowed for thread in threads_of_this_process()):
-        yield
-        return
-    ended = threading.Event()
-    watcher = threading.Thread(target=give_way, args=(allowed, ended), daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
-        run_on(allowed)
-
-
-def give_way(allowed: Collection[int], ended: threading.Event) -> None:
-    """Look, until `ended`, how many of the cores `allowed` others keep busy, and let our threads run on the rest.
-
-    Which cores these are is drawn by chance, so that two trainings that give way to each other come apart.
-    """
-    generator = random.Random()
-    present = len(allowed)
-    before = seconds_spent(allowed)
-    while not ended.wait(LOOK_EVERY):
-        now = seconds_spent(allowed)
-        passed, by_all, by_us = (late - early for late, early in zip(now, before, strict=True))
-        wanted = cores_left(len(allowed), (by_all - by_us) / passed, torch.get_num_threads())
-        if wanted != present:
-            run_on(generator.sample(sorted(allowed), wanted))
-        present, before = wanted, now
-
-
-def cores_left(cores: int, by_others: float, threads: int) -> int:
-    """Return how many of our `cores` our `threads` are to run on where others keep `by_others` of them busy.
-
-    All of them, where there is a core for each thread beside the others.
-    """
-    left = max(1, round(cores - by_others))
-    return left if left < threads else cores
-
-
-def seconds_spent(cores: Collection[int]) -> tuple[float, float, float]:
-    """Return the time, how long `cores` have worked for anybody, and how long this process has computed; seconds."""
-    times = psutil.cpu_times(percpu=True)
-    by_all = sum(times[core].user + times[core].nice + times[core].system for core in cores if core < len(times))
-    return time.perf_counter(), by_all, time.process_time()
-
-
-def run_on(cores: Collection[int]) -> None:
-    """Let every thread of this process run on `cores` alone; those that start later take after theirs."""
-    for thread in threads_of_this_process():
-        with contextlib.suppress(OSError):  # it has just ended
-            os.sched_setaffinity(thread, cores)

@@ -199,7 +199,6 @@ class FitResult(NamedTuple):
     validation: ValidationRecord
 
 
-@computing.giving_way()
 def fit(
     network: nn.Module,
     recipe: Recipe,
@@ -214,8 +213,7 @@ def fit(
 
     `train`, `validation`: data.Split, uint8. With `checkpoints`, training goes on from the newest one, and every epoch
     leaves one. `progress(history, step, steps)` is called after every batch and, with step 0, after every epoch. Every
-    epoch draws its random numbers from (seed, epoch) alone. Beside busy programs it runs on the cores that they leave
-    free. Raises errors.TrainingDiverged; see `run_epoch`.
+    epoch draws its random numbers from (seed, epoch) alone. Raises errors.TrainingDiverged; see `run_epoch`.
     """
     device = torch.device(device)
     network.to(device).to(memory_format=torch.channels_last)

@@ -6,8 +6,6 @@ import pickle
 import platform
 import subprocess
 import sys
-import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -489,54 +487,3 @@ def test_where_the_system_cannot_be_asked_nothing_happens(monkeypatch):
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(computing, "threads_of_this_process", lambda: pytest.fail("asked"))
     computing.take_short_turns()
-
-
-@pytest.mark.parametrize(
-    ("cores", "by_others", "threads", "left"),
-    [(2, 0, 2, 2), (2, 0.4, 2, 2), (2, 0.7, 2, 1), (2, 2, 2, 1), (2, 1, 1, 2), (8, 3, 8, 5), (16, 3, 8, 16)],
-)
-def test_threads_run_on_the_cores_that_others_leave(cores, by_others, threads, left):
-    assert computing.cores_left(cores, by_others, threads) == left
-
-
-class Looks:
-    """In place of an Event: ends after so many looks."""
-
-    def __init__(self, number):
-        self.left = number
-
-    def wait(self, _):
-        self.left -= 1
-        return self.left < 0
-
-
-def test_a_process_gives_way_and_takes_back(monkeypatch):
-    # time, all that was computed, our own part: others take nothing, one core of two, one, nothing
-    spent = iter([(0, 0, 0), (1, 2, 2), (2, 4, 3), (3, 6, 4), (4, 8, 6)])
-    asked = []
-    monkeypatch.setattr(computing, "seconds_spent", lambda cores: next(spent))
-    monkeypatch.setattr(computing, "run_on", lambda cores: asked.append(sorted(cores)))
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    computing.give_way({4, 7}, Looks(4))
-    assert asked in ([[4], [4, 7]], [[7], [4, 7]])
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not say where threads run")
-def test_after_a_training_every_thread_may_run_where_it_might_before(monkeypatch):
-    def seconds_spent(cores):
-        looked.set()
-        return time.perf_counter(), 10 * time.perf_counter(), 0.0  # others keep ten cores busy
-
-    allowed = os.sched_getaffinity(0)
-    looked, narrowed = threading.Event(), threading.Event()
-    run_on = computing.run_on
-    monkeypatch.setattr(computing, "seconds_spent", seconds_spent)
-    monkeypatch.setattr(computing, "run_on", lambda cores: (run_on(cores), narrowed.set()))
-    monkeypatch.setattr(computing, "LOOK_EVERY", 0.001)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: len(allowed))
-    with pytest.raises(KeyError), computing.giving_way():
-        if len(allowed) > 1:
-            assert narrowed.wait(60)
-            assert {len(os.sched_getaffinity(thread)) for thread in computing.threads_of_this_process()} == {1}
-        raise KeyError
-    assert all(os.sched_getaffinity(thread) == allowed for thread in computing.threads_of_this_process())
