@@ -12,13 +12,13 @@ test: $(READY)  ## run the tests, on up to eight cores
 	.venv/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab
-	GOMP_SPINCOUNT=1500 .venv/bin/jupyter lab --notebook-dir=notebooks $(ARGS)
+	GOMP_SPINCOUNT=1000 .venv/bin/jupyter lab --notebook-dir=notebooks $(ARGS)
 
 bench-accuracy: $(READY)  ## train recipes x seeds on MNIST and write README's result table
 	.venv/bin/python benchmarks/accuracy.py $(ARGS)
 
 bench-speed: $(READY)  ## time training and inference beside plain baselines
-	GOMP_SPINCOUNT=1500 .venv/bin/python benchmarks/speed.py $(ARGS)
+	GOMP_SPINCOUNT=1000 .venv/bin/python benchmarks/speed.py $(ARGS)
 
 bench-busy: $(READY)  ## time training beside programs that keep the processors busy
 	.venv/bin/python benchmarks/busy.py $(ARGS)

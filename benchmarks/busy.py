@@ -11,6 +11,9 @@ Readings go to benchmarks/results/busy.json, one row a setting and load: `thread
 is libgomp's own), `short_turns` (computing.take_short_turns), `programs` (that only count), `seconds` (median),
 `range`, `repeats`, and `of_fair_share`: `seconds` over what the quickest setting of an idle machine would take if every
 thread and every program got the same share of the processors.
+
+Tried, and no better: to look every quarter of a second which share of the cores other programs take, and to keep the
+threads to the rest (`gives_way`, in the readings of commit 66370e9 alone).
 """
 
 import argparse

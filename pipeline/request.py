@@ -91,7 +91,7 @@ def kernel_environment(environment: Mapping[str, str], data_dir: Path, outputs: 
         "MNIST_OUTPUTS_DIR": str(outputs),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or the kernel's debugger warns on the terminal
     }
-    defaults = {"GOMP_SPINCOUNT": "1500"}  # threads that wait give way soon: benchmarks/busy.py measures it
+    defaults = {"GOMP_SPINCOUNT": "1000"}  # threads that wait give way soon: benchmarks/busy.py measures it
     return defaults | dict(environment) | settings
 
 
