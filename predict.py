@@ -97,7 +97,7 @@ def main(options: argparse.Namespace) -> int:
     if options.csv:
         files.write_file(options.csv, sheets_table(rows) if options.sheet else as_table(rows, options.top))
     if options.report is not None:
-        write_report(reader, named, options.report)
+        write_report(reader, named, options.report, options.sheet)
         if not options.json:
             print(f"report: {printable(options.report)}", file=sys.stderr, flush=True)
     return 1 if unreadable else 0
@@ -111,9 +111,6 @@ def check_sheet(options: argparse.Namespace) -> None:
     if options.sheet and options.top > 1:
         rule = "with --sheet one class is named for each digit"
         raise errors.BadInput(rule, field="top", value=str(options.top), way_out="leave out one of them")
-    if options.sheet and options.report is not None:
-        rule = "a page shows one digit a photograph"
-        raise errors.BadInput(rule, field="report", value=printable(options.report), way_out="leave out --sheet")
 
 
 def find_files(named: Sequence[str]) -> Iterator[str]:
@@ -194,14 +191,15 @@ def check_place(path: str, wrong: Callable[..., errors.BadInput]) -> None:
         raise wrong(f"nothing can be written into {folder}", way_out="choose another place")
 
 
-def write_report(reader: "Reader", named: Sequence[str], path: str) -> None:
+def write_report(reader: "Reader", named: Sequence[str], path: str, sheet: bool) -> None:
     """Write the page on the named files. A signal that comes meanwhile ends the kernel and leaves nothing behind."""
     from pipeline import answers
 
     heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
     before = {number: signal.signal(number, stop) for number in heard}
     try:
-        answers.write_page(reader.run, reader.framing, [(printable(name), name) for name in named], path)
+        photographs = [(printable(name), name) for name in named]
+        answers.write_page(reader.run, reader.framing, photographs, path, sheet)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

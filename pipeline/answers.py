@@ -27,24 +27,33 @@ from .stages import Stage
 RUN = "reading"  # the folder that the notebook writes into
 LISTED = "photographs.json"  # in it: [[name to show, path]]
 STORY = ("story",)  # the tag of cells that say how the notebook's own photographs fared
-STEPS = ("ink",)  # and of those that show how a digit is found, which is not done where images are taken whole
+STEPS = ("ink",)  # and of those that show how one digit is found, which is not done where images are taken whole
 MODEL = ("model.json", "model.safetensors", "history.csv", "validation.npz", "certainty.npz")
 
 
-def write_page(run: str, framing: str, photographs: Sequence[tuple[str, str]], target: str | Path) -> None:
+def write_page(
+    run: str, framing: str, photographs: Sequence[tuple[str, str]], target: str | Path, sheet: bool = False
+) -> None:
     """Write the page on `photographs`, [(name to show, path)], as the trained `run` reads them, to `target`.
 
-    `framing`: ink or whole. The page is written whole or not at all. StageFailed where the notebook fails; OSError
-    where a file cannot be written.
+    `framing`: ink or whole. `sheet`: whether each shows several digits, in lines. The page is written whole or not at
+    all. StageFailed where the notebook fails; OSError where a file cannot be written.
     """
-    stage = Stage(RUN, "06_reading", left_out=STORY if framing == "ink" else STORY + STEPS)
+    left_out = STORY if framing == "ink" and not sheet else STORY + STEPS
+    stage = Stage(RUN, "06_reading", left_out=left_out)
     with tempfile.TemporaryDirectory(prefix="reading-") as place:
         outputs = Path(place)
         copy_model(runs.run_folder(run), outputs / run)
         folder = runs.open_run(RUN if run != RUN else f"{RUN}-page", outputs)
         listed = [[name, str(files.absolute(path))] for name, path in photographs]
         files.write_file(folder / LISTED, json.dumps(listed))  # names that are no text become escapes
-        parameters = {"run": folder.name, "trained": run, "files": LISTED, "framed": framing}
+        parameters: dict[str, str | bool] = {
+            "run": folder.name,
+            "trained": run,
+            "files": LISTED,
+            "framed": framing,
+            "sheet": sheet,
+        }
         record = StageRecord(state="running", started=runs.now())
         execute(stage, parameters, folder, record)
         content = reports.executed_notebook(folder, stage.notebook).read_bytes()
@@ -53,7 +62,7 @@ def write_page(run: str, framing: str, photographs: Sequence[tuple[str, str]], t
         reports.render(content, files.absolute(target), header)
 
 
-def execute(stage: Stage, parameters: dict[str, str], folder: Path, record: StageRecord) -> None:
+def execute(stage: Stage, parameters: dict[str, str | bool], folder: Path, record: StageRecord) -> None:
     """Execute the notebook in `folder`; what happens is shown on stderr, which holds no answers."""
     settings = {"OMP_NUM_THREADS": "1"}  # for one image at a time a second thread costs more than it brings
     environment = kernel_environment(dict(os.environ) | settings, data.data_folder(), folder.parent)

@@ -50,7 +50,7 @@ def test_a_card_holds_the_readers_answer_and_a_thumbnail(reader, folder):
     expected = reader.read(pixels)
     assert card.answer[1:] == expected[1:] and card.label == expected.label
     height, width = pixels.shape[:2]
-    assert np.allclose(card.shares * np.array([width, height] * 2), expected.framed.box)
+    assert np.allclose(card.boxes * np.array([width, height] * 2), expected.framed.box)
     thumbnail = Image.open(io.BytesIO(card.thumbnail))
     assert thumbnail.format == "JPEG" and max(thumbnail.size) == cards.THUMBNAIL and len(card.thumbnail) < 12_000
 
@@ -103,3 +103,35 @@ def test_names_are_text(reader, folder):
     html = cards.grid([cards.read_file(reader, EVIL + "\udcff", path) for path in pair])
     assert html.count("<img ") == 2 and 'onerror="' not in html and html.count("&lt;b&gt;") >= 4
     html.encode()
+
+
+def test_a_card_of_a_sheet_has_a_box_for_each_digit(reader, folder, tmp_path):
+    digits = data.load("digits").images[:4, 0].numpy()
+    page = photographs.sheet(digits, ((2, 1), (1,)), "easy", np.random.default_rng(1))
+    Image.fromarray(page.pixels).save(tmp_path / "page.png")
+    card = cards.read_file(reader, "page.png", str(tmp_path / "page.png"), sheet=True)
+    expected = reader.read_sheet(page.pixels)
+    assert card.sheet.text == expected.text and len(card.boxes) == len(expected.digits) > 2
+    html = cards.grid([card])
+    labels = [digit.label for digit in expected.digits]
+    assert re.findall(r'<span class="box" style="[^"]*"><b aria-hidden="true">(.)</b>', html) == labels
+    assert f"<b>{'<br>'.join(expected.text.splitlines())}</b>" in html and "<li class=sheet>" in html
+    blank = cards.read_file(reader, "blank", str(folder / "below" / "blank.png"), sheet=True)
+    assert blank.sheet.lines == () and cards.in_words(blank).startswith("<b>No digit found:</b> ")
+    broken = cards.read_file(reader, "broken", str(folder / "broken.jpg"), sheet=True)
+    found = "A digit was found on **1 of 3** photographs; none on 1; 1 file could not be read."
+    assert cards.summary([card, blank, broken]) == found
+
+
+@pytest.mark.parametrize(
+    ("sure", "possible", "words"),
+    [
+        (True, ("4",), "Read as <b>4</b>, 98.1%"),
+        (None, (), "Read as <b>4</b>, 98.1%"),
+        (False, ("4", "9"), "<b>Unsure:</b> <b>4</b>, 98.1%, or 9"),
+        (False, tuple("4901235678"), "<b>Unsure:</b> <b>4</b>, 98.1%"),
+    ],
+)
+def test_an_answer_says_when_it_is_unsure(sure, possible, words):
+    answer = reading.Answer(framing.Framed(None, framing.Box(0, 0, 1, 1)), ("4",), (0.981,), sure, possible)
+    assert cards.label_in_words(answer) == words

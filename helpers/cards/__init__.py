@@ -1,7 +1,8 @@
 """Photographs and what a Reader says of them, as HTML: a card each, for a notebook and for a report.
 
 A card shows the photograph with a box around the digit, what the network saw, the probability of each class, and the
-answer in words; or why there is none. Photographs are shrunk to thumbnails, so that a page of hundreds stays light.
+answer in words; or why there is none. That of a sheet has a box around each digit, and what was read in lines.
+Photographs are shrunk to thumbnails, so that a page of hundreds stays light.
 """
 
 from __future__ import annotations
@@ -21,23 +22,28 @@ from PIL import Image
 from .. import files, pictures
 from ..errors import BadInput
 from ..framing import NoDigit
-from ..reading import Answer, Reader
+from ..reading import Answer, Reader, SheetAnswer
 
 THUMBNAIL = 240  # pixels of its longer side
+SHEET = 720  # the same of a sheet with several digits
 QUALITY = 75  # of its JPEG
 MOST_OTHERS = 3  # labels that are named beside an answer; where more are possible, hardly any is ruled out
 BARS = 10  # classes at most, the most probable ones
 STYLE = Path(__file__).resolve().with_name("cards.css")
 
 
+Shares = tuple[float, ...]  # left, top, right and bottom of a digit, of the photograph's width and height
+
+
 class Card(NamedTuple):
-    """A photograph, and what became of it; only one of `answer` and `problem` is there."""
+    """A photograph, and what became of it; only one of `answer`, `sheet` and `problem` is there."""
 
     name: str
     answer: Answer | None = None
+    sheet: SheetAnswer | None = None  # where several digits were looked for
     problem: str = ""  # why it could not be read
     thumbnail: bytes = b""  # JPEG
-    shares: tuple[float, ...] = ()  # left, top, right and bottom of the digit, of the photograph's width and height
+    boxes: tuple[Shares, ...] = ()  # around each digit that was found
     path: str = ""  # of its file, where it has one
     truth: str = ""  # the class that it shows, where that is known
 
@@ -69,12 +75,13 @@ def find(named: str, folder: Path) -> list[tuple[str, str]]:
     return [(str(inner.relative_to(path)), str(inner)) for inner in found]
 
 
-def read_file(reader: Reader, name: str, path: str) -> Card:
-    """Return the Card of the photograph in the file `path`, which is shown as `name`."""
+def read_file(reader: Reader, name: str, path: str, sheet: bool = False) -> Card:
+    """Return the Card of the photograph in the file `path`, which is shown as `name`; `sheet`: of several digits."""
     name = name.encode("utf-8", "replace").decode()  # that of a file need not be text
+    read = read_sheet if sheet else read_pixels
     try:
         with warnings.catch_warnings(action="ignore"):  # what NumPy thinks of an odd image helps nobody
-            return read_pixels(reader, name, pictures.open_file(path))._replace(path=path)
+            return read(reader, name, pictures.open_file(path))._replace(path=path)
     except pictures.Unreadable as error:
         return Card(name, problem=str(error), path=path)
     except Exception as error:  # one odd image must not cost the answers on all others
@@ -84,18 +91,27 @@ def read_file(reader: Reader, name: str, path: str) -> Card:
 def read_pixels(reader: Reader, name: str, pixels: np.ndarray, truth: str = "") -> Card:
     """Return the Card of a photograph, uint8 (h, w, 3); `truth` is the class that it shows, where that is known."""
     answer = reader.read(pixels)
-    shares: tuple[float, ...] = ()
-    if not isinstance(answer.framed, NoDigit):
-        height, width = pixels.shape[:2]
-        left, top, right, bottom = answer.framed.box
-        shares = (left / width, top / height, right / width, bottom / height)
-    return Card(name, answer, thumbnail=as_thumbnail(pixels), shares=shares, truth=truth)
+    return Card(name, answer, thumbnail=as_thumbnail(pixels), boxes=boxes_of([answer], pixels), truth=truth)
 
 
-def as_thumbnail(pixels: np.ndarray) -> bytes:
-    """Return a photograph, uint8 (h, w, 3), as a small JPEG."""
+def read_sheet(reader: Reader, name: str, pixels: np.ndarray) -> Card:
+    """Return the Card of a photograph of several digits, uint8 (h, w, 3)."""
+    answer = reader.read_sheet(pixels)
+    boxes = boxes_of(answer.digits, pixels)
+    return Card(name, sheet=answer, thumbnail=as_thumbnail(pixels, SHEET), boxes=boxes)
+
+
+def boxes_of(answers: Sequence[Answer], pixels: np.ndarray) -> tuple[Shares, ...]:
+    """Return where on a photograph, (h, w, 3), the digits are that were found."""
+    height, width = pixels.shape[:2]
+    boxes = [answer.framed.box for answer in answers if not isinstance(answer.framed, NoDigit)]
+    return tuple((left / width, top / height, right / width, bottom / height) for left, top, right, bottom in boxes)
+
+
+def as_thumbnail(pixels: np.ndarray, side: int = THUMBNAIL) -> bytes:
+    """Return a photograph, uint8 (h, w, 3), as a small JPEG, its longer side of at most `side` pixels."""
     image = Image.fromarray(pixels)
-    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    image.thumbnail((side, side))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=QUALITY, optimize=True)
     return file.getvalue()
@@ -117,6 +133,8 @@ def percent(probability: float, over: str = "over ") -> str:
 
 def in_words(card: Card) -> str:
     """Return what became of a photograph, as HTML: the one place where an answer is put into words."""
+    if card.sheet is not None:
+        return sheet_in_words(card.sheet)
     if card.answer is None:
         return f"<b>Not read:</b> {escape(card.problem)}"
     if isinstance(card.answer.framed, NoDigit):
@@ -138,10 +156,20 @@ def label_in_words(answer: Answer) -> str:
     return f"<b>Unsure:</b> {words}" if answer.sure is False else f"Read as {words}"
 
 
+def sheet_in_words(sheet: SheetAnswer) -> str:
+    """Return what was read on a sheet, as HTML: a line each, and how many of its digits are unsure."""
+    if not sheet.lines:
+        return f"<b>No digit found:</b> {escape(sheet.reason)}"
+    lines = "<br>".join(escape(line) for line in sheet.text.splitlines())
+    unsure = sum(digit.sure is False for digit in sheet.digits)
+    digits = f"{len(sheet.digits)} digit{'s' * (len(sheet.digits) != 1)}"
+    return f"Read as<br><b>{lines}</b><br>{digits}{f', {unsure} of them unsure' if unsure else ''}"
+
+
 def summary(cards: Sequence[Card]) -> str:
     """Return in a sentence, as Markdown, how many of the photographs were read."""
-    unread = sum(card.answer is None for card in cards)
-    read = sum(card.label is not None for card in cards)
+    unread = sum(bool(card.problem) for card in cards)
+    read = sum(bool(card.boxes) for card in cards)
     unsure = sum(card.answer is not None and card.answer.sure is False for card in cards)
     without = len(cards) - unread - read
     parts = [f"A digit was found on **{read} of {len(cards)}** photograph{'s' * (len(cards) != 1)}"]
@@ -156,17 +184,17 @@ def summary(cards: Sequence[Card]) -> str:
 
 def grid(cards: Sequence[Card]) -> str:
     """Return the cards as HTML, with their style."""
-    items = "\n".join(f"<li>{one(card)}</li>" for card in cards)
+    items = "\n".join(f"<li{' class=sheet' * (card.sheet is not None)}>{one(card)}</li>" for card in cards)
     return f'<div class="cards">\n<style>{STYLE.read_text(encoding="utf-8")}</style>\n<ul>\n{items}\n</ul>\n</div>'
 
 
 def one(card: Card) -> str:
     """Return one card as HTML."""
     words = f'<p class="says">{in_words(card)}</p><p class="name">{escape(card.name)}</p>'
-    if card.answer is None:
+    if card.problem:
         return f'<div class="head"><div>{words}</div></div>'
     photograph = f'<div class="photograph">{picture(card)}</div>'
-    if isinstance(card.answer.framed, NoDigit):
+    if card.answer is None or isinstance(card.answer.framed, NoDigit):
         return f'<div class="head"><div>{words}</div></div><div class="body">{photograph}</div>'
     source = data_address("png", as_png(card.answer.framed.image))
     alternative = escape(f"{card.name} as the network saw it, 28 by 28 pixels")
@@ -175,15 +203,20 @@ def one(card: Card) -> str:
 
 
 def picture(card: Card) -> str:
-    """Return the photograph of a card as HTML, with the box around its digit."""
-    alternative = f"The photograph {card.name}, on which no digit was found"
-    box = ""
-    if card.shares:
-        alternative = f"The photograph {card.name}, with a box around the digit"
-        left, top, right, bottom = (100 * share for share in card.shares)
-        place = f"left:{left:.1f}%;top:{top:.1f}%;width:{right - left:.1f}%;height:{bottom - top:.1f}%"
-        box = f'<span class="box" style="{place}"></span>'
-    return f'<img src="{data_address("jpeg", card.thumbnail)}" alt="{escape(alternative)}">{box}'
+    """Return the photograph of a card as HTML, with a box around each digit, and on a sheet its label."""
+    found = {0: "on which no digit was found", 1: "with a box around the digit"}
+    alternative = f"The photograph {card.name}, {found.get(len(card.boxes), 'with a box around each digit')}"
+    labels = [digit.label or "" for digit in card.sheet.digits] if card.sheet else [""] * len(card.boxes)
+    boxes = "".join(box(*each) for each in zip(card.boxes, labels, strict=True))
+    return f'<img src="{data_address("jpeg", card.thumbnail)}" alt="{escape(alternative)}">{boxes}'
+
+
+def box(shares: Shares, label: str) -> str:
+    """Return a box on a photograph as HTML; `label` stands beside it, as text that a screen reader leaves out."""
+    left, top, right, bottom = (100 * share for share in shares)
+    place = f"left:{left:.1f}%;top:{top:.1f}%;width:{right - left:.1f}%;height:{bottom - top:.1f}%"
+    shown = f'<b aria-hidden="true">{escape(label)}</b>' if label else ""
+    return f'<span class="box" style="{place}">{shown}</span>'
 
 
 def bars(answer: Answer) -> str:
