@@ -448,3 +448,21 @@ def test_fewer_photographs_are_the_first_of_more(digits_split):
 )
 def test_another_reader_must_name_one_digit(text, digit):
     assert photographs.only_digit(text) == digit
+
+
+def test_readme_says_of_photographs_what_was_read_last():
+    rows = files.read_json(ROOT / "benchmarks" / "results" / "photographs.json")["rows"]
+    last = {row["reader"]: row for row in rows if row["split"] == "test"}
+    read = {name: f"{math.floor(1000 * last[name]['accuracy']) / 10:.1f}%" for name in last}
+    certain = files.read_json(ROOT / "benchmarks" / "results" / "certainty.json")["rows"][-1]
+    seen = certain["photographs"]
+    said = " ".join((ROOT / "README.md").read_text().split("How well does it read?")[1].split("\n\n")[0].split())
+    assert (
+        f"Of {last['run']['images']:,} photographs" in said and f"`{last['run']['recipe']}` read {read['run']}" in said
+    )
+    assert f"first {last['tesseract']['images']} of them Tesseract read {read['tesseract']} " in said
+    assert f"RapidOCR {read['rapidocr']}" in said and last["tesseract"]["images"] == last["rapidocr"]["images"]
+    assert f"sure of {seen['sure'] / seen['made']:.1%}, and {seen['right_of_sure'] / seen['sure']:.1%} of" in said
+    for part, noun in (("letters", "printed"), ("strokes", "strokes"), ("papers", "papers"), ("crops", "crops")):
+        shown, sure = (sum(count[name] for count in certain[part].values()) for name in ("shown", "sure"))
+        assert f"of {sure} of {shown} {noun}" in said
