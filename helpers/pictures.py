@@ -22,7 +22,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".
 FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "TIFF", "WEBP", "AVIF", "HEIF")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MOST_PIXELS = 100_000_000  # of an image; what is larger is not opened
-MOST_PIXELS_OF = {"WEBP": 25_000_000, "AVIF": 45_000_000, "HEIF": 45_000_000, "TIFF": 90_000_000}
+MOST_PIXELS_OF = {"WEBP": 25_000_000, "AVIF": 45_000_000, "HEIF": 50_000_000, "TIFF": 90_000_000}
 # the same where a decoder holds the image more than once: with more, torch and all, it would take more than 1 GB
 MOST_BYTES = 400_000_000  # of a file
 LONGEST = 1024  # pixels of the longer side that are kept: framing looks at fewer
