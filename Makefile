@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -34,6 +34,9 @@ bench-robustness: $(READY)  ## train balanced and fast, and read images in bad l
 
 bench-certainty: $(READY)  ## ask the run that was trained last what it is sure of: digits, letters, paper, pictures
 	.venv/bin/python benchmarks/certainty.py $(ARGS)
+
+bench-sheets: $(READY)  ## read 200 sheets of validation digits with the run that was trained last
+	.venv/bin/python benchmarks/sheets.py $(ARGS)
 
 comparison: $(READY)  ## make outputs/comparison.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)

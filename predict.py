@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from helpers import errors, files
-from pipeline.command_line import SIGNALS, Parser, fail, flag, stop, whole
+from pipeline.command_line import SIGNALS, Parser, check_heard, fail, flag, stop, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +68,28 @@ def main(options: argparse.Namespace) -> int:
     check_table(options.csv)
     check_report(options.report, named)
     check_export(options.export)
+    check_apart([options.csv, options.report, options.export], named)
+    reader = load_reader(options)
+    if options.export is not None:
+        write_export(reader, options.export, options.json)
+    if reads and not options.json:
+        unknown = "" if reader.certainty else "; trained by older code, so it is not known which answers are sure"
+        print(f"read by {reader.run}{unknown}", file=sys.stderr, flush=True)
+    rows = []
+    for name in named:
+        rows.append(read_row(reader, name, options))
+        show(rows[-1], options.json, pictured=len(named) <= PICTURED)
+    if options.csv:
+        files.write_file(options.csv, sheets_table(rows) if options.sheet else as_table(rows, options.top))
+    if options.report is not None:
+        write_report(reader, named, options.report, options.sheet)
+        if not options.json:
+            print(f"report: {printable(options.report)}", file=sys.stderr, flush=True)
+    return 1 if any("error" in row for row in rows) else 0
+
+
+def load_reader(options: argparse.Namespace) -> "Reader":
+    """Return the Reader that the command line asks for; BadInput where there is none, or it reads no sheets."""
     import torch
 
     from helpers import reading
@@ -77,30 +99,28 @@ def main(options: argparse.Namespace) -> int:
     if options.sheet and reader.framing == "whole":
         rule = "it reads whole images, and --sheet finds digits by their ink"
         raise errors.BadInput(rule, field="run", value=reader.run, way_out="say --framing ink to have it try")
-    if options.export is not None:
-        write_export(reader, options.export, options.json)
-    if reads and not options.json:
-        unknown = "" if reader.certainty else "; trained by older code, so it is not known which answers are sure"
-        print(f"read by {reader.run}{unknown}", file=sys.stderr, flush=True)
-    rows = []
-    unreadable = 0
-    for name in named:
-        try:
-            row = read_sheet(reader, name) if options.sheet else read_one(reader, name, options.top)
-        except Exception as error:  # one odd image must not cost the answers on all others
-            if options.debug:
-                raise
-            row = {"file": printable(name), "error": f"a defect of this program, {type(error).__name__}: see --debug"}
-        unreadable += "error" in row
-        rows.append(row)
-        show(row, options.json, pictured=len(named) <= PICTURED)
-    if options.csv:
-        files.write_file(options.csv, sheets_table(rows) if options.sheet else as_table(rows, options.top))
-    if options.report is not None:
-        write_report(reader, named, options.report, options.sheet)
-        if not options.json:
-            print(f"report: {printable(options.report)}", file=sys.stderr, flush=True)
-    return 1 if unreadable else 0
+    return reader
+
+
+def read_row(reader: "Reader", name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the row of one file, as `read_one` or `read_sheet` do."""
+    try:
+        return read_sheet(reader, name) if options.sheet else read_one(reader, name, options.top)
+    except Exception as error:  # one odd image must not cost the answers on all others
+        if options.debug:
+            raise
+        return {"file": printable(name), "error": f"a defect of this program, {type(error).__name__}: see --debug"}
+
+
+def check_apart(written: Sequence[str | None], named: Sequence[str]) -> None:
+    """Raise BadInput where what is written would replace an image that is read, or something else that is written."""
+    taken = {os.path.realpath(name) for name in named if name != "-"}
+    for path in written:
+        if path is None:
+            continue
+        if os.path.realpath(path) in taken:
+            raise errors.BadInput(f"{printable(path)}: named twice, and would be replaced", way_out="name another file")
+        taken.add(os.path.realpath(path))
 
 
 def check_sheet(options: argparse.Namespace) -> None:
@@ -198,11 +218,19 @@ def write_report(reader: "Reader", named: Sequence[str], path: str, sheet: bool)
     heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
     before = {number: signal.signal(number, stop) for number in heard}
     try:
-        photographs = [(printable(name), name) for name in named]
-        answers.write_page(reader.run, reader.framing, photographs, path, sheet)
+        photographs = list(zip(names_on_page(named), named, strict=True))
+        answers.write_page(reader, photographs, path, sheet)
+        check_heard()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def names_on_page(named: Sequence[str]) -> list[str]:
+    """Return the names of files as a page shows them: below the folder that all are in, which is nobody's business."""
+    paths = [os.path.abspath(name) for name in named]
+    common = os.path.commonpath([os.path.dirname(path) for path in paths])
+    return [printable(os.path.relpath(path, common)) for path in paths]
 
 
 def write_export(reader: "Reader", path: str, as_json: bool) -> None:
@@ -211,7 +239,7 @@ def write_export(reader: "Reader", path: str, as_json: bool) -> None:
 
     files.write_file(path, export.as_onnx(reader))
     if not as_json:
-        print(f"{printable(path)}: the network of {reader.run}")
+        print(f"{printable(path)}: the network of {reader.run}", file=sys.stderr, flush=True)
 
 
 def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
@@ -290,7 +318,7 @@ def shares(box: "Box", pixels: "np.ndarray") -> list[float]:
 def best(answer: "Answer", top: int) -> list[list[Any]]:
     """Return [[label, probability]] of the `top` most probable classes."""
     pairs = zip(answer.labels[:top], answer.probabilities[:top], strict=True)
-    return [[label, round(probability, 4)] for label, probability in pairs]
+    return [[label, round(probability, 6)] for label, probability in pairs]
 
 
 def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
@@ -307,18 +335,27 @@ def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
         print(f"{row['file']}: no digit found: {row['reason']}", flush=True)
         return
     if "lines" in row:
-        for line in row["text"].splitlines():
-            print(f"{row['file']}: {line}", flush=True)
+        for line, numbers in zip(row["text"].splitlines(), row["lines"], strict=True):
+            print(f"{row['file']}: {line}{how_unsure(numbers)}", flush=True)
         return
     print(f"{row['file']}: {in_words(row)}", flush=True)
     if pictured and image is not None and sys.stdout.isatty():
         print(picture(image), flush=True)
 
 
+def how_unsure(numbers: Sequence[Sequence[dict[str, Any]]]) -> str:
+    """Return in words how many digits of a line of numbers are unsure, as in ` (unsure: 2 of 7)`; "" where none is."""
+    digits = [digit for number in numbers for digit in number]
+    unsure = sum(digit["sure"] is False for digit in digits)
+    return f" (unsure: {unsure} of {len(digits)})" if unsure else ""
+
+
 def in_words(row: dict[str, Any]) -> str:
     """Return an answer as a person reads it, as in `4 (98.1%)` and `unsure: 4 (61.0%) or 9`."""
+    from helpers.reading import percent
+
     named = [label for label, _ in row["top"]]
-    words = ", ".join(f"{label} ({probability:.1%})" for label, probability in row["top"])
+    words = ", ".join(f"{label} ({percent(probability)})" for label, probability in row["top"])
     others = [label for label in row["possible"] if label not in named]
     if 0 < len(others) <= MOST_OTHERS:
         words += f" or {' or '.join(others)}"

@@ -19,7 +19,7 @@ import webbrowser
 from collections.abc import Sequence
 
 from helpers import data, errors, recipes, runs
-from pipeline.command_line import SIGNALS, Parser, fail, flag, one_of, rate, stop, whole
+from pipeline.command_line import SIGNALS, Parser, check_heard, fail, flag, one_of, rate, stop, whole
 from pipeline.plan import plan
 from pipeline.request import Request, Wishes, settle
 from pipeline.runner import run
@@ -136,6 +136,7 @@ if __name__ == "__main__":
             signal.signal(number, stop)
     try:
         main(parse(sys.argv[1:]))
+        check_heard()
     except errors.ProjectError as error:
         fail(error.text(flag), error.exit_code)
     except BrokenPipeError:  # whoever read has gone, as in `run_all.py --list | head -1`

@@ -17,7 +17,6 @@ where the reading comes from.
 import argparse
 import string
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +189,7 @@ def main() -> None:
         "key": model["key"],
         "framing": framing.VERSION,
         "code": certainty.CODE,
-        "taken": datetime.now(UTC).isoformat(timespec="seconds"),
+        "taken": runs.now(),
         "photographs": read_photographs(reader, splits["validation"], options.images, generator),
         "letters": ask(reader, letters(options.fonts)),
         "strokes": ask(reader, strokes(generator)),

@@ -38,10 +38,14 @@ RELATIVES = {
     "glass_blur": "filter",
     "motion_blur": "filter",
     "fog": "light",
+    "brightness": "light",
     "spatter": "erasing",
+    "dotted_line": "pieces",
+    "zigzag": "pieces",
     "ramp": "light",
     "vignette": "light",
     "shadow": "light",
+    "haze": "light",
     "specks": "noise",
     "low_resolution": "filter",
     "pencil": "strokes",
@@ -156,6 +160,8 @@ def main() -> None:
     parser.add_argument("--against-plain", action="store_true", help="train the recipe as it was, too, in turn")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
+    if options.without and options.split == "test":
+        parser.error("--without is for validation: test images are read once, by the recipe as it is")
     facts = origin.facts()
     training.choose_device("cpu", options.threads)
     source = data.load("mnist")

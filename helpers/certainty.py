@@ -79,8 +79,8 @@ def fit(network: nn.Sequential, dataset: Dataset, train: Split, validation: Spli
     The floor would be exact if the temperature had seen none of its images. Half of them each would be exact, and half
     as many: one number, fitted on thousands of images, changes less than that.
     """
-    every = max(1, len(train.labels) // TAUGHT)
-    centres = find_centres(look(network, train.images[::every]).features, train.labels[::every].numpy(), seed)
+    taught = choose_taught(train.labels.numpy())
+    centres = find_centres(look(network, train.images[taught]).features, train.labels[taught].numpy(), seed)
     clean = look(network, validation.images)
     of_clean = Predictions(clean.logits, validation.labels.numpy())
     fitted_on = {"validation_images": len(validation.labels), "photographs": 0, "not_found": 0}
@@ -98,6 +98,17 @@ def fit(network: nn.Sequential, dataset: Dataset, train: Split, validation: Spli
     return Certainty(temperature, threshold, floor, centres, fitted_on)
 
 
+def choose_taught(labels: np.ndarray) -> np.ndarray:
+    """Return which training images centres are found in, int64: about TAUGHT, and of a rare class all."""
+    every = max(1, len(labels) // TAUGHT)
+    chosen = np.arange(len(labels)) % every == 0
+    for label in np.unique(labels):
+        of_class = labels == label
+        if (chosen & of_class).sum() < CENTRES:
+            chosen |= of_class
+    return np.flatnonzero(chosen)
+
+
 def join(one: Predictions, other: Predictions) -> Predictions:
     """Return the Predictions of two sets of images as those of one."""
     return Predictions(np.concatenate([one.logits, other.logits]), np.concatenate([one.labels, other.labels]))
@@ -109,8 +120,8 @@ def find_centres(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> np.
     centres = []
     for label in np.unique(labels):
         of_class = features[labels == label]
-        found = of_class
-        if len(of_class) > CENTRES:
+        found = np.unique(of_class, axis=0) if len(of_class) > CENTRES else of_class  # some may be alike
+        if len(found) > CENTRES:
             found, _ = kmeans2(of_class, CENTRES, iter=10, minit="++", rng=generator)
         centres.append(found)
     together = np.concatenate(centres)

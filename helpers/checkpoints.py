@@ -4,6 +4,7 @@ import csv
 import io
 import logging
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,12 @@ VERSION = 3
 logger = logging.getLogger(__name__)
 
 KEPT = 2  # checkpoints a run
+DIGESTS = {  # {file of a model: the field of model.json that holds its SHA-256}
+    "history.csv": "history_sha256",
+    "model.safetensors": "weights_sha256",
+    "validation.npz": "validation_sha256",
+    "certainty.npz": "certainty_sha256",
+}
 
 Row = dict[str, float]  # one epoch of a history, with the fields of training.HISTORY
 
@@ -126,19 +133,17 @@ def save_model(
     where somebody else is writing into the run.
     """
     folder = Path(folder)
-    table = history_as_csv(history)
-    weights = safetensors.torch.save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
-    arrays = io.BytesIO()
-    np.savez(arrays, **validation._asdict())
-    centres = io.BytesIO()
-    np.savez(centres, centres=certainty.centres)
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    contents = {
+        "history.csv": history_as_csv(history),
+        "model.safetensors": safetensors.torch.save(weights),
+        "validation.npz": as_npz(**validation._asdict()),
+        "certainty.npz": as_npz(centres=certainty.centres),
+    }
+    digests = {DIGESTS[name]: files.digest(content) for name, content in contents.items()}
     facts = {
         "version": VERSION,
         "parameters": models.count_parameters(network),
-        "weights_sha256": files.digest(weights),
-        "history_sha256": files.digest(table),
-        "validation_sha256": files.digest(arrays.getvalue()),
-        "certainty_sha256": files.digest(centres.getvalue()),
         "certainty_code": CODE,
         "temperature": certainty.temperature,
         "threshold": certainty.threshold,
@@ -148,19 +153,24 @@ def save_model(
         "torch": torch.__version__,
     }
     with runs.writing(folder):
-        files.write_file(folder / "history.csv", table)
-        files.write_file(folder / "model.safetensors", weights)
-        files.write_file(folder / "validation.npz", arrays.getvalue())
-        files.write_file(folder / "certainty.npz", centres.getvalue())
-        files.write_json(folder / "model.json", facts | description)
+        for name, content in contents.items():
+            files.write_file(folder / name, content)
+        files.write_json(folder / "model.json", facts | digests | description)
+
+
+def as_npz(**arrays: Any) -> bytes:
+    """Return the content of a NumPy archive of named arrays."""
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
 
 
 def check_unchanged(folder: Path, description: dict[str, Any]) -> None:
     """Raise ProjectError unless the model in a run's folder is still the one that was loaded with `description`."""
     weights = files.file_digest(folder / "model.safetensors")
     if files.read_json(folder / "model.json") != description or weights != description["weights_sha256"]:
-        rule = "its model has been replaced since this notebook loaded it, and these are no figures of the new one"
-        raise errors.ProjectError(rule, field="run", value=folder.name, way_out="run the notebook again")
+        rule = "its model has been replaced since it was loaded, and these are no figures of the new one"
+        raise errors.ProjectError(rule, field="run", value=folder.name, way_out="run this again")
 
 
 def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedModel | None:
@@ -189,7 +199,7 @@ def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedMod
         normalise_each = recipe.get("normalise_each", False)
         network = models.build(recipe["network"], len(description["class_names"]), normalise_each=normalise_each)
         network.load_state_dict(safetensors.torch.load(weights))
-    except (FileNotFoundError, KeyError, TypeError):  # nothing there, or a model.json that is none
+    except (AttributeError, FileNotFoundError, KeyError, TypeError):  # nothing there, or a model.json that is none
         return None
     except (safetensors.SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:100]
@@ -218,20 +228,34 @@ def has_its_arrays(folder: Path, description: dict[str, Any]) -> bool:
     return True
 
 
-def load_validation(folder: str | Path) -> ValidationRecord:
-    """Return what a run's validation.npz holds, which `load_model` has found whole."""
-    with np.load(Path(folder) / "validation.npz", allow_pickle=False) as arrays:
-        return ValidationRecord(**arrays)
-
-
 def load_certainty(folder: str | Path, description: dict[str, Any]) -> Certainty | None:
-    """Return the Certainty of a model that `load_model` has found whole; None where its training fitted none."""
-    if "certainty_sha256" not in description:
+    """Return the Certainty of a model that `load_model` has found whole.
+
+    None where its training fitted none, or fitted it by other code than today's, which frames photographs in another
+    way. BadInput where it is none.
+    """
+    folder = Path(folder)
+    if description.get("certainty_code") != CODE:
         return None
-    with np.load(Path(folder) / "certainty.npz", allow_pickle=False) as arrays:
-        centres = arrays["centres"]
-    fitted = {name: description[name] for name in ("temperature", "threshold", "floor", "fitted_on")}
-    return Certainty(centres=centres, **fitted)
+    try:
+        with np.load(folder / "certainty.npz", allow_pickle=False) as arrays:
+            centres = arrays["centres"]
+        fitted = {name: description[name] for name in ("temperature", "threshold", "floor", "fitted_on")}
+        found = Certainty(centres=centres, **fitted)
+        if is_sound(found):
+            return found
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        pass
+    rule = "what model.json and certainty.npz say of when an answer is sure is not what a training writes"
+    way_out = f"python run_all.py --run {folder.name} --only training --force"
+    raise errors.BadInput(rule, field="run", value=folder.name, way_out=way_out)
+
+
+def is_sound(certainty: Certainty) -> bool:
+    """Return whether the numbers of a Certainty are in their ranges, and its centres an array (k, d) of numbers."""
+    centres = certainty.centres
+    is_table = centres.ndim == 2 and len(centres) > 0 and bool(np.isfinite(centres).all())
+    return is_table and -1 <= certainty.threshold <= 1.0001 and 0 <= certainty.floor <= 1
 
 
 def history_as_csv(history: list[Row]) -> bytes:

@@ -64,6 +64,13 @@ class SheetAnswer(NamedTuple):
         return [digit for line in self.lines for number in line for digit in number]
 
 
+def percent(probability: float, over: str = "over ") -> str:
+    """Return a probability in per cent; what is not certain is not shown as 100 %, but as `over` 99.9 %."""
+    if 0.9995 <= probability < 1:
+        return f"{over}99.9%"
+    return f"{probability:.1%}"
+
+
 def number_text(number: tuple[Answer, ...]) -> str:
     """Return the labels of a number's digits, one after the other."""
     return "".join(str(digit.label) for digit in number)
@@ -216,6 +223,9 @@ def check_model(folder: Path) -> None:
     manifest = runs.load_manifest(folder)
     if manifest is None or "training" not in manifest.stages:
         return
+    if not manifest.is_done("training"):
+        way_out = f"python run_all.py --run {folder.name} --only training goes on with it"
+        raise BadInput("its training has not been finished", field="run", value=folder.name, way_out=way_out)
     for name in ("model.json", "model.safetensors", "certainty.npz"):
         if (folder / name).is_file() and runs.read_recorded(folder, manifest, name) is None:
             rule = f"{name} is not as its training left it"

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from . import certainty, computing, data, errors, evaluation, files, framing, models, transforms
-from .checkpoints import Checkpoints, Row, ValidationRecord, load_model, load_validation, save_model
+from .checkpoints import Checkpoints, Row, ValidationRecord, load_model, save_model
 from .data import Dataset, Split
 from .recipes import Recipe
 
@@ -93,14 +93,10 @@ def train(
 
     key = fingerprint(recipe, seed, dataset, torch.device(device))
     finished = load_model(folder, key)
-    if finished and finished.description.get("certainty_code") == certainty.CODE:
-        return finished.network, finished.history
     if finished:
-        network = finished.network
-        result = FitResult(finished.history, load_validation(folder))
-    else:
-        checkpoints = Checkpoints(folder, key)
-        result = fit(network, recipe, splits["train"], splits["validation"], seed, device, checkpoints, progress)
+        return finished.network, finished.history
+    checkpoints = Checkpoints(folder, key)
+    result = fit(network, recipe, splits["train"], splits["validation"], seed, device, checkpoints, progress)
     fitted = certainty.fit(network, dataset, splits["train"], splits["validation"], seed)
     description = describe_model(dataset, recipe, seed, key)
     save_model(folder, network, result.history, result.validation, fitted, description)
@@ -124,7 +120,7 @@ def describe_model(dataset: Dataset, recipe: Recipe, seed: int, key: str) -> dic
 
 
 def fingerprint(recipe: Recipe, seed: int, dataset: Dataset, device: torch.device) -> str:
-    """Return a SHA-256 of all that decides the weights: recipe, seed, images, the loop's code, and how it is computed.
+    """Return a SHA-256 of all that decides a model: recipe, seed, images, the code, and how it is computed.
 
     How: device, precision, threads and the version of PyTorch. Two trainings with the same fingerprint give the same
     bits on the same machine.
@@ -132,7 +128,7 @@ def fingerprint(recipe: Recipe, seed: int, dataset: Dataset, device: torch.devic
     splits = data.split(dataset, seed, recipe.validation_size)
     images = [files.digest(tensor.numpy().tobytes()) for name in ("train", "validation") for tensor in splits[name]]
     machine = [str(device), str(precision(device)), torch.get_num_threads(), torch.__version__]
-    return files.digest([values_of(recipe), seed, images, CODE, machine])
+    return files.digest([values_of(recipe), seed, images, CODE, certainty.CODE, machine])
 
 
 def code_fingerprint(recipe: Recipe, images: str) -> str:

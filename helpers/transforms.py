@@ -122,7 +122,7 @@ def paste_pieces(images: Tensor) -> Tensor:
 
 
 def erase_smoothly(images: Tensor) -> Tensor:
-    """Take ink away in blots with soft edges, about a fifth of each image."""
+    """Take ink away in blots with soft edges, about a sixth of each image."""
     return images * (1 - ((blots(images, 5) - 0.65) * 8).clamp(0, 1))
 
 

@@ -14,7 +14,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from helpers import data, files, runs
+from helpers import checkpoints, data, files, runs
+from helpers.reading import Reader
 from helpers.runs import StageRecord
 
 from . import reports, runner
@@ -31,19 +32,20 @@ STEPS = ("ink",)  # and of those that show how one digit is found, which is not 
 MODEL = ("model.json", "model.safetensors", "history.csv", "validation.npz", "certainty.npz")
 
 
-def write_page(
-    run: str, framing: str, photographs: Sequence[tuple[str, str]], target: str | Path, sheet: bool = False
-) -> None:
-    """Write the page on `photographs`, [(name to show, path)], as the trained `run` reads them, to `target`.
+def write_page(reader: Reader, photographs: Sequence[tuple[str, str]], target: str | Path, sheet: bool = False) -> None:
+    """Write the page on `photographs`, [(name to show, path)], as a reading.Reader reads them, to `target`.
 
-    `framing`: ink or whole. `sheet`: whether each shows several digits, in lines. The page is written whole or not at
-    all. StageFailed where the notebook fails; OSError where a file cannot be written.
+    `sheet`: whether each shows several digits, in lines. The page is written whole or not at all. StageFailed where the
+    notebook fails; ProjectError where the run's model is no longer the reader's; OSError where a file cannot be
+    written.
     """
-    left_out = STORY if framing == "ink" and not sheet else STORY + STEPS
+    run = reader.run
+    left_out = STORY if reader.framing == "ink" and not sheet else STORY + STEPS
     stage = Stage(RUN, "06_reading", left_out=left_out)
     with tempfile.TemporaryDirectory(prefix="reading-") as place:
         outputs = Path(place)
         copy_model(runs.run_folder(run), outputs / run)
+        checkpoints.check_unchanged(outputs / run, reader.description)
         folder = runs.open_run(RUN if run != RUN else f"{RUN}-page", outputs)
         listed = [[name, str(files.absolute(path))] for name, path in photographs]
         files.write_file(folder / LISTED, json.dumps(listed))  # names that are no text become escapes
@@ -51,7 +53,7 @@ def write_page(
             "run": folder.name,
             "trained": run,
             "files": LISTED,
-            "framed": framing,
+            "framed": reader.framing,
             "sheet": sheet,
         }
         record = StageRecord(state="running", started=runs.now())

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from helpers import errors
 
+HEARD: list[str] = []  # the name of the signal that `stop` has turned into an exception
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -88,7 +89,14 @@ def stop(number: int, _: FrameType | None) -> NoReturn:
     """Turn a signal into the exception that ends the kernel and leaves a run resumable; later ones wait for that."""
     for other in SIGNALS:
         signal.signal(other, signal.SIG_IGN)
-    raise KeyboardInterrupt(signal.Signals(number).name)
+    HEARD.append(signal.Signals(number).name)
+    raise KeyboardInterrupt(HEARD[0])
+
+
+def check_heard() -> None:
+    """Raise the exception of a signal again: where Python was tidying up when it came, the first one was lost."""
+    if HEARD:
+        raise KeyboardInterrupt(HEARD[0])
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -188,7 +188,8 @@ def set_aside_altered(folder: Path, before: StageRecord, screen: Screen) -> None
     if before.checkpoints:
         altered = [path for path in runs.checkpoints_of(folder) if is_altered(folder, path, before.checkpoints)]
     model = folder / "model.json"
-    if model.is_file() and before.state == "done" and is_altered(folder, model, before.outputs):
+    known = before.outputs | before.checkpoints
+    if model.is_file() and "model.json" in known and is_altered(folder, model, known):
         altered.append(model)
     for path in altered:
         runs.set_aside(path)
@@ -233,15 +234,7 @@ def run_stage(
     if stage.trains and stage.name in manifest.stages:
         set_aside_altered(folder, manifest.stages[stage.name], screen)
     before = manifest.stages.get(stage.name)
-    record = StageRecord(
-        state="running",
-        started=runs.now(),
-        inputs=decision.inputs,
-        threads_expected=request.threads,
-        remark=remark_on_needs(stage, request, manifest),
-    )
-    manifest.stages[stage.name] = record
-    runs.save_manifest(folder, manifest)
+    record = begin(stage, request, manifest, decision.inputs)
     assistant = Assistant(kernels, screen, folder, following)
     if stage.trains and request.threads > 1:
         assistant.watch_neighbours(request.threads)
@@ -256,6 +249,20 @@ def run_stage(
         runs.save_manifest(folder, manifest)
         with screen_line(stage, folder, record, screen):
             reports.render_pages(folder, manifest, coming=[other.name for other in following])
+
+
+def begin(stage: Stage, request: Request, manifest: Manifest, inputs: dict[str, dict[str, Any]]) -> StageRecord:
+    """Return the record of a stage that begins now, and note it in the manifest."""
+    record = StageRecord(
+        state="running",
+        started=runs.now(),
+        inputs=inputs,
+        threads_expected=request.threads,
+        remark=remark_on_needs(stage, request, manifest),
+    )
+    manifest.stages[stage.name] = record
+    runs.save_manifest(request.folder, manifest)
+    return record
 
 
 def note_next_epoch(stopped: KeyboardInterrupt, stage: Stage, request: Request, milestone: int) -> None:
@@ -337,7 +344,7 @@ def run_notebook(
         left = stage.outputs if record.state == "done" else ()  # else they may be those of the attempt before
         record.outputs = digests(folder, [*(folder / name for name in left), *drawn, executed])
         if stage.trains:
-            record.checkpoints = digests(folder, runs.checkpoint_files(folder))
+            record.checkpoints = digests(folder, left_by_training(folder))
         if "metrics.json" in stage.outputs and record.state == "done":
             record.accuracy = runs.read_accuracy((folder / "metrics.json").read_bytes())
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from helpers import certainty, checkpoints, data, evaluation, files, framing, models, reading, recipes, training
+from helpers import certainty, checkpoints, data, errors, evaluation, files, framing, models, reading, recipes, training
 from helpers.data import Split
 from helpers.evaluation import Predictions
 
@@ -162,16 +162,44 @@ def test_a_training_keeps_what_was_fitted_and_its_bytes_repeat(dataset, tmp_path
     assert np.array_equal(kept.centres, fitted.centres) and kept.fitted_on == fitted.fitted_on
 
 
-def test_where_its_code_has_changed_it_is_fitted_anew_and_nothing_is_trained(dataset, tmp_path, monkeypatch):
+def test_a_model_whose_certainty_is_of_other_code_is_trained_anew(dataset, tmp_path, monkeypatch):
     training.train(dataset, TINY, folder=tmp_path)
     before = (tmp_path / "model.safetensors").read_bytes()
-    path = tmp_path / "model.json"
-    files.write_json(path, files.read_json(path) | {"certainty_code": ["older"], "threshold": 0.123})
-    monkeypatch.setattr(training, "fit", None)
+    key = files.read_json(tmp_path / "model.json")["key"]
+    monkeypatch.setattr(certainty, "CODE", ["another"])
     training.train(dataset, TINY, folder=tmp_path)
-    found = files.read_json(path)
-    assert found["certainty_code"] == certainty.CODE and found["threshold"] != 0.123
+    assert files.read_json(tmp_path / "model.json")["key"] != key
     assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+EDITS = [
+    {"threshold": -5},
+    {"threshold": "x"},
+    {"threshold": None},
+    {"floor": 2},
+    {"threshold": float("nan")},
+]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=str)
+def test_a_certainty_that_no_training_writes_is_refused(dataset, tmp_path, edit):
+    training.train(dataset, TINY, folder=tmp_path)
+    description = files.read_json(tmp_path / "model.json")
+    assert checkpoints.load_certainty(tmp_path, description)
+    assert checkpoints.load_certainty(tmp_path, description | {"certainty_code": ["older"]}) is None
+    with pytest.raises(errors.BadInput, match=r"is not what a training writes; python run_all\.py"):
+        checkpoints.load_certainty(tmp_path, description | edit)
+    (tmp_path / "certainty.npz").write_bytes(b"no archive")
+    with pytest.raises(errors.BadInput, match="is not what a training writes"):
+        checkpoints.load_certainty(tmp_path, description)
+
+
+def test_a_rare_class_has_its_centres_and_alike_images_one():
+    labels = np.zeros(40_000, dtype=np.int64)
+    labels[[1, 7, 13]] = 1
+    chosen = certainty.choose_taught(labels)
+    assert {1, 7, 13} <= set(chosen) and 8_000 <= len(chosen) <= 8_003
+    assert len(certainty.find_centres(np.ones((60, 4), np.float32), np.zeros(60))) == 1
 
 
 @pytest.fixture(scope="module")

@@ -362,7 +362,7 @@ def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path
     for path in written:
         path.unlink()  # fails where one was not written
     checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=1), [{"epoch": 1}], record, fitted, description)
-    with pytest.raises(errors.ProjectError, match="replaced since this notebook loaded it"):
+    with pytest.raises(errors.ProjectError, match="replaced since it was loaded"):
         exec(last, names)
     assert not any(path.exists() for path in written)
 

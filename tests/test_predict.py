@@ -21,6 +21,7 @@ from PIL import Image
 
 import predict
 from helpers import data, errors, photographs, pictures, reading
+from pipeline import command_line
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +327,7 @@ def page(trained, photos, tmp_path_factory):
 def test_a_report_shows_every_file_with_its_answer(page):
     ended, path, _ = page
     assert ended.returncode == 1 and ended.stderr.count("\n") == 1
-    answers = {row["file"]: row for row in map(json.loads, ended.stdout.splitlines())}
+    answers = {os.path.basename(row["file"]): row for row in map(json.loads, ended.stdout.splitlines())}
     cards = BeautifulSoup(path.read_text(), "html.parser").select(".cards li")
     assert len(cards) == len(answers) == len(HOSTILE) + 2
     for card in cards:
@@ -337,7 +338,11 @@ def test_a_report_shows_every_file_with_its_answer(page):
         elif row["label"] is None:
             assert said == f"No digit found: {row['reason']}" and len(card.select("img")) == 1
         else:
-            assert said.startswith(f"Read as {row['label']}, ") and len(card.select("img")) == 2
+            assert (
+                f"{row['label']}, " in said
+                and said.startswith("Unsure: " if row["sure"] is False else "Read as ")
+                and len(card.select("img")) == 2
+            )
             assert len(card.select("tr")) == 10 and card.select_one("tr.first th").text == row["label"]
             left, top, width, height = map(float, re.findall(r":([\d.]+)%", card.select_one(".box")["style"]))
             assert np.allclose([left, top, left + width, top + height], 100 * np.array(row["box"]), atol=0.2)
@@ -379,6 +384,9 @@ def test_a_report_that_fails_leaves_the_page_before(answer, photos, tmp_path, mo
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     monkeypatch.setattr("pipeline.answers.copy_model", lambda source, target: target.mkdir())
+    with pytest.raises(errors.ProjectError, match="its model has been replaced since it was loaded"):
+        answer(photos / "3.png", "--report", tmp_path / "page.html")
+    monkeypatch.setattr("helpers.checkpoints.check_unchanged", lambda folder, description: None)
     with pytest.raises(errors.ProjectError, match=r"(?s)reading failed at cell .*no trained model in it"):
         answer(photos / "3.png", "--report", tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text() == "before" and not list((tmp_path / "temporary").iterdir())
@@ -441,3 +449,35 @@ def test_readmes_lines_of_python_read_a_photograph(trained, photos, tmp_path, mo
     label, probability, sure, *possible = capsys.readouterr().out.split()
     assert label in "0123456789" and 0 < float(probability) <= 1
     assert sure in ("True", "False") and f"'{label}'" in possible[0]
+
+
+def test_what_is_written_replaces_no_image_and_nothing_else_that_is_written(answer, photos, tmp_path):
+    image = tmp_path / "scan"
+    image.write_bytes((photos / "3.png").read_bytes())
+    for arguments in (
+        [image, "--csv", image],
+        [photos / "3.png", "--csv", tmp_path / "one.html", "--report", tmp_path / "one.html"],
+    ):
+        with pytest.raises(errors.BadInput, match="named twice, and would be replaced; name another file"):
+            answer(*arguments)
+    assert image.read_bytes() == (photos / "3.png").read_bytes() and list(tmp_path.iterdir()) == [image]
+
+
+def test_a_page_names_files_below_the_folder_that_all_are_in(tmp_path):
+    names = [str(tmp_path / "a.png"), str(tmp_path / "below" / "b.png")]
+    assert predict.names_on_page(names) == ["a.png", "below/b.png"]
+    assert predict.names_on_page(names[1:]) == ["b.png"]
+
+
+def test_a_line_of_a_sheet_says_how_many_digits_are_unsure():
+    sure, unsure, unknown = ({"sure": sure} for sure in (True, False, None))
+    assert predict.how_unsure([[sure, unsure], [unsure]]) == " (unsure: 2 of 3)"
+    assert predict.how_unsure([[sure], [unknown]]) == ""
+
+
+def test_a_signal_that_was_lost_is_heard_at_the_end(monkeypatch):
+    monkeypatch.setattr(command_line, "HEARD", [])
+    command_line.check_heard()
+    command_line.HEARD.append("SIGINT")
+    with pytest.raises(KeyboardInterrupt, match="SIGINT"):
+        command_line.check_heard()

@@ -75,7 +75,7 @@ def test_sure_and_possible_follow_from_threshold_and_floor(outputs, photograph):
     answer = read(threshold=-1, floor=0)
     assert answer.sure is True and answer.possible == answer.labels
     second = answer.probabilities[1]
-    answer = read(threshold=1.1, floor=second)
+    answer = read(threshold=1, floor=second)
     assert answer.sure is False and answer.possible == answer.labels[:2]
     assert read(floor=1).possible == answer.labels[:1]
 

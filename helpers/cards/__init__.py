@@ -22,7 +22,7 @@ from PIL import Image
 from .. import files, pictures
 from ..errors import BadInput
 from ..framing import NoDigit
-from ..reading import Answer, Reader, SheetAnswer
+from ..reading import Answer, Reader, SheetAnswer, percent
 
 THUMBNAIL = 240  # pixels of its longer side
 SHEET = 720  # the same of a sheet with several digits
@@ -122,13 +122,6 @@ def as_png(image: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(255 - image).save(file, "PNG", optimize=True)
     return file.getvalue()
-
-
-def percent(probability: float, over: str = "over ") -> str:
-    """Return a probability in per cent; what is not certain is not shown as 100 %, but as `over` 99.9 %."""
-    if 0.9995 <= probability < 1:
-        return f"{over}99.9%"
-    return f"{probability:.1%}"
 
 
 def in_words(card: Card) -> str:
