@@ -26,7 +26,7 @@ import torch
 from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFont
 
-from helpers import certainty, checkpoints, data, files, framing, photographs, reading, runs, scores
+from helpers import certainty, checkpoints, data, framing, photographs, reading, runs
 
 RESULTS = Path(__file__).resolve().parent / "results" / "certainty.json"
 FONTS = {  # the package of Debian that brings each
@@ -196,9 +196,7 @@ def main() -> None:
         "papers": ask(reader, papers(generator)),
         "crops": ask(reader, crops(generator)),
     }
-    results = origin.read_results(RESULTS, {"rows": []})
-    results["rows"].append(scores.seal(row | facts))
-    files.write_json(RESULTS, results)
+    origin.keep(RESULTS, row | facts)
     print("\n".join(lines(row)))
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from helpers import errors
+from helpers import errors, files, scores
 from pipeline import machine
 
 BEGIN = "<!-- results, written by benchmarks/accuracy.py --readme -->"
@@ -70,6 +70,13 @@ def read_results(path: Path, empty: dict[str, Any]) -> dict[str, Any]:
     except (OSError, ValueError):
         rule = f"{path.name} is not a whole JSON file, and would be lost"
         raise errors.BadInput(rule, way_out="take the file of the last commit") from None
+
+
+def keep(path: Path, row: dict[str, Any]) -> None:
+    """Add a row, sealed, to those of the results file `path`."""
+    results = read_results(path, {"rows": []})
+    results["rows"].append(scores.seal(row))
+    files.write_json(path, results)
 
 
 def call(main: Callable[[], None]) -> None:

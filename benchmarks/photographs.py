@@ -34,7 +34,7 @@ import origin
 import torch
 from PIL import Image
 
-from helpers import checkpoints, data, evaluation, files, framing, photographs, reading, runs, scores
+from helpers import checkpoints, data, evaluation, files, framing, photographs, reading, runs
 
 RESULTS = Path(__file__).resolve().parent / "results" / "photographs.json"
 
@@ -161,9 +161,7 @@ def main() -> None:
         "taken": runs.now(),
     }
     row |= read_all(read, splits[options.split], options.images, options.seed)
-    results = origin.read_results(RESULTS, {"rows": []})
-    results["rows"].append(scores.seal(row | facts))
-    files.write_json(RESULTS, results)
+    origin.keep(RESULTS, row | facts)
     print("\n".join(lines(row)))
 
 

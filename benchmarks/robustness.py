@@ -25,7 +25,7 @@ import mnist_c
 import origin
 import torch
 
-from helpers import data, evaluation, files, recipes, runs, scores, training
+from helpers import data, evaluation, files, recipes, runs, training
 
 RESULTS = Path(__file__).resolve().parent / "results" / "robustness.json"
 SEEDS = {"balanced": range(5), "fast": range(3)}
@@ -176,15 +176,8 @@ def main() -> None:
         recipe = replace(recipe, roughening=tuple(part for part in recipe.roughening if part not in options.without))
         for seed in options.seeds or SEEDS.get(name, range(3)):
             row = reading(source, recipe, seed, corrupted, options.against_plain)
-            keep(about | row | {"taken": runs.now()} | facts)
+            origin.keep(RESULTS, about | row | {"taken": runs.now()} | facts)
             print("\n".join(lines(row)), flush=True)
-
-
-def keep(row: dict[str, Any]) -> None:
-    """Add a row, sealed, to the results file."""
-    results = origin.read_results(RESULTS, {"rows": []})
-    results["rows"].append(scores.seal(row))
-    files.write_json(RESULTS, results)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 import origin
 import torch
 
-from helpers import checkpoints, data, evaluation, files, framing, photographs, reading, runs, scores, sheets
+from helpers import checkpoints, data, evaluation, files, framing, photographs, reading, runs, sheets
 
 RESULTS = Path(__file__).resolve().parent / "results" / "sheets.json"
 
@@ -149,9 +149,7 @@ def main() -> None:
         "taken": runs.now(),
     }
     row = about | read(reader, draw(splits[options.split], reader.class_names, options.sheets, options.seed))
-    results = origin.read_results(RESULTS, {"rows": []})
-    results["rows"].append(scores.seal(row | facts))
-    files.write_json(RESULTS, results)
+    origin.keep(RESULTS, row | facts)
     print("\n".join(lines(row)))
 
 

@@ -84,7 +84,9 @@ def fit(network: nn.Sequential, dataset: Dataset, train: Split, validation: Spli
     clean = look(network, validation.images)
     of_clean = Predictions(clean.logits, validation.labels.numpy())
     fitted_on = {"validation_images": len(validation.labels), "photographs": 0, "not_found": 0}
-    seen, predictions, together = clean, of_clean, of_clean
+    seen = clean
+    predictions = of_clean
+    together = of_clean
     if dataset.framing == "ink":
         found, made = photograph(validation, seed)
         fitted_on |= {"photographs": made, "not_found": made - len(found.labels)}

@@ -25,7 +25,9 @@ from . import framing
 from .errors import BadInput
 from .reading import Reader
 
-INPUT, PROBABILITIES, FAMILIARITY = "images", "probabilities", "familiarity"
+INPUT = "images"
+PROBABILITIES = "probabilities"
+FAMILIARITY = "familiarity"
 
 
 class Exported(nn.Module):
