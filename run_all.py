@@ -18,7 +18,7 @@ import time
 import webbrowser
 from collections.abc import Sequence
 
-from helpers import data, errors, recipes, runs
+from helpers import data, errors, forms, recipes, runs
 from pipeline.command_line import SIGNALS, Parser, check_heard, fail, flag, one_of, rate, stop, whole
 from pipeline.plan import plan
 from pipeline.request import Request, Wishes, settle
@@ -42,6 +42,7 @@ def add_training_flags(parser: Parser) -> None:
     add("--recipe", type=one_of(recipes.RECIPES), metavar="NAME", help="how to train; --list names them (balanced)")
     add("--dataset", metavar="NAME|FOLDER", help="a name that --list shows, or a folder of images by class (auto)")
     add("--data-dir", metavar="DIR", help="where datasets lie ($MNIST_DATA_DIR, else data/)")
+    add_form_flags(parser)
     seed_help = "draws weights, order, augmentation and validation images (0)"
     add("--seed", type=whole(0, 2**32 - 1), metavar="N", help=seed_help)
     add("--batch-size", type=whole(1, 100_000), metavar="N", help="images in a step (the recipe's)")
@@ -50,6 +51,17 @@ def add_training_flags(parser: Parser) -> None:
     add("--validation-size", type=whole(1, 100_000), metavar="N", help=validation_help)
     add("--device", type=one_of(("auto", "cpu", "cuda", "mps")), metavar="NAME", help="auto, cpu, cuda or mps (auto)")
     add("--threads", type=whole(1, 1024), metavar="N", help="threads that the processor may use (one a core)")
+
+
+def add_form_flags(parser: Parser) -> None:
+    """Let a parser take the flags that say what the images of a folder are brought to."""
+    add = parser.add_argument
+    size_help = f"side in pixels of a folder's images, {forms.SMALLEST} to {forms.LARGEST} (what suits them)"
+    add("--image-size", type=whole(forms.SMALLEST, forms.LARGEST), metavar="N", help=size_help)
+    colour_help = "auto, grey or rgb; auto keeps the colours of a folder whose images have any (auto)"
+    add("--colour", type=one_of(forms.COLOURS), metavar="NAME", help=colour_help)
+    framing_help = "a folder's images whole, or framed by their ink as digits are (whole)"
+    add("--framing", type=one_of(("whole", "ink")), metavar="NAME", help=framing_help)
 
 
 def add_run_flags(parser: Parser) -> None:

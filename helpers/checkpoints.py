@@ -17,9 +17,9 @@ from . import errors, files, models, runs
 from .certainty import CODE, Certainty
 from .evaluation import Predictions
 
-# Of model.json. 2 knew no network that normalises each image by itself, and no "threshold"; 1 had neither "version" nor
-# "temperature" nor "validation_sha256".
-VERSION = 3
+# Of model.json. 3 knew no images but those of 28x28 grey pixels; 2 knew no network that normalises each image by itself,
+# and no "threshold"; 1 had neither "version" nor "temperature" nor "validation_sha256".
+VERSION = 4
 logger = logging.getLogger(__name__)
 
 KEPT = 2  # checkpoints a run
@@ -195,9 +195,7 @@ def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedMod
             return None
         if fingerprint not in (None, description["key"]):
             return None
-        recipe = description["recipe"]
-        normalise_each = recipe.get("normalise_each", False)
-        network = models.build(recipe["network"], len(description["class_names"]), normalise_each=normalise_each)
+        network = build_network(description)
         network.load_state_dict(safetensors.torch.load(weights))
     except (AttributeError, FileNotFoundError, KeyError, TypeError):  # nothing there, or a model.json that is none
         return None
@@ -208,6 +206,19 @@ def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedMod
         ) from None
     network.eval()
     return TrainedModel(network, history_from_csv(table), description)
+
+
+def build_network(description: dict[str, Any]) -> nn.Sequential:
+    """Return the network that model.json describes, with weights drawn anew."""
+    recipe = description["recipe"]
+    images = description.get("images", {"size": 28, "colour": "grey"})
+    return models.build(
+        recipe["network"],
+        len(description["class_names"]),
+        normalise_each=recipe.get("normalise_each", False),
+        channels=3 if images["colour"] == "rgb" else 1,
+        size=images["size"],
+    )
 
 
 def check_version(folder: Path, description: Any) -> None:

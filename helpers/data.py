@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from . import downloads, folders
+from . import downloads, folders, forms
 from .errors import BadInput, DatasetUnavailable
 from .files import PROJECT, absolute, digest
+from .forms import Form, Wish
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 AUTO = "MNIST when it is in the data folder or can be downloaded, otherwise digits"
 OTHERS = "a folder of images sorted by class, here or in the data folder"
 DIGITS_TITLE = "scikit-learn digits"
+AS_IT_COMES = Wish()
 
 
 class Split(NamedTuple):
@@ -39,7 +41,10 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """One dataset, checked: `images` uint8 (n, c, h, w), ink light on dark; `labels` int64 (n,), 0 to classes - 1."""
+    """One dataset, checked: `images` uint8 (n, c, size, size), `labels` int64 (n,), 0 to classes - 1.
+
+    c is 1 or 3. In MNIST's form, 28x28 and grey, ink is light on dark.
+    """
 
     name: str
     title: str
@@ -53,6 +58,13 @@ class Dataset:
     framing: str = "ink"  # how other images are framed for a network of it: the "ink" is found, or taken as a "whole"
     note: str = ""  # why this set stands in for another; empty where it was asked for by name
     caution: str = ""  # why this may not be what its title says; empty where that is certain
+    sizes: Tensor | None = None  # int32 (n, 2), height and width of each image as it came; None where all came alike
+
+    @property
+    def form(self) -> Form:
+        """The Form of its images."""
+        channels, size = self.images.shape[1:3]
+        return Form(size, "rgb" if channels == 3 else "grey", self.framing)
 
     def introduce(self) -> str:
         """Return Markdown: what was loaded, whose it is, why it stands in for another set, why it may not be itself."""
@@ -87,6 +99,10 @@ class Source(Protocol):
     def summary(self) -> str:
         """What it is, in a line for `run_all.py --list`."""
 
+    @property
+    def framing(self) -> str:
+        """How other images are framed for a network of it."""
+
     def fetch(self, folder: Path, download: bool) -> None:
         """See that the dataset is there and whole; fetch it where it is not, unless `download` is False.
 
@@ -115,6 +131,11 @@ class PublishedSet:
     def summary(self) -> str:
         """What it is, in a line."""
         return self.published.summary
+
+    @property
+    def framing(self) -> str:
+        """How other images are framed for a network of it."""
+        return self.published.framing
 
     def fetch(self, folder: Path, download: bool) -> None:
         """Fetch what is missing or damaged; with `download=False` refuse what is damaged, and leave what is missing."""
@@ -194,6 +215,7 @@ class Digits:
     """Scikit-learn's digits: 8x8 images drawn up to 20x20 in the middle of 28x28, as MNIST's are framed."""
 
     summary = "1,797 handwritten digits, 8x8 drawn up to 28x28 (carried by scikit-learn)"
+    framing = "ink"
 
     def fetch(self, folder: Path, download: bool) -> None:
         """Do nothing: they came with scikit-learn."""
@@ -239,38 +261,50 @@ class ImageFolder:
 
     name: str  # as it was asked for
     path: Path
+    wish: Wish = AS_IT_COMES
     summary: str = OTHERS
+
+    @property
+    def framing(self) -> str:
+        """How other images are framed for a network of it."""
+        return self.form().framing
+
+    def form(self) -> Form:
+        """Return the Form that its images are brought to."""
+        look = folders.look(self.path) if self.wish.is_open else None
+        return forms.settle(self.wish, look)
 
     def fetch(self, folder: Path, download: bool) -> None:
         """Do nothing: whoever named the folder has it."""
 
     def summarise(self, folder: Path) -> DatasetSummary:
-        """Return the DatasetSummary; the fingerprint is that of the images' names and bytes."""
-        return summarise_folder(self.path, folders.read(self.path))
+        """Return the DatasetSummary; the fingerprint is that of the form, and of the images' names and bytes."""
+        return summarise_folder(self.path, folders.describe(self.path, self.form()))
 
     def load(self, folder: Path) -> Dataset:
         """Return the Dataset."""
         import torch
 
-        images = folders.read(self.path)
-        summary = summarise_folder(self.path, images)
-        labels = torch.from_numpy(images.labels)
-        is_test = torch.from_numpy(images.is_test)
+        found, images = folders.read(self.path, self.form())
+        summary = summarise_folder(self.path, found)
+        labels = torch.from_numpy(found.labels)
+        is_test = torch.from_numpy(found.is_test)
         if not is_test.any():
-            is_test[stratified(labels, count_test_images(images), seed=0, both_sides=True)] = True
-        made = f"A folder of images by class, made grey and fitted into {folders.SIDE}x{folders.SIDE} pixels"
+            is_test[stratified(labels, count_test_images(found), seed=0, both_sides=True)] = True
+        made = f"A folder of images by class, {found.form.describe()}"
         remarks = [f"{remark[0].upper()}{remark[1:]}" for remark in summary.remarks]
         return Dataset(
             name=self.name,
             title=summary.title,
             origin=". ".join([made, *remarks]),
-            class_names=images.class_names,
-            images=torch.from_numpy(images.images),
+            class_names=found.class_names,
+            images=torch.from_numpy(images),
             labels=labels,
             is_test=is_test,
             validation_size=max(summary.training_images // 12, summary.classes),
             fingerprint=summary.fingerprint,
-            framing="whole",
+            framing=found.form.framing,
+            sizes=torch.from_numpy(found.sizes),
         )
 
 
@@ -320,11 +354,14 @@ def find_folder(name: str, data_dir: str | Path | None = None) -> Path | None:
     return absolute(folder)
 
 
-def find_source(name: str, data_dir: str | Path | None = None) -> Source:
-    """Return the Source of a dataset, never `auto`, which `resolve` has settled; BadInput where none is called so."""
+def find_source(name: str, data_dir: str | Path | None = None, wish: Wish = AS_IT_COMES) -> Source:
+    """Return the Source of a dataset, never `auto`, which `resolve` has settled; BadInput where none is called so.
+
+    `wish`: the form that its images are brought to, where it is a folder of images.
+    """
     path = find_folder(name, data_dir)
     if path:
-        return ImageFolder(name, path)
+        return ImageFolder(name, path, wish)
     if name == "auto":
         raise BadInput("a choice, and no dataset", field="dataset", value="auto", way_out="settle it first")
     return SOURCES[name]
@@ -363,25 +400,47 @@ def resolve_auto(folder: Path, download: bool) -> tuple[str, str]:
     return "mnist", ""
 
 
-@functools.cache
-def summarise(name: str, data_dir: str | Path | None = None) -> DatasetSummary:
-    """Return the DatasetSummary of a dataset that `resolve` has named.
+def settle_form(name: str, data_dir: str | Path | None = None, wish: Wish = AS_IT_COMES) -> Form:
+    """Return the Form of the images of a dataset that `resolve` has named.
 
-    Its files are looked at once for each pair of arguments; `summarise.cache_clear()` makes it look again. Errors:
+    A folder's images are looked at where `wish` leaves something open. BadInput for a wish that cannot be met.
+    """
+    forms.check(wish)
+    source = find_source(name, data_dir, wish)
+    if isinstance(source, ImageFolder):
+        return source.form()
+    return forms.of_named(name, wish, source.framing)
+
+
+@functools.cache
+def summarise(name: str, data_dir: str | Path | None = None, wish: Wish = AS_IT_COMES) -> DatasetSummary:
+    """Return the DatasetSummary of a dataset that `resolve` has named, whose images are brought to the form of `wish`.
+
+    Its files are looked at once for each set of arguments; `summarise.cache_clear()` makes it look again. Errors:
     BadInput, DatasetUnavailable.
     """
     with told_of_files(name):
-        return find_source(name, data_dir).summarise(data_folder(data_dir))
+        return find_source(name, data_dir, wish).summarise(data_folder(data_dir))
 
 
-def load(name: str = "auto", data_dir: str | Path | None = None) -> Dataset:
+def load(
+    name: str = "auto",
+    data_dir: str | Path | None = None,
+    image_size: int | None = None,
+    colour: str = "auto",
+    framing: str = "auto",
+) -> Dataset:
     """Return the Dataset `name`: one of NAMES, or a folder of images by class, whose path counts from the data folder.
 
-    `auto` is settled by `resolve`. Errors: BadInput, DatasetUnavailable.
+    `auto` is settled by `resolve`. `image_size` (pixels), `colour` ("grey", "rgb") and `framing` ("whole", "ink") say
+    what the images of a folder are brought to; what is None or "auto" is chosen by the images. Errors: BadInput,
+    DatasetUnavailable.
     """
     name, note = resolve(name, data_dir)
+    wish = Wish(image_size, colour, framing)
+    form = settle_form(name, data_dir, wish)
     with told_of_files(name):
-        dataset = find_source(name, data_dir).load(data_folder(data_dir))
+        dataset = find_source(name, data_dir, Wish(*form)).load(data_folder(data_dir))
     check_form(dataset, name)
     return replace(dataset, note=note) if note else dataset
 
@@ -406,10 +465,13 @@ def check_form(dataset: Dataset, name: str) -> None:
     is_test = dataset.is_test
     count = len(labels)
     classes = len(dataset.class_names)
-    side = downloads.SIDE
     rule = ""
-    if images.dtype != torch.uint8 or tuple(images.shape) != (count, 1, side, side):
-        rule = f"its images are {images.dtype} {tuple(images.shape)}, not uint8 {(count, 1, side, side)}"
+    if images.dtype != torch.uint8 or images.ndim != 4 or len(images) != count:
+        rule = f"its images are {images.dtype} {tuple(images.shape)}, not uint8 ({count}, channels, size, size)"
+    elif images.shape[1] not in (1, 3) or images.shape[2] != images.shape[3]:
+        rule = f"its images are {tuple(images.shape[1:])}, not square of 1 or 3 channels"
+    elif not forms.SMALLEST <= images.shape[2] <= forms.LARGEST:
+        rule = f"its images are of {images.shape[2]} pixels a side, not from {forms.SMALLEST} to {forms.LARGEST}"
     elif labels.dtype != torch.int64 or labels.unique().tolist() != list(range(classes)):
         rule = f"its labels are not int64 that name each of its {classes} classes, counted from 0"
     elif is_test.dtype != torch.bool or len(is_test) != count or not is_test.any() or is_test.all():

@@ -1,12 +1,13 @@
 """A trained run -> one ONNX file that other programs read photographs with, without torch.
 
-It takes images as uint8 (n, 1, 28, 28), framed as `framing` frames them, for any n, and gives probabilities as float32
+It takes images as uint8 (n, c, size, size), brought into their form as `forms.frame` does, for any n, and gives probabilities as float32
 (n, classes): the normalisation is in it, and a softmax at the run's temperature. Where the run knows what it knows,
 there is the familiarity of each image as well, float32 (n,), as certainty.familiarity has it. Pixels are bytes so that
 no program can hand in another range than the network was trained on. Its metadata, a text for each name, is JSON:
 
     class_names    of the columns
-    framing        {"name", "version"}: "ink" is framing.frame_ink, "whole" is framing.frame_whole
+    framing        {"name", "version"}: "ink" is framing.frame_ink, "whole" is forms.fit
+    images         {"size", "colour"}: pixels of a side, and "grey" or "rgb"
     temperature    that of the softmax
     threshold      the familiarity from which an answer is sure, where the run has one
     floor          the probability below which a label is ruled out, likewise
@@ -43,7 +44,7 @@ class Exported(nn.Module):
         self.centres = None if centres is None else nn.Buffer(torch.from_numpy(centres.astype(np.float32)))
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return (probabilities, float32 (n, classes),) of images, uint8 (n, 1, 28, 28); familiarity (n,) as well."""
+        """Return (probabilities, float32 (n, classes),) of images, uint8 (n, c, h, w); familiarity (n,) as well."""
         features = self.network[:-1](images.float())
         probabilities = (self.network[-1](features) / self.temperature).softmax(dim=1)
         if self.centres is None:
@@ -62,7 +63,7 @@ def as_onnx(reader: Reader) -> bytes:
     centres = reader.certainty.centres if reader.certainty else None
     program = torch.onnx.export(
         Exported(network, reader.temperature, centres).eval(),
-        (torch.zeros(2, 1, framing.SIDE, framing.SIDE, dtype=torch.uint8),),
+        (torch.zeros(2, *reader.form.shape, dtype=torch.uint8),),
         dynamo=True,
         external_data=False,
         input_names=[INPUT],
@@ -97,6 +98,7 @@ def metadata(reader: Reader) -> dict[str, Any]:
     facts = {
         "class_names": reader.class_names,
         "framing": {"name": reader.framing, "version": version or framing.VERSION},
+        "images": {"size": reader.form.size, "colour": reader.form.colour},
         "temperature": reader.temperature,
         "run": reader.run,
         "key": reader.description.get("key"),

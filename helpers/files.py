@@ -18,7 +18,7 @@ def absolute(path: str | Path) -> Path:
     return Path(os.path.expanduser(path)).resolve()
 
 
-def write_file(path: str | Path, content: bytes | str) -> Path:
+def write_file(path: str | Path, content: bytes | memoryview | str) -> Path:
     """Write bytes, or text as UTF-8, to `path` whole or not at all; return the path.
 
     A temporary file beside it is flushed, then renamed. Missing folders are created. OSError where that fails; it names

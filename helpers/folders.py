@@ -1,4 +1,4 @@
-"""A folder of images sorted by class -> uint8 arrays framed as MNIST's are, decoded once and kept.
+"""A folder of images sorted by class -> uint8 arrays of one form, decoded once and kept.
 
     animals/cat/1.png  animals/dog/2.jpg                      a fifth of the images is set aside as the test set
     animals/train/cat/1.png  animals/test/cat/3.webp          the folder itself says which images test
@@ -15,41 +15,41 @@ import logging
 import os
 import re
 import threading
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
+from . import forms, pictures
 from .errors import BadInput, DatasetUnavailable
-from .files import code_digest, digest, write_file
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from .files import code_digest, digest, parse_json, read_file, write_file, write_json
+from .forms import Form, Look
+from .framing import NoDigit
 
 logger = logging.getLogger(__name__)
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-SIDE = 28  # pixels of a framed image
-MOST_PIXELS = 50_000_000  # of an image; what is larger is left out
-MOST_BYTES = 4 * MOST_PIXELS  # of a file
+ENDINGS = pictures.ENDINGS
+LARGE_IMAGE = 5_000_000  # pixels: what is larger is decoded alone, for the memory's sake
+LARGE = threading.Lock()
+LOOKED_AT_LENGTH = 64  # pixels of an image's longer side while its colour is looked for
 MOST_CLASSES = 100
 MOST_OTHERS = 100_000  # files that are no images
-LARGE = threading.Lock()  # large images are taken one at a time, for the memory's sake
 LOOK_ALIKES = str.maketrans("*`\\[]$~", "∗‵∖⁅⁆¤∼")  # in Markdown and in formulas these mean something else
+CODE = [code_digest(Path(__file__).with_name(part)) for part in ("folders.py", "forms.py", "pictures.py", "framing.py")]
+Found = TypeVar("Found")
 
 
 class Folder(NamedTuple):
-    """What a folder of images holds."""
+    """What a folder of images holds, but for the images themselves."""
 
-    images: np.ndarray  # uint8 (n, 1, 28, 28), ink light on dark
+    form: Form
     labels: np.ndarray  # int64 (n,)
     is_test: np.ndarray  # bool (n,); none is set where the folder does not say which images test
+    sizes: np.ndarray  # int32 (n, 2): height and width of each image as it came
     class_names: tuple[str, ...]
-    fingerprint: str  # SHA-256 over the names and the bytes of the files
+    fingerprint: str  # SHA-256 over the form, and the names and the bytes of the files
     remarks: tuple[str, ...]  # what was left out, and what was inverted
 
 
@@ -85,16 +85,17 @@ class Decoded(NamedTuple):
     """What became of one file."""
 
     content: str = ""  # SHA-256 of its bytes
-    pixels: bytes = b""  # 784, or none where it could not be read
+    size: tuple[int, int] = (0, 0)  # height and width as it came, in pixels
     inverted: bool = False  # whether it was dark on light
-    problem: str = ""
+    problem: str = ""  # why it is no whole image; its pixels are black then
 
 
-class Pixels(NamedTuple):
-    """What became of all listed files, in their order: all that is kept, as arrays, so that one file holds them."""
+class Kept(NamedTuple):
+    """What became of all listed files, in their order, but for their pixels: arrays, so that one file holds them."""
 
-    pixels: np.ndarray  # uint8 (n, 1, 28, 28); black where the file was no whole image
+    pixels_digest: np.ndarray  # SHA-256 over the pixels of all images, text ()
     contents: np.ndarray  # bytes (n,): SHA-256 of each file in hexadecimal
+    sizes: np.ndarray  # int32 (n, 2)
     inverted: np.ndarray  # bool (n,)
     problems: np.ndarray  # bytes (n,), UTF-8; empty where the file was a whole image
 
@@ -104,33 +105,133 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "literate-mnist"
 
 
-def read(path: Path) -> Folder:
-    """Return the Folder at `path`, from the cache where its files are those that were decoded last time.
+def look(path: Path) -> Look:
+    """Return the Look at some of the images of the folder at `path`, forms.LOOKED_AT of them at most.
 
-    BadInput where it is no folder of images by class, DatasetUnavailable where it cannot be read.
+    Those are spread evenly over the folder. BadInput where it is no folder of images by class, or none of these images
+    is whole; DatasetUnavailable where it cannot be read.
     """
-    try:
-        listing = survey(path)
-    except OSError as error:
-        place = os.path.relpath(error.filename, path.parent)
-        raise DatasetUnavailable(f"{place}: {error.strerror}", field="dataset", value=path.name) from None
-    listed = digest([code_digest(__file__), listing])  # a changed decoder decodes again
-    kept = load_kept(path, listed)
+    listing = read_listing(path)
+    listed = digest([CODE, listing])
+    kept = load_look(path, listed)
     if kept is not None:
-        return assemble(path, listing, kept)
-    decoded = decode(path, listing.files)
-    images = assemble(path, listing, decoded)  # nothing is kept of a folder that is refused
-    keep(path, listed, decoded)
-    return images
+        return kept
+    step = -(-len(listing.files) // forms.LOOKED_AT)
+    chosen = listing.files[::step]
+    title = f"looking at {show(path.name)}"
+    looks = [seen for seen in on_all_cores(look_at, [path / file.name for file in chosen], title) if seen is not None]
+    if not looks:
+        raise BadInput("no whole image in it", field="dataset", value=path.name, way_out="name another")
+    found = Look(float(np.median([length for length, _ in looks])), float(np.mean([colour for _, colour in looks])))
+    facts = {"listed": listed, "longer_side": found.longer_side, "coloured": found.coloured}
+    with contextlib.suppress(OSError, RuntimeError):
+        write_json(kept_file(path, ".json"), facts | {"seal": digest(facts)})
+    return found
 
 
-def kept_file(path: Path) -> Path:
-    """Return the file that keeps what was decoded of the folder at `path`; RuntimeError where the user has no home."""
-    return cache_folder() / f"{digest(str(path))[:16]}.npz"
+def load_look(path: Path, listed: str) -> Look | None:
+    """Return the Look that was kept of the folder at `path` when its listing had the digest `listed`, or None."""
+    try:
+        facts = parse_json(read_file(kept_file(path, ".json")))
+        seal = facts.pop("seal")
+        if seal == digest(facts) and facts["listed"] == listed:
+            return Look(float(facts["longer_side"]), float(facts["coloured"]))
+    except Exception as error:  # nothing is kept, or it is damaged, in any way
+        logger.debug("%s is looked at anew: %s", path, error)
+    return None
 
 
-def load_kept(path: Path, listed: str) -> Pixels | None:
-    """Return what was decoded of the folder at `path` when its listing had the digest `listed`, or None.
+def look_at(path: Path) -> tuple[int, bool] | None:
+    """Return (pixels of the longer side, whether it has colour) of the image in a file, None where there is none."""
+    try:
+        size, picture = open_in_turn(read_bounded(path), LOOKED_AT_LENGTH)
+    except (OSError, pictures.Unreadable):
+        return None
+    return max(size), forms.has_colour(picture)
+
+
+def describe(path: Path, form: Form) -> Folder:
+    """Return the Folder at `path`, from what was kept where its files are those that were decoded last time.
+
+    Errors are those of `read`.
+    """
+    listing = read_listing(path)
+    kept = load_kept(path, digest_of(listing, form))
+    if kept is not None:
+        return assemble(path, listing, form, kept)
+    return decode_and_keep(path, listing, form)[0]
+
+
+def read(path: Path, form: Form) -> tuple[Folder, np.ndarray]:
+    """Return (the Folder at `path`, its images, uint8 (n, c, size, size)); decoded once for a form, and kept.
+
+    BadInput where it is no folder of images by class, or they would take more than half of the free memory;
+    DatasetUnavailable where it cannot be read.
+    """
+    listing = read_listing(path)
+    check_memory(len(listing.files), form)
+    kept = load_kept(path, digest_of(listing, form))
+    pixels = None if kept is None else load_pixels(path, (len(listing.files), *form.shape), str(kept.pixels_digest))
+    if kept is not None and pixels is not None:
+        return assemble(path, listing, form, kept), whole_images(pixels, kept)
+    return decode_and_keep(path, listing, form)
+
+
+def decode_and_keep(path: Path, listing: Listing, form: Form) -> tuple[Folder, np.ndarray]:
+    """Return what `read` does of the listed files of the folder at `path`, and keep it for the next time.
+
+    Nothing is kept of a folder that is refused.
+    """
+    check_memory(len(listing.files), form)
+    kept, pixels = decode(path, listing.files, form)
+    folder = assemble(path, listing, form, kept)
+    images = whole_images(pixels, kept)
+    if all(np.array_equal(image, images[0]) for image in images):
+        rule = f"all {len(images):,} images are alike, or blank"
+        raise BadInput(rule, field="dataset", value=path.name, way_out="there is nothing to learn")
+    keep(path, digest_of(listing, form), kept, pixels)
+    return folder, images
+
+
+def check_memory(images: int, form: Form) -> None:
+    """Raise BadInput where so many images of a Form take more than half of the memory that is free.
+
+    The other half is for the copies that training makes of them.
+    """
+    import psutil
+
+    most = psutil.virtual_memory().available / 2
+    needed = images * form.channels * form.size**2
+    if needed <= most:
+        return
+    fitting = [size for size in (forms.SMALLEST, 28, *forms.SIZES) if images * form.channels * size**2 <= most]
+    way_out = f"`image_size` {fitting[-1]} would fit" if fitting else "name a folder with fewer images"
+    told = f"{images:,} images {form.describe()} take {needed / 1e9:.1f} GB"
+    rule = f"{told}, and half of the free memory is {most / 1e9:.1f} GB"
+    raise BadInput(rule, field="image_size", value=form.size, way_out=way_out)
+
+
+def whole_images(pixels: np.ndarray, kept: Kept) -> np.ndarray:
+    """Return of the pixels of all listed files, (n, c, h, w), those of whole images."""
+    is_whole = kept.problems == b""
+    return pixels if is_whole.all() else pixels[is_whole]
+
+
+def digest_of(listing: Listing, form: Form) -> str:
+    """Return the SHA-256 of all that decides what is decoded: a changed decoder decodes again."""
+    return digest([CODE, listing, form])
+
+
+def kept_file(path: Path, ending: str) -> Path:
+    """Return the file that keeps something of the folder at `path`; RuntimeError where the user has no home.
+
+    `ending`: ".json" is the Look, ".npz" what is Kept, ".pixels" the pixels of all images, as they lie in memory.
+    """
+    return cache_folder() / f"{digest(str(path))[:16]}{ending}"
+
+
+def load_kept(path: Path, listed: str) -> Kept | None:
+    """Return what was decoded of the folder at `path` when its listing and form had the digest `listed`, or None.
 
     The seal holds against a file that is cut short, changed, written by other code, or another folder's. Each image is
     bound by the listing to its file's name, size and times, and to its place among the others. Labels, class names and
@@ -138,8 +239,8 @@ def load_kept(path: Path, listed: str) -> Pixels | None:
     who computes the seal anew: who can write here can change this code as well.
     """
     try:
-        with np.load(kept_file(path)) as arrays:
-            kept = Pixels(*(arrays[name] for name in Pixels._fields))
+        with np.load(kept_file(path, ".npz")) as arrays:
+            kept = Kept(*(arrays[name] for name in Kept._fields))
             if str(arrays["seal"]) == seal(listed, kept):
                 return kept
         logger.debug("%s is decoded anew: its files, or what was kept of them, have changed", path)
@@ -148,20 +249,48 @@ def load_kept(path: Path, listed: str) -> Pixels | None:
     return None
 
 
-def keep(path: Path, listed: str, pixels: Pixels) -> None:
+def load_pixels(path: Path, shape: tuple[int, ...], pixels_digest: str) -> np.ndarray | None:
+    """Return the pixels that were kept of the folder at `path`, uint8 of that shape; None where they have changed."""
+    with contextlib.suppress(OSError, RuntimeError):
+        pixels = np.fromfile(kept_file(path, ".pixels"), dtype=np.uint8)
+        if pixels.size == np.prod(shape) and digest_pixels(pixels) == pixels_digest:
+            return pixels.reshape(shape)
+    logger.debug("%s is decoded anew: its pixels are not as they were kept", path)
+    return None
+
+
+def keep(path: Path, listed: str, kept: Kept, pixels: np.ndarray) -> None:
     """Keep what was decoded of the folder at `path`; where that cannot be written, it is decoded anew each time."""
     buffer = io.BytesIO()
-    np.savez(buffer, seal=np.array(seal(listed, pixels)), **pixels._asdict())
+    np.savez(buffer, seal=np.array(seal(listed, kept)), **kept._asdict())
     with contextlib.suppress(OSError, RuntimeError):
-        write_file(kept_file(path), buffer.getvalue())
+        write_file(kept_file(path, ".pixels"), pixels.reshape(-1).data)
+        write_file(kept_file(path, ".npz"), buffer.getvalue())
 
 
-def seal(listed: str, pixels: Pixels) -> str:
+def digest_pixels(pixels: np.ndarray) -> str:
+    """Return the SHA-256 over the bytes of an array."""
+    return hashlib.sha256(pixels.reshape(-1).data).hexdigest()
+
+
+def seal(listed: str, kept: Kept) -> str:
     """Return the SHA-256 over the digest of a listing and all that was decoded of its files."""
     parts: list[object] = [listed]
-    for array in pixels:
+    for array in kept:
         parts.append([array.dtype.str, array.shape, digest(array.tobytes())])
     return digest(parts)
+
+
+def read_listing(path: Path) -> Listing:
+    """Return the Listing of the folder at `path`; no file is opened.
+
+    BadInput where its images are not sorted by class, DatasetUnavailable where a folder in it cannot be read.
+    """
+    try:
+        return survey(path)
+    except OSError as error:
+        place = os.path.relpath(error.filename, path.parent)
+        raise DatasetUnavailable(f"{place}: {error.strerror}", field="dataset", value=path.name) from None
 
 
 def survey(path: Path) -> Listing:
@@ -328,61 +457,60 @@ def count(names: Sequence[str], what: str) -> str:
     return f"{len(names):,} {noun} ({some})"
 
 
-def decode(path: Path, files: Sequence[File]) -> Pixels:
-    """Return the Pixels of the listed `files` of the folder at `path`."""
-    images = decode_files(path, files)
-    black = bytes(SIDE * SIDE)
-    pixels = np.frombuffer(b"".join(image.pixels or black for image in images), dtype=np.uint8)
-    problems = []
-    for image in images:
-        problem = "" if image.pixels else image.problem or "cannot be read"
-        problems.append(problem.encode("utf-8", "replace"))
-    return Pixels(
-        pixels=pixels.reshape(-1, 1, SIDE, SIDE),
-        contents=np.array([image.content for image in images], dtype="S64"),
-        inverted=np.array([image.inverted for image in images], dtype=bool),
-        problems=np.array(problems, dtype=np.bytes_),
+def decode(path: Path, files: Sequence[File], form: Form) -> tuple[Kept, np.ndarray]:
+    """Return what became of the listed `files` of the folder at `path`, and their pixels, uint8 (n, c, size, size)."""
+    pixels = np.zeros((len(files), *form.shape), dtype=np.uint8)
+
+    def read_into(numbered: tuple[int, File]) -> Decoded:
+        number, file = numbered
+        return read_image(path / file.name, form, pixels[number])
+
+    decoded = on_all_cores(read_into, list(enumerate(files)), f"reading {show(path.name)}")
+    kept = Kept(
+        pixels_digest=np.array(digest_pixels(pixels)),
+        contents=np.array([one.content for one in decoded], dtype="S64"),
+        sizes=np.array([one.size for one in decoded], dtype=np.int32).reshape(-1, 2),
+        inverted=np.array([one.inverted for one in decoded], dtype=bool),
+        problems=np.array([one.problem.encode("utf-8", "replace") for one in decoded], dtype=np.bytes_),
     )
+    return kept, pixels
 
 
-def assemble(path: Path, listing: Listing, decoded: Pixels) -> Folder:
+def assemble(path: Path, listing: Listing, form: Form, kept: Kept) -> Folder:
     """Return the Folder at `path` of the listed files; a file that is no whole image is left out and counted.
 
-    BadInput where a class has too few whole images, or all images are alike.
+    BadInput where a class has too few whole images.
     """
-    is_whole = decoded.problems == b""
+    is_whole = kept.problems == b""
     whole = [file for file, whole in zip(listing.files, is_whole, strict=True) if whole]
     labels = np.array([file.label for file in whole], dtype=np.int64)
     is_test = np.array([file.is_test for file in whole], dtype=bool)
     check_counts(path, listing, labels, is_test)
-    images = decoded.pixels[is_whole]
-    if (images == images[0]).all():
-        rule = f"all {len(images):,} images are alike, or blank"
-        raise BadInput(rule, field="dataset", value=path.name, way_out="there is nothing to learn")
     contents = [
         [file.name, file.is_test, content.decode()]
-        for file, content in zip(whole, decoded.contents[is_whole].tolist(), strict=True)
+        for file, content in zip(whole, kept.contents[is_whole].tolist(), strict=True)
     ]
     return Folder(
-        images=images,
+        form=form,
         labels=labels,
         is_test=is_test,
+        sizes=kept.sizes[is_whole],
         class_names=tuple(listing.class_names),
-        fingerprint=digest(contents),
-        remarks=(*listing.remarks, *remarks_on(listing.files, decoded)),
+        fingerprint=digest([form, contents]),
+        remarks=(*listing.remarks, *remarks_on(listing.files, kept)),
     )
 
 
-def remarks_on(files: Sequence[File], decoded: Pixels) -> list[str]:
+def remarks_on(files: Sequence[File], kept: Kept) -> list[str]:
     """Return remarks on which of the listed `files` were left out, with the reasons, and how many were inverted."""
     remarks = []
     broken = []
-    for file, problem in zip(files, decoded.problems.tolist(), strict=True):
+    for file, problem in zip(files, kept.problems.tolist(), strict=True):
         if problem:
             broken.append(f"{file.name}: {problem.decode()}")
     if broken:
         remarks.append(f"{count(broken, 'file')} left out, not whole images")
-    inverted = int(decoded.inverted.sum())
+    inverted = int(kept.inverted.sum())
     if inverted:
         images = len(files) - len(broken)
         remarks.append(f"{inverted:,} of {images:,} images were dark on light, and were turned over")
@@ -407,124 +535,57 @@ def check_part(path: Path, listing: Listing, labels: np.ndarray, least: int, pur
         raise BadInput(rule, field="dataset", value=path.name, way_out=f"{least} are the least")
 
 
-def decode_files(path: Path, files: Sequence[File]) -> list[Decoded]:
-    """Return what became of each of the listed `files` of the folder at `path`, read on up to four cores."""
+def on_all_cores(work: Callable[[Any], Found], things: Sequence[Any], title: str) -> list[Found]:
+    """Return what `work` makes of each of `things`, in their order, on up to four cores; a bar follows it."""
     from PIL import Image as Pillow
     from tqdm import tqdm
 
     Pillow.init()  # registers all formats, before threads ask for them
-    places = [path / file.name for file in files]
     workers = ThreadPoolExecutor(min(os.cpu_count() or 1, 4))  # a decoder lets other threads work meanwhile
     try:
-        images = workers.map(read_image, places)
-        title = f"reading {show(path.name)}"
-        return list(tqdm(images, total=len(files), desc=title, unit=" images", delay=1, disable=None))
+        found: Iterable[Found] = workers.map(work, things)
+        return list(tqdm(found, total=len(things), desc=title, unit=" images", delay=1, disable=None))
     finally:
         workers.shutdown(cancel_futures=True)
 
 
-def read_image(path: Path) -> Decoded:
-    """Return what became of the image in the file `path`; whatever is wrong with the file is told and not raised."""
-    from PIL import Image as Pillow
-    from PIL import UnidentifiedImageError
+def read_image(path: Path, form: Form, pixels: np.ndarray) -> Decoded:
+    """Bring the image in the file `path` into a Form, in `pixels`, uint8 (c, size, size); return what became of it.
 
-    try:
-        if os.path.getsize(path) > MOST_BYTES:
-            return Decoded(problem=f"more than {MOST_BYTES // 1_000_000} MB")
-        content = Path(path).read_bytes()
-        with warnings.catch_warnings(action="ignore"), Pillow.open(io.BytesIO(content), formats=FORMATS) as image:
-            pixels, inverted = frame_in_turn(image)
-        return Decoded(hashlib.sha256(content).hexdigest(), pixels.tobytes(), inverted)
-    except UnidentifiedImageError:
-        return Decoded(problem="no image")
-    except Pillow.DecompressionBombError:
-        return Decoded(problem=f"more than {MOST_PIXELS // 1_000_000} million pixels")
-    except OSError as error:
-        return Decoded(problem=error.strerror or str(error).split("(")[0].strip())
-    except Exception as error:  # a decoder may fail in any way on bytes that somebody made up
-        return Decoded(problem=f"{type(error).__name__}: {error}"[:80])
-
-
-def frame_in_turn(image: Image) -> tuple[np.ndarray, bool]:
-    """Return what `frame` does of an image, one large image at a time; DecompressionBombError for one too large."""
-    from PIL import Image as Pillow
-
-    size = image.width * image.height
-    if size > MOST_PIXELS:
-        raise Pillow.DecompressionBombError
-    if size <= MOST_PIXELS // 10:
-        return frame(image)
-    with LARGE:
-        return frame(image)
-
-
-def frame(image: Image) -> tuple[np.ndarray, bool]:
-    """Return (uint8 (28, 28), whether it was inverted) of a Pillow image of any size and mode.
-
-    It is made grey, shrunk or grown to fit while it keeps its shape, and laid onto its own paper: the median of its
-    border. Paper lighter than the middle of its values means ink dark on light; then light and dark change places.
-    More than 8 bits a pixel are stretched from the lowest value to the highest. What is transparent becomes paper,
-    light under dark ink and dark under light.
+    Whatever is wrong with the file is told and not raised.
     """
-    from PIL import ImageOps
-
-    image.draft("L", (4 * SIDE, 4 * SIDE))  # a large JPEG is decoded smaller
-    ImageOps.exif_transpose(image, in_place=True)
-    values = resize(make_grey(image))
-    if values.ndim == 3:
-        values = fill_transparent(values[..., 0], values[..., 1] / 255)
-    paper = np.median(np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]))
-    middle = (values.min() + values.max()) / 2
-    if values.max() == values.min():
-        middle = 127
-    inverted = bool(paper > middle)
-    if inverted:
-        values = 255 - values
-        paper = 255 - paper
-    return lay_on_paper(values, float(paper)), inverted
-
-
-def make_grey(image: Image) -> Image:
-    """Return a Pillow image of any mode as mode L (grey, 8 bits a pixel), or LA where part of it is transparent."""
-    from PIL import Image as Pillow
-
-    if image.mode[0] in "IF":  # 16 or 32 bits a pixel
-        return Pillow.fromarray(stretch(np.array(image, dtype=np.float32)))
-    if image.has_transparency_data:
-        return image.convert("RGBA").convert("LA")
-    return image.convert("L")
+    try:
+        content = read_bounded(path)
+        size, picture = open_in_turn(content)
+    except pictures.Unreadable as error:
+        return Decoded(problem=str(error))
+    except OSError as error:
+        return Decoded(problem=error.strerror or "cannot be read")
+    found = Decoded(hashlib.sha256(content).hexdigest(), size)
+    if form.framing == "ink":
+        framed = forms.frame(picture, form)
+        if isinstance(framed, NoDigit):
+            return found._replace(problem=f"no digit: {framed.reason}")
+        pixels[:] = framed.image
+        return found
+    pixels[:], inverted = forms.fit(picture, form)
+    return found._replace(inverted=inverted)
 
 
-def stretch(values: np.ndarray) -> np.ndarray:
-    """Return float `values` of any shape as uint8, the lowest finite one as 0 and the highest as 255."""
-    finite = values[np.isfinite(values)]
-    low = finite.min() if len(finite) else 0
-    high = finite.max() if len(finite) else 0
-    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
-    return ((values - low) * (255 / max(high - low, 1e-30))).astype(np.uint8)
+def read_bounded(path: Path) -> bytes:
+    """Return the content of a plain file; Unreadable where it is larger than any image, OSError where it is none."""
+    if os.path.getsize(path) > pictures.MOST_BYTES:
+        raise pictures.Unreadable(f"more than {pictures.MOST_BYTES // 1_000_000} MB")
+    return read_file(path)
 
 
-def resize(image: Image) -> np.ndarray:
-    """Return a Pillow image, float32 (h, w) or (h, w, 2), made as large as fits into SIDE x SIDE in its own shape."""
-    from PIL import Image as Pillow
+def open_in_turn(content: bytes, longest: int = pictures.LONGEST) -> tuple[tuple[int, int], np.ndarray]:
+    """Return ((height, width) as it came, pixels uint8 (h, w, 3)) of the image in the bytes of a file.
 
-    scale = SIDE / max(image.size)
-    size = [max(1, round(length * scale)) for length in image.size]
-    return np.asarray(image.resize(size, Pillow.Resampling.LANCZOS, reducing_gap=3), dtype=np.float32)
-
-
-def fill_transparent(grey: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    """Return `grey`, float (h, w), on paper where `opacity`, from 0 to 1, is low: light under dark ink, else dark."""
-    ink_is_light = (grey * opacity).sum() > 127 * opacity.sum()
-    paper = 0 if ink_is_light else 255
-    return grey * opacity + paper * (1 - opacity)
-
-
-def lay_on_paper(values: np.ndarray, paper: float) -> np.ndarray:
-    """Return `values`, float (h, w) with no side above SIDE, in the middle of SIDE x SIDE of `paper`, as uint8."""
-    height, width = values.shape
-    top = (SIDE - height) // 2
-    left = (SIDE - width) // 2
-    framed = np.full((SIDE, SIDE), round(paper), dtype=np.uint8)
-    framed[top : top + height, left : left + width] = values.round()
-    return framed
+    While it is large, no other large one is decoded. Raises pictures.Unreadable. `longest` is that of
+    pictures.open_bytes.
+    """
+    size = pictures.size_of(content)
+    turn = LARGE if size[0] * size[1] > LARGE_IMAGE else contextlib.nullcontext()
+    with turn:
+        return size, pictures.open_bytes(content, longest)

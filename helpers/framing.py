@@ -85,7 +85,7 @@ class Measures(NamedTuple):
 class Framed(NamedTuple):
     """A digit that was found on a photograph."""
 
-    image: np.ndarray  # uint8 (28, 28), ink light on dark
+    image: np.ndarray  # uint8 (28, 28), ink light on dark; (c, h, w) where the whole image was framed
     box: Box  # where it is on the photograph
     measures: Measures | None = None  # None where the whole image was framed
 

@@ -5,9 +5,11 @@ Pixels are uint8 (h, w, 3). Whatever is wrong with a file is told by Unreadable 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -37,6 +39,7 @@ TURNS = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }  # what makes an image of that orientation upright
+LYING = (5, 6, 7, 8)  # of these: height and width change places
 
 
 class Unreadable(ProjectError):
@@ -83,20 +86,37 @@ def decode(file: BinaryIO, longest: int) -> np.ndarray:
     Of several images in a file it is the first. More than 8 bits a pixel are stretched from the lowest value to the
     highest. What is transparent becomes paper: white under dark ink, black under light.
     """
+    with opened(file) as image:
+        return upright(image, longest)
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Return (height, width) of the image in the bytes of a file, once it is upright; pixels. Raises Unreadable."""
+    with opened(io.BytesIO(content)) as image:
+        if orientation_of(image) in LYING:
+            return image.width, image.height
+        return image.height, image.width
+
+
+@contextlib.contextmanager
+def opened(file: BinaryIO) -> Iterator[Image]:
+    """Give the Pillow image in an open file, not decoded yet; whatever goes wrong with it is told by Unreadable."""
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
 
     can_open_heic = register_heic()
     Pillow.init()
     known = [name for name in FORMATS if name in Pillow.OPEN]
+    beginning = file.read(12)
+    file.seek(0)
     try:
-        beginning = file.read(12)
-        file.seek(0)
+        if not beginning:
+            raise Unreadable("empty")
         with warnings.catch_warnings(action="ignore"), Pillow.open(file, formats=known) as image:
             most = MOST_PIXELS_OF.get(image.format or "", MOST_PIXELS)
             if image.width * image.height > most:
                 raise Unreadable(f"more than {most // 1_000_000} million pixels, the most for {image.format}")
-            return upright(image, longest)
+            yield image
     except Unreadable:
         raise
     except UnidentifiedImageError:

@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import certainty, checkpoints, framing, runs, sheets
+from . import certainty, checkpoints, forms, framing, runs, sheets
 from .certainty import Certainty
 from .errors import BadInput
+from .forms import Form
 from .framing import Framed, NoDigit
 
 FRAMINGS = ("auto", "ink", "whole")
@@ -84,9 +85,14 @@ class Reader:
     network: nn.Sequential
     class_names: tuple[str, ...]
     temperature: float
-    framing: str  # one of FRAMINGS, not auto
+    form: Form  # that images are brought to
     description: dict[str, Any]  # the content of model.json
     certainty: Certainty | None = None  # None for a model of before, whose training fitted none
+
+    @property
+    def framing(self) -> str:
+        """One of FRAMINGS, not auto."""
+        return self.form.framing
 
     def read(self, pixels: np.ndarray) -> Answer:
         """Return the Answer on a photograph, uint8 (h, w) or (h, w, 3)."""
@@ -105,7 +111,8 @@ class Reader:
 
     def answer(self, framed: list[Framed]) -> list[Answer]:
         """Return the Answer on each of some digits that were framed."""
-        seen = certainty.look(self.network, torch.from_numpy(np.stack([digit.image for digit in framed]))[:, None])
+        images = np.stack([digit.image.reshape(self.form.shape) for digit in framed])
+        seen = certainty.look(self.network, torch.from_numpy(images))
         logits = torch.from_numpy(seen.logits).double()
         rows = (logits / self.temperature).softmax(dim=1).tolist()
         sure: list[bool | None] = [None] * len(framed)
@@ -124,11 +131,15 @@ class Reader:
         return Answer(framed, labels, tuple(probabilities[place] for place in order), sure, possible)
 
     def frame(self, pixels: np.ndarray) -> Framed | NoDigit:
-        """Return a photograph, uint8 (h, w) or (h, w, 3), Framed for this network, or NoDigit."""
-        if self.framing == "ink":
-            return framing.frame_ink(pixels)
-        height, width = pixels.shape[:2]
-        return Framed(framing.frame_whole(pixels), framing.Box(0, 0, width, height))
+        """Return a photograph, uint8 (h, w, 3), Framed for this network, or NoDigit.
+
+        A network of digits that is to take images whole has learnt from paper that is 0 and ink that goes to 255: so
+        they are made.
+        """
+        if self.framing == "whole" and own_form(self.description).framing == "ink":
+            height, width = pixels.shape[:2]
+            return Framed(framing.frame_whole(pixels)[None], framing.Box(0, 0, width, height))
+        return forms.frame(pixels, self.form)
 
 
 def load(run: str | None = None, framed: str = "auto", outputs: Path | None = None) -> Reader:
@@ -160,7 +171,7 @@ def load(run: str | None = None, framed: str = "auto", outputs: Path | None = No
         network=found.network,
         class_names=tuple(str(class_name) for class_name in description["class_names"]),
         temperature=temperature_of(name, description),
-        framing=framed if framed != "auto" else framing_of(description),
+        form=form_for(name, description, framed),
         description=description,
         certainty=checkpoints.load_certainty(folder, description),
     )
@@ -241,8 +252,25 @@ def temperature_of(run: str, description: dict[str, Any]) -> float:
     raise BadInput(rule, field="run", value=run, way_out=f"python run_all.py --run {run} --only training --force")
 
 
-def framing_of(description: dict[str, Any]) -> str:
-    """Return how images are framed for the model that model.json describes: by their ink where its own are digits."""
+def form_for(run: str, description: dict[str, Any], framed: str) -> Form:
+    """Return the Form that images are brought to for the model that model.json describes, `framed` as was asked for.
+
+    BadInput where ink was asked for, and the model is of other images than 28x28 grey ones.
+    """
+    form = own_form(description)
+    if framed == "ink" and not form.is_mnists:
+        rule = f"it takes images {form.describe()}, and ink is framed in {framing.SIDE}x{framing.SIDE} grey pixels"
+        raise BadInput(rule, field="run", value=run, way_out="leave out `framing`")
+    return form if framed == "auto" else form._replace(framing=framed)
+
+
+def own_form(description: dict[str, Any]) -> Form:
+    """Return the Form of the images that a model was trained on, as model.json describes it.
+
+    One of before knew no other than MNIST's. Images were framed by their ink where it does not say how.
+    """
     noted = description.get("framing")
     name = noted.get("name") if isinstance(noted, dict) else None
-    return name if name in FRAMINGS and name != "auto" else "ink"
+    framed = name if name in FRAMINGS and name != "auto" else "ink"
+    images = description.get("images", {})
+    return Form(images.get("size", framing.SIDE), images.get("colour", "grey"), framed)

@@ -108,11 +108,13 @@ def describe_model(dataset: Dataset, recipe: Recipe, seed: int, key: str) -> dic
 
     The field "key" holds the training's fingerprint, "fingerprint" that of the images.
     """
+    form = dataset.form
     return {
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         "class_names": dataset.class_names,
-        "framing": {"name": dataset.framing, "version": framing.VERSION},
+        "framing": {"name": form.framing, "version": framing.VERSION},
+        "images": {"size": form.size, "colour": form.colour},
         "recipe": asdict(recipe),
         "seed": seed,
         "key": key,

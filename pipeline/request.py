@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from helpers import data, recipes, runs
 from helpers.errors import BadInput
 from helpers.files import PROJECT, digest
+from helpers.forms import Form, Wish
 from helpers.recipes import Recipe
 from helpers.runs import Manifest
 
@@ -23,6 +24,8 @@ from . import machine
 from .stages import STAGES, Stage
 
 SETTINGS = ("device", "threads")  # parameters that do not belong to the recipe
+FORM = ("image_size", "colour", "framing")  # parameters that say what the images of a folder are brought to
+MNISTS_FORM = {"image_size": 28, "colour": "grey", "framing": "whole"}  # of runs of before, which knew no other
 
 
 class Wishes(BaseModel):
@@ -33,6 +36,9 @@ class Wishes(BaseModel):
     run: str | None = None
     dataset: str | None = None  # a name that data.NAMES holds, or the path of a folder of images
     data_dir: str | None = None
+    image_size: int | None = None  # of a folder of images, like the next two
+    colour: str | None = None
+    framing: str | None = None
     recipe: str | None = None
     epochs: int | None = None
     batch_size: int | None = None
@@ -55,6 +61,7 @@ class Request(BaseModel):
     outputs: Path  # the folder of all runs
     dataset: str  # never `auto`
     data_dir: Path  # the folder in which it lies
+    form: Form  # that its images are brought to
     fingerprint: str  # of the images
     note: str = ""  # why the dataset stands in for another
     recipe: Recipe  # with its changes
@@ -76,7 +83,7 @@ class Request(BaseModel):
 
     def summarise(self) -> data.DatasetSummary:
         """Return what is known of the dataset without loading it."""
-        return data.summarise(self.dataset, self.data_dir)
+        return data.summarise(self.dataset, self.data_dir, Wish(*self.form))
 
 
 def kernel_environment(environment: Mapping[str, str], data_dir: Path, outputs: Path) -> dict[str, str]:
@@ -106,16 +113,22 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
     before = find_run_before(wishes, outputs)
     stages = settle_stages(wishes, before)
     dataset, data_dir, note = settle_dataset(wishes, before)
-    parameters, recipe = settle_recipe(wishes, before)
-    check_validation_size(recipe, dataset, data_dir)
+    form = settle_form(wishes, before, dataset, data_dir)
+    parameters, recipe = settle_recipe(wishes, before, form)
+    if dataset not in data.NAMES:
+        parameters |= {"image_size": form.size, "colour": form.colour, "framing": form.framing}
+    summary = data.summarise(dataset, data_dir, Wish(*form))
+    if recipe.validation_size is not None:
+        data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
     check_device(parameters.get("device"))
-    name = wishes.run or default_name(dataset, data_dir, recipe, parameters)
+    name = wishes.run or default_name(dataset, data_dir, form, recipe, parameters)
     request = Request(
         run=name,
         outputs=outputs,
         dataset=dataset,
         data_dir=data_dir,
-        fingerprint=data.summarise(dataset, data_dir).fingerprint,
+        form=form,
+        fingerprint=summary.fingerprint,
         note=note,
         recipe=recipe,
         parameters={"run": name, "dataset": dataset} | parameters,
@@ -211,16 +224,29 @@ def locate_dataset(wishes: Wishes, before: Manifest | None) -> tuple[str, Path]:
     return name_in_its_parent, folder.parent
 
 
-def settle_recipe(wishes: Wishes, before: Manifest | None) -> tuple[dict[str, Any], Recipe]:
+def settle_form(wishes: Wishes, before: Manifest | None, dataset: str, data_dir: Path) -> Form:
+    """Return the form that the images of a dataset are brought to: as asked for, else as in `before`.
+
+    BadInput for a form that cannot be had, or not of this dataset.
+    """
+    values: dict[str, Any] = {"image_size": None, "colour": "auto", "framing": "auto"}
+    if before is not None and before.dataset.name == dataset and dataset not in data.NAMES:
+        values = {name: before.parameters.get(name, MNISTS_FORM[name]) for name in FORM}
+    asked = {name: getattr(wishes, name) for name in FORM if getattr(wishes, name) is not None}
+    return data.settle_form(dataset, data_dir, Wish(**values | asked))
+
+
+def settle_recipe(wishes: Wishes, before: Manifest | None, form: Form) -> tuple[dict[str, Any], Recipe]:
     """Return the parameters that say how to train, those of the recipe itself left out, and the recipe with them.
 
-    BadInput names one that cannot be trained with.
+    BadInput names one that cannot be trained with, or a recipe that is not for images of this form.
     """
     wanted = {} if before is None else dict(before.parameters)
     for name in ("recipe", "seed", *recipes.OVERRIDES, *SETTINGS):
         if getattr(wishes, name) is not None:
             wanted[name] = getattr(wishes, name)
-    published = recipes.choose(wanted.get("recipe", "balanced"))
+    published = recipes.choose(wanted.get("recipe") or recipes.default(form.size, form.channels))
+    recipes.check_form(published, form.size, form.channels)
     changes = {}
     for field in recipes.OVERRIDES:
         if wanted.get(field) not in (None, getattr(published, field)):
@@ -233,13 +259,6 @@ def settle_recipe(wishes: Wishes, before: Manifest | None) -> tuple[dict[str, An
     return parameters, recipes.choose(published.name, **changes)
 
 
-def check_validation_size(recipe: Recipe, dataset: str, data_dir: Path) -> None:
-    """Raise BadInput where a recipe holds back more images, or fewer, than the dataset allows."""
-    if recipe.validation_size is not None:
-        summary = data.summarise(dataset, data_dir)
-        data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
-
-
 def check_device(name: str | None) -> None:
     """Raise BadInput where a device was named that this machine does not have."""
     if name in ("cuda", "mps"):
@@ -248,12 +267,15 @@ def check_device(name: str | None) -> None:
         choose_device(name)
 
 
-def default_name(dataset: str, data_dir: Path, recipe: Recipe, parameters: Mapping[str, Any]) -> str:
-    """Return a run's name that says what it is: dataset, recipe, epochs, seed, then every departure from the recipe."""
+def default_name(dataset: str, data_dir: Path, form: Form, recipe: Recipe, parameters: Mapping[str, Any]) -> str:
+    """Return a run's name that says what it is: dataset, recipe, epochs, seed, then every departure from the recipe.
+
+    Images of a folder that are not in MNIST's form have it in the name as well.
+    """
     if dataset not in data.NAMES:  # two folders of images may have the same name
         plain = re.sub("[^A-Za-z0-9]+", "-", dataset)[:40]
         mark = digest([str(data_dir), dataset])[:6]
-        dataset = f"{plain}-{mark}".strip("-")
+        dataset = "-".join([f"{plain}-{mark}".strip("-"), *form.words])
     words = [dataset, recipe.name, f"{recipe.epochs}epochs", f"seed{parameters['seed']}"]
     forms = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
     forms |= {"device": "{}", "threads": "{}threads"}
@@ -266,8 +288,11 @@ def default_name(dataset: str, data_dir: Path, recipe: Recipe, parameters: Mappi
 def differences_of(request: Request, before: Manifest) -> list[str]:
     """Return in words how a Request differs from what a run is; its name is not part of that."""
     differences = []
-    for name in before.parameters | request.parameters:
-        old, new = before.parameters.get(name), request.parameters.get(name)
+    parameters = before.parameters
+    if request.is_folder_of_images:
+        parameters = MNISTS_FORM | parameters
+    for name in parameters | request.parameters:
+        old, new = parameters.get(name), request.parameters.get(name)
         if name != "run" and old != new:
             differences.append(f"{name} was {old}, is {new}")
     place = str(request.data_dir) if request.is_folder_of_images else None

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from .. import files, pictures
+from .. import files, framing, pictures
 from ..errors import BadInput
 from ..framing import NoDigit
 from ..reading import Answer, Reader, SheetAnswer, percent
@@ -118,9 +118,17 @@ def as_thumbnail(pixels: np.ndarray, side: int = THUMBNAIL) -> bytes:
 
 
 def as_png(image: np.ndarray) -> bytes:
-    """Return what a network saw, uint8 (28, 28) with light ink, as a PNG with dark ink on white."""
+    """Return what a network saw, uint8 (h, w) or (c, h, w), as a PNG.
+
+    In MNIST's form, 28x28 and grey, ink is light, and is shown dark on white.
+    """
+    if image.ndim == 2:
+        image = image[None]
+    if image.shape == (1, framing.SIDE, framing.SIDE):
+        image = 255 - image
+    pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
     file = io.BytesIO()
-    Image.fromarray(255 - image).save(file, "PNG", optimize=True)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
@@ -190,7 +198,8 @@ def one(card: Card) -> str:
     if card.answer is None or isinstance(card.answer.framed, NoDigit):
         return f'<div class="head"><div>{words}</div></div><div class="body">{photograph}</div>'
     source = data_address("png", as_png(card.answer.framed.image))
-    alternative = escape(f"{card.name} as the network saw it, 28 by 28 pixels")
+    height, width = card.answer.framed.image.shape[-2:]
+    alternative = escape(f"{card.name} as the network saw it, {width} by {height} pixels")
     seen = f'<img class="seen" src="{source}" alt="{alternative}" width="56" height="56">'
     return f'<div class="head">{seen}<div>{words}</div></div><div class="body">{photograph}{bars(card.answer)}</div>'
 
