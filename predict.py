@@ -339,7 +339,7 @@ def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
             print(f"{row['file']}: {line}{how_unsure(numbers)}", flush=True)
         return
     print(f"{row['file']}: {in_words(row)}", flush=True)
-    if pictured and image is not None and sys.stdout.isatty():
+    if pictured and image is not None and image.size == 28 * 28 and sys.stdout.isatty():
         print(picture(image), flush=True)
 
 
@@ -363,7 +363,7 @@ def in_words(row: dict[str, Any]) -> str:
 
 
 def picture(image: "np.ndarray") -> str:
-    """Return what the network saw, uint8 (28, 28), in characters: 14 lines of 28."""
+    """Return what the network saw, 28x28 grey pixels as uint8, in characters: 14 lines of 28."""
     halves = image.reshape(14, 2, 28).mean(axis=1)
     lines = []
     for values in halves:

@@ -100,8 +100,8 @@ class Source(Protocol):
         """What it is, in a line for `run_all.py --list`."""
 
     @property
-    def framing(self) -> str:
-        """How other images are framed for a network of it."""
+    def form(self) -> Form:
+        """The Form of its images; its framing says how other images are framed for a network of it."""
 
     def fetch(self, folder: Path, download: bool) -> None:
         """See that the dataset is there and whole; fetch it where it is not, unless `download` is False.
@@ -133,9 +133,9 @@ class PublishedSet:
         return self.published.summary
 
     @property
-    def framing(self) -> str:
-        """How other images are framed for a network of it."""
-        return self.published.framing
+    def form(self) -> Form:
+        """The Form of its images."""
+        return Form(framing=self.published.framing)
 
     def fetch(self, folder: Path, download: bool) -> None:
         """Fetch what is missing or damaged; with `download=False` refuse what is damaged, and leave what is missing."""
@@ -215,7 +215,7 @@ class Digits:
     """Scikit-learn's digits: 8x8 images drawn up to 20x20 in the middle of 28x28, as MNIST's are framed."""
 
     summary = "1,797 handwritten digits, 8x8 drawn up to 28x28 (carried by scikit-learn)"
-    framing = "ink"
+    form = Form(framing="ink")
 
     def fetch(self, folder: Path, download: bool) -> None:
         """Do nothing: they came with scikit-learn."""
@@ -265,12 +265,8 @@ class ImageFolder:
     summary: str = OTHERS
 
     @property
-    def framing(self) -> str:
-        """How other images are framed for a network of it."""
-        return self.form().framing
-
     def form(self) -> Form:
-        """Return the Form that its images are brought to."""
+        """The Form that its images are brought to; some are looked at where nobody has settled it."""
         look = folders.look(self.path) if self.wish.is_open else None
         return forms.settle(self.wish, look)
 
@@ -279,13 +275,13 @@ class ImageFolder:
 
     def summarise(self, folder: Path) -> DatasetSummary:
         """Return the DatasetSummary; the fingerprint is that of the form, and of the images' names and bytes."""
-        return summarise_folder(self.path, folders.describe(self.path, self.form()))
+        return summarise_folder(self.path, folders.describe(self.path, self.form))
 
     def load(self, folder: Path) -> Dataset:
         """Return the Dataset."""
         import torch
 
-        found, images = folders.read(self.path, self.form())
+        found, images = folders.read(self.path, self.form)
         summary = summarise_folder(self.path, found)
         labels = torch.from_numpy(found.labels)
         is_test = torch.from_numpy(found.is_test)
@@ -407,9 +403,9 @@ def settle_form(name: str, data_dir: str | Path | None = None, wish: Wish = AS_I
     """
     forms.check(wish)
     source = find_source(name, data_dir, wish)
-    if isinstance(source, ImageFolder):
-        return source.form()
-    return forms.of_named(name, wish, source.framing)
+    if not isinstance(source, ImageFolder):
+        forms.check_named(name, wish, source.form)
+    return source.form
 
 
 @functools.cache
@@ -441,7 +437,7 @@ def load(
     form = settle_form(name, data_dir, wish)
     with told_of_files(name):
         dataset = find_source(name, data_dir, Wish(*form)).load(data_folder(data_dir))
-    check_form(dataset, name)
+    check_form(dataset, name, form)
     return replace(dataset, note=note) if note else dataset
 
 
@@ -456,8 +452,8 @@ def told_of_files(name: str) -> Iterator[None]:
         raise DatasetUnavailable(rule, field="dataset", value=name) from None
 
 
-def check_form(dataset: Dataset, name: str) -> None:
-    """Raise DatasetUnavailable where what the Source of `name` loaded is not of the form that Dataset promises."""
+def check_form(dataset: Dataset, name: str, form: Form) -> None:
+    """Raise DatasetUnavailable where what the Source of `name` loaded is not what it, or Dataset, promises."""
     import torch
 
     images = dataset.images
@@ -466,12 +462,8 @@ def check_form(dataset: Dataset, name: str) -> None:
     count = len(labels)
     classes = len(dataset.class_names)
     rule = ""
-    if images.dtype != torch.uint8 or images.ndim != 4 or len(images) != count:
-        rule = f"its images are {images.dtype} {tuple(images.shape)}, not uint8 ({count}, channels, size, size)"
-    elif images.shape[1] not in (1, 3) or images.shape[2] != images.shape[3]:
-        rule = f"its images are {tuple(images.shape[1:])}, not square of 1 or 3 channels"
-    elif not forms.SMALLEST <= images.shape[2] <= forms.LARGEST:
-        rule = f"its images are of {images.shape[2]} pixels a side, not from {forms.SMALLEST} to {forms.LARGEST}"
+    if images.dtype != torch.uint8 or tuple(images.shape) != (count, *form.shape):
+        rule = f"its images are {images.dtype} {tuple(images.shape)}, not uint8 {(count, *form.shape)}"
     elif labels.dtype != torch.int64 or labels.unique().tolist() != list(range(classes)):
         rule = f"its labels are not int64 that name each of its {classes} classes, counted from 0"
     elif is_test.dtype != torch.bool or len(is_test) != count or not is_test.any() or is_test.all():

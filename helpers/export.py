@@ -1,9 +1,10 @@
 """A trained run -> one ONNX file that other programs read photographs with, without torch.
 
-It takes images as uint8 (n, c, size, size), brought into their form as `forms.frame` does, for any n, and gives probabilities as float32
-(n, classes): the normalisation is in it, and a softmax at the run's temperature. Where the run knows what it knows,
-there is the familiarity of each image as well, float32 (n,), as certainty.familiarity has it. Pixels are bytes so that
-no program can hand in another range than the network was trained on. Its metadata, a text for each name, is JSON:
+It takes images as uint8 (n, c, size, size), brought into their form as `forms.frame` does, for any n, and gives
+probabilities as float32 (n, classes): the normalisation is in it, and a softmax at the run's temperature. Where the run
+knows what it knows, there is the familiarity of each image as well, float32 (n,), as certainty.familiarity has it.
+Pixels are bytes so that no program can hand in another range than the network was trained on. Its metadata, a text for
+each name, is JSON:
 
     class_names    of the columns
     framing        {"name", "version"}: "ink" is framing.frame_ink, "whole" is forms.fit

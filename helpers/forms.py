@@ -6,7 +6,7 @@ Torch is not imported here.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -130,21 +130,13 @@ def choose_size(longer_side: float, colour: str) -> int:
     return next((size for size in SIZES if longer_side <= size), SIZES[-1])
 
 
-def of_named(name: str, wish: Wish, framed: str) -> Form:
-    """Return the Form of the dataset `name`, which comes as it is; BadInput where another was asked for.
-
-    `framed`: how images are framed for it.
-    """
-    form = Form(framing=framed)
-    asked = {"image_size": wish.image_size, "colour": wish.colour, "framing": wish.framing}
-    is_so: dict[str, Any] = {"image_size": form.size, "colour": form.colour, "framing": form.framing}
-    for field, value in asked.items():
-        if value not in (None, "auto", is_so[field]):
-            rule = f"{name} comes as {form.size}x{form.size} grey pixels, framed by its {form.framing}"
-            if form.framing == "whole":
-                rule = f"{name} comes as {form.size}x{form.size} grey pixels, each image whole"
-            raise BadInput(rule, field=field, value=value, way_out="this is for a folder of images")
-    return form
+def check_named(name: str, wish: Wish, form: Form) -> None:
+    """Raise BadInput where another Form was asked for than that of the dataset `name`, which comes as it is."""
+    for field, asked, value in zip(("image_size", "colour", "framing"), wish, form, strict=True):
+        if asked not in (None, "auto", value):
+            framed = "framed by its ink" if form.framing == "ink" else "whole"
+            rule = f"{name} comes as {form.size}x{form.size} pixels, {form.colour}, each {framed}"
+            raise BadInput(rule, field=field, value=asked, way_out="this is for a folder of images")
 
 
 def has_colour(pixels: np.ndarray) -> bool:

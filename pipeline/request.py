@@ -277,11 +277,11 @@ def default_name(dataset: str, data_dir: Path, form: Form, recipe: Recipe, param
         mark = digest([str(data_dir), dataset])[:6]
         dataset = "-".join([f"{plain}-{mark}".strip("-"), *form.words])
     words = [dataset, recipe.name, f"{recipe.epochs}epochs", f"seed{parameters['seed']}"]
-    forms = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
-    forms |= {"device": "{}", "threads": "{}threads"}
-    for parameter, form in forms.items():
+    departures = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
+    departures |= {"device": "{}", "threads": "{}threads"}
+    for parameter, text in departures.items():
         if parameter in parameters:
-            words.append(form.format(parameters[parameter]))
+            words.append(text.format(parameters[parameter]))
     return "-".join(words)
 
 

@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PARAMETERS = """run: str = "interactive"  # the run's folder
 dataset: str = "auto"  # which images
+image_size: int = None  # None is what suits them
+colour: str = "auto"  # auto is what suits them
+framing: str = "auto"  # auto is whole
 seed: int = 0  # draws everything
 recipe: str = "balanced"  # how to train
 epochs: int = None  # None is what the recipe says

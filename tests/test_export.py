@@ -19,6 +19,7 @@ from test_predict import answer, command, photos  # noqa: F401
 import predict
 from helpers import certainty, data, evaluation, export, files, framing, models, pictures, reading, recipes, training
 from helpers.errors import BadInput
+from helpers.forms import Form
 from pipeline.command_line import flag
 
 TOLERANCE = 1e-5
@@ -81,11 +82,21 @@ def test_the_temperature_is_in_it(trained):
 
 def test_there_may_be_another_number_of_classes():
     names = ("cat", "dog")
-    reader = reading.Reader("pets", models.build("linear-head", classes=2).eval(), names, 1.0, "whole", {"key": "0"})
+    reader = reading.Reader("pets", models.build("linear-head", classes=2).eval(), names, 1.0, Form(), {"key": "0"})
     content = export.as_onnx(reader)
     assert by_onnx(content, some_images(3)).shape == (3, 2)
     assert json.loads(notes_of(content)["class_names"]) == ["cat", "dog"]
     assert json.loads(notes_of(content)["framing"]) == {"name": "whole", "version": framing.VERSION}
+
+
+def test_images_may_be_of_another_form():
+    form = Form(48, "rgb")
+    network = models.build("compact", classes=2, channels=3, size=48).eval()
+    reader = reading.Reader("pets", network, ("cat", "dog"), 1.0, form, {"key": "0"})
+    content = export.as_onnx(reader)
+    images = np.random.default_rng(0).integers(0, 256, (3, *form.shape), dtype=np.uint8)
+    assert np.abs(by_onnx(content, images) - by_torch(reader, images)).max() < TOLERANCE
+    assert json.loads(notes_of(content)["images"]) == {"size": 48, "colour": "rgb"}
 
 
 def test_the_same_run_gives_the_same_bytes(trained, exported, photos):  # noqa: F811
@@ -118,6 +129,7 @@ def test_it_says_what_a_program_has_to_know(trained, exported):
     expected = {
         "class_names": list("0123456789"),
         "framing": {"name": "ink", "version": framing.VERSION},
+        "images": {"size": 28, "colour": "grey"},
         "temperature": described["temperature"],
         "run": "hand",
         "key": described["key"],

@@ -1,5 +1,6 @@
 """Folders of images sorted by class: what is read, how it is framed, what is left out and said."""
 
+import io
 import os
 
 import matplotlib as mpl
@@ -9,7 +10,8 @@ import torch
 from conftest import Project
 from PIL import Image
 
-from helpers import data, errors, files, folders
+from helpers import data, errors, files, folders, forms, pictures
+from helpers.forms import Form
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +27,7 @@ def at_home(folder):
     return {"HOME": str(folder), "MPLCONFIGDIR": mpl.get_cachedir()}  # matplotlib would list all fonts anew
 
 
-def bar(width=40, height=40, ink=230, paper=10):
+def bar(width=28, height=28, ink=230, paper=10):
     """Return a grey image, (height, width), of an upright bar in its middle."""
     pixels = np.full((height, width), paper, dtype=np.uint8)
     pixels[height // 8 : -height // 8, width * 2 // 5 : width * 3 // 5] = ink
@@ -49,6 +51,13 @@ def blank(path):
             Image.new("L", (9, 9), 77).save(path / name / f"{number}.png")
 
 
+def frame(picture):
+    """Return what forms.fit makes of a Pillow image, once it lies in a file, in MNIST's form."""
+    file = io.BytesIO()
+    picture.save(file, "TIFF")
+    return forms.fit(pictures.open_bytes(file.getvalue()), Form())
+
+
 @pytest.mark.parametrize("kind", ["L", "RGB", "RGBA", "P", "1", "I;16", "F", "LA", "CMYK"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_mode_becomes_light_ink_on_dark_paper(tmp_path, kind, dark):
@@ -62,21 +71,21 @@ def test_every_mode_becomes_light_ink_on_dark_paper(tmp_path, kind, dark):
         picture = Image.merge("LA", (Image.new("L", picture.size, 0 if dark else 255), alpha)).convert(kind)
     else:
         picture = picture.convert(kind)
-    framed, inverted = folders.frame(picture)
-    assert framed.shape == (28, 28) and framed.dtype == np.uint8 and inverted == dark
-    assert framed[14, 13:15].min() > 240 and framed[:, :8].max() < 15
+    framed, inverted = frame(picture)
+    assert framed.shape == (1, 28, 28) and framed.dtype == np.uint8 and inverted == dark
+    assert framed[0, 14, 13:15].min() > 240 and framed[0, :, :8].max() < 15
 
 
 @pytest.mark.parametrize("size", [(200, 50), (50, 200), (8, 8), (3000, 1), (1, 1), (28, 28)])
 def test_an_image_keeps_its_shape(size):
-    framed, _ = folders.frame(Image.new("L", size, 200))
-    assert framed.shape == (28, 28)
+    framed, _ = frame(Image.new("L", size, 200))
+    assert framed.shape == (1, 28, 28)
     wide, high = size
     pixels = np.zeros((high, wide), dtype=np.uint8)
     pixels[high // 4 : -(high // 4) or None, wide // 4 : -(wide // 4) or None] = 255
-    framed, _ = folders.frame(Image.fromarray(pixels))
+    framed, _ = frame(Image.fromarray(pixels))
     if min(size) > 8:
-        rows, columns = (np.flatnonzero(framed.max(axis=axis) > 127) for axis in (1, 0))
+        rows, columns = (np.flatnonzero(framed[0].max(axis=axis) > 127) for axis in (1, 0))
         assert len(columns) / len(rows) == pytest.approx(wide / high, rel=0.25)
 
 
@@ -85,8 +94,8 @@ def test_many_bits_are_stretched_over_the_whole_range(low, high):
     values = np.full((40, 40), low, dtype=np.float32)
     values[5:35, 15:25] = high
     values[0, 0], values[1, 0], values[39, 39] = np.nan, np.inf, -np.inf
-    framed, inverted = folders.frame(Image.fromarray(values))
-    assert not inverted and framed[14, 13:15].min() > 240 and np.median(framed) < 15
+    framed, inverted = frame(Image.fromarray(values))
+    assert not inverted and framed[0, 14, 13:15].min() > 240 and np.median(framed) < 15
 
 
 def test_mnists_own_images_come_back_as_they_were(tmp_path):
@@ -149,7 +158,7 @@ def test_nothing_is_written_beside_the_images(tmp_path, cache):
     make(tmp_path / "pictures")
     before = sorted(tmp_path.rglob("*"))
     data.load("pictures", tmp_path)
-    assert sorted(tmp_path.rglob("*")) == before and len(list(cache.iterdir())) == 1
+    assert sorted(tmp_path.rglob("*")) == before and len(list(cache.iterdir())) == 3
 
 
 def test_where_nothing_can_be_kept_the_images_are_decoded_each_time(tmp_path, cache, monkeypatch):
@@ -190,26 +199,34 @@ def test_a_summary_is_made_anew_when_it_is_asked_to_be(tmp_path):
 def test_a_damaged_cache_is_made_again(tmp_path, cache):
     make(tmp_path)
     first = data.load(str(tmp_path))
-    (kept,) = cache.iterdir()
+    kept = kept_file(cache, ".npz")
     kept.write_bytes(kept.read_bytes()[:-100])
     assert torch.equal(data.load(str(tmp_path)).images, first.images)
-    content = bytearray(kept.read_bytes())
-    content[1000] ^= 1
-    kept.write_bytes(content)
-    assert torch.equal(data.load(str(tmp_path)).images, first.images)
+    for ending, place in ((".npz", 1000), (".pixels", 500), (".json", 30)):
+        kept = kept_file(cache, ending)
+        content = bytearray(kept.read_bytes())
+        content[place] ^= 1
+        kept.write_bytes(content)
+        assert torch.equal(data.load(str(tmp_path)).images, first.images)
+        assert kept.read_bytes() != content  # it was made again
+
+
+def kept_file(cache, ending):
+    """Return the only file with that ending of what is kept."""
+    (kept,) = cache.glob(f"*{ending}")
+    return kept
 
 
 def kept_arrays(cache):
     """Return {name: array} of what is kept of the only folder."""
-    (kept,) = cache.iterdir()
-    with np.load(kept) as arrays:
+    with np.load(kept_file(cache, ".npz")) as arrays:
         return dict(arrays)
 
 
 def test_what_is_kept_is_not_believed_once_it_was_edited(tmp_path, cache):
     make(tmp_path, ("a", "b", "c"))
     first = data.load(str(tmp_path))
-    (kept,) = cache.iterdir()
+    kept = kept_file(cache, ".npz")
     whole = kept_arrays(cache)
     for name, array in whole.items():
         edited = np.roll(array, 1, axis=0) if array.ndim else np.array("0" * 64)
@@ -231,8 +248,10 @@ def test_what_is_kept_of_another_folder_is_not_believed(tmp_path, cache, monkeyp
     make(tmp_path / "one"), make(tmp_path / "two")
     bar(ink=99).save(tmp_path / "two" / "a" / "0.png")
     two = data.load(str(tmp_path / "two"))
-    (kept,) = cache.iterdir()
-    folders.kept_file(tmp_path / "one").write_bytes(kept.read_bytes())
+    for ending in (".npz", ".pixels", ".json"):
+        kept = kept_file(cache, ending)
+        folders.kept_file(tmp_path / "one", ending).write_bytes(kept.read_bytes())
+        kept.unlink()
     one = data.load(str(tmp_path / "one"))
     assert not torch.equal(one.images, two.images) and one.fingerprint != two.fingerprint
 
@@ -240,37 +259,39 @@ def test_what_is_kept_of_another_folder_is_not_believed(tmp_path, cache, monkeyp
 def test_what_is_kept_is_read_as_it_was_decoded(tmp_path, monkeypatch):
     make(tmp_path), bar(ink=0, paper=255).save(tmp_path / "a" / "dark.png")
     (tmp_path / "b" / "text.png").write_text("hello")
-    first = folders.read(tmp_path)
+    first, images = folders.read(tmp_path, Form())
     monkeypatch.setattr(folders, "decode", lambda *_: pytest.fail("decoded again"))
-    again = folders.read(tmp_path)
+    again, kept = folders.read(tmp_path, Form())
     assert (
         first.remarks
         == again.remarks
         == (
-            "1 file (b/text.png: no image) left out, not whole images",
+            "1 file (b/text.png: not an image, or not one of…) left out, not whole images",
             "1 of 13 images were dark on light, and were turned over",
         )
     )
-    assert (first.images == again.images).all() and (first.labels == again.labels).all()
-    assert again.images.flags.writeable and first.fingerprint == again.fingerprint
+    assert (images == kept).all() and (first.labels == again.labels).all()
+    assert kept.flags.writeable and first.fingerprint == again.fingerprint
 
 
 def test_a_file_whose_reader_fails_without_a_word_is_left_out(tmp_path, monkeypatch):
     make(tmp_path)
     read_image = folders.read_image
-    mute = folders.Decoded()
-    monkeypatch.setattr(folders, "read_image", lambda path: mute if path.name == "5.png" else read_image(path))
-    found = folders.read(tmp_path)
-    assert len(found.labels) == 10 and "a/5.png: cannot be read" in found.remarks[0]
+    mute = folders.Decoded(problem="a damaged image: OSError")
+    monkeypatch.setattr(
+        folders, "read_image", lambda path, *rest: mute if path.name == "5.png" else read_image(path, *rest)
+    )
+    found = folders.describe(tmp_path, Form())
+    assert len(found.labels) == 10 and "a/5.png: a damaged image" in found.remarks[0]
 
 
 def test_images_in_no_folder_of_a_class_are_told_of(tmp_path):
     make(tmp_path / "shapes")
     bar().save(tmp_path / "shapes" / "sheet.png"), (tmp_path / "shapes" / "notes.txt").write_text("hello")
-    assert folders.read(tmp_path / "shapes").remarks == ("1 image left out, in no folder of a class",)
+    assert folders.describe(tmp_path / "shapes", Form()).remarks == ("1 image left out, in no folder of a class",)
     make(tmp_path / "parts" / "train"), make(tmp_path / "parts" / "test", count=1)
     bar().save(tmp_path / "parts" / "sheet.png"), bar().save(tmp_path / "parts" / "test" / "sheet.JPG", "JPEG")
-    assert folders.read(tmp_path / "parts").remarks == ("2 images left out, in no folder of a class",)
+    assert folders.describe(tmp_path / "parts", Form()).remarks == ("2 images left out, in no folder of a class",)
 
 
 @pytest.mark.parametrize("classes, told", [((), "here 0 have any"), (("a",), "here 1 has any")])
@@ -298,25 +319,25 @@ def test_what_is_no_image_is_left_out_and_counted(tmp_path):
     bar(400, 400).convert("RGB").save(tmp_path / "a" / "half.jpg")
     content = (tmp_path / "a" / "half.jpg").read_bytes()
     (tmp_path / "a" / "half.jpg").write_bytes(content[: len(content) // 2])
-    Image.new("L", (9000, 9000)).save(tmp_path / "a" / "huge.png")
+    Image.new("1", (12000, 12000)).save(tmp_path / "a" / "huge.png")
     (tmp_path / "a" / "notes.txt").write_text("hello")
     (tmp_path / "a" / "._0.png").write_text("what a Mac leaves")
     (tmp_path / "empty").mkdir()
     (tmp_path / "b" / "more").mkdir()
     bar(ink=99).save(tmp_path / "b" / "more" / "deep.WEBP", format="WEBP", lossless=True)
-    found = folders.read(tmp_path)
+    found = folders.describe(tmp_path, Form())
     assert len(found.labels) == 13
     said = ". ".join(map(str, found.remarks))
-    assert "3 files (a/half.jpg: image file is truncated, a/huge.png: more than 50 million " in said
-    assert "a/text.png: no image) left out" in said
+    assert "3 files (a/half.jpg: a damaged image: image file…, a/huge.png: more than 100 million pix" in said
+    assert "a/text.png: not an image, or not one of…) left out" in said
     assert "1 folder (empty) left out, without an image" in said and "1 file is no image, by its name" in said
 
 
 def test_what_changes_beside_the_images_is_said_although_they_are_kept(tmp_path):
     make(tmp_path)
-    assert not len(folders.read(tmp_path).remarks)
+    assert not len(folders.describe(tmp_path, Form()).remarks)
     (tmp_path / "a" / "notes.txt").write_text("hello")
-    assert len(folders.read(tmp_path).remarks) == 1
+    assert len(folders.describe(tmp_path, Form()).remarks) == 1
 
 
 def test_names_that_differ_in_case_alone_keep_their_order(tmp_path):
@@ -340,7 +361,7 @@ def test_links_that_lead_in_circles_end(tmp_path):
     (tmp_path / "c").symlink_to(tmp_path)
     (tmp_path / "a" / "again").symlink_to(tmp_path / "a")
     (tmp_path / "a" / "self.png").symlink_to("self.png")
-    assert len(folders.read(tmp_path).labels) == 12
+    assert len(folders.describe(tmp_path, Form()).labels) == 12
 
 
 def test_names_are_fit_for_prose_and_figures(tmp_path):
@@ -390,7 +411,8 @@ def test_a_file_that_cannot_be_read_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr(
         folders.Path, "read_bytes", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
     )
-    assert folders.read_image(tmp_path / "a" / "0.png").problem == "Permission denied"
+    pixels = np.zeros((1, 28, 28), dtype=np.uint8)
+    assert folders.read_image(tmp_path / "a" / "0.png", Form(), pixels).problem == "Permission denied"
 
 
 def test_the_command_line_takes_a_folder_and_finds_it_again(tmp_path, monkeypatch):

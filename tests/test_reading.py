@@ -101,7 +101,7 @@ def test_where_no_digit_is_there_is_no_label(trained):
 def test_framing_is_chosen(outputs, photograph):
     whole = reading.load("hand", "whole", outputs=outputs)
     answer = whole.read(photograph)
-    assert np.array_equal(answer.framed.image, framing.frame_whole(photograph))
+    assert np.array_equal(answer.framed.image, framing.frame_whole(photograph)[None])
     assert answer.framed.box == (0, 0, photograph.shape[1], photograph.shape[0])
     assert reading.load("hand", outputs=outputs).framing == "ink"
     path = outputs / "hand" / "model.json"

@@ -271,9 +271,9 @@ def test_a_model_of_a_later_version_is_refused_and_not_overwritten(dataset, tmp_
     training.train(dataset, TINY, folder=tmp_path)
     description = files.read_json(tmp_path / "model.json") | {"version": checkpoints.VERSION + 1}
     files.write_json(tmp_path / "model.json", description)
-    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 4, and this code knows 3; use newer"):
+    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 5, and this code knows 4; use newer"):
         checkpoints.load_model(tmp_path)
-    with pytest.raises(errors.BadInput, match=r"model\.json is of version 4"):
+    with pytest.raises(errors.BadInput, match=r"model\.json is of version 5"):
         training.train(dataset, TINY, folder=tmp_path)
     assert files.read_json(tmp_path / "model.json") == description
 
