@@ -509,7 +509,7 @@ STEPS_AT_A_WIDTH = 50
 
 def balanced_of_width(width: int) -> nn.Module:
     """Return the network of `balanced`, fresh, with `width` channels where it begins."""
-    network = nn.Sequential(models.Normalise(33.3, 78.6), *models.compact(10, width).values())
+    network = nn.Sequential(models.Normalise(33.3, 78.6), *models.compact(10, width=width).values())
     return network.to(memory_format=torch.channels_last)
 
 

@@ -1,7 +1,8 @@
 """The networks: each a torch.nn.Sequential that reads as a table of layers, from pixels to one score a class.
 
-Every network takes float32 images of shape (b, 1, 28, 28) with pixels from 0 to 255; its first layer normalises them,
-so that nothing outside needs to know the mean and standard deviation that it was trained with, if it needs any.
+Every network takes float32 images of shape (b, c, s, s) with pixels from 0 to 255; its first layer normalises them,
+so that nothing outside needs to know the mean and standard deviation that it was trained with, if it needs any. Those
+that were published take 28x28 grey alone, as they were; the others 1 or 3 channels and 16 to 256 pixels a side.
 """
 
 from collections import OrderedDict
@@ -9,6 +10,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+
+from . import recipes
 
 Layers = OrderedDict[str, nn.Module]
 
@@ -67,8 +70,9 @@ def block(
     return nn.Sequential(layers)
 
 
-def linear_head(classes: int) -> Layers:
+def linear_head(classes: int, channels: int = 1, size: int = 28) -> Layers:
     """Two convolutions of 8 and 16 channels, each pooled, and one linear layer: 9,000 parameters."""
+    recipes.check_network("linear-head", size, channels)
     return Layers(
         convolution1=nn.Conv2d(1, 8, 3, padding=1),
         pool1=nn.MaxPool2d(2),
@@ -81,8 +85,9 @@ def linear_head(classes: int) -> Layers:
     )
 
 
-def lenet(classes: int) -> Layers:
+def lenet(classes: int, channels: int = 1, size: int = 28) -> Layers:
     """LeNet-5 with ReLU and max pooling: convolutions of 6 and 16 channels, three linear layers; 62,000 parameters."""
+    recipes.check_network("lenet", size, channels)
     return Layers(
         convolution1=nn.Conv2d(1, 6, 5, padding=2),
         pool1=nn.MaxPool2d(2),
@@ -99,8 +104,9 @@ def lenet(classes: int) -> Layers:
     )
 
 
-def dropout(classes: int) -> Layers:
+def dropout(classes: int, channels: int = 1, size: int = 28) -> Layers:
     """Convolutions of 10 and 20 channels, two linear layers, dropout after the second and third: 22,000 parameters."""
+    recipes.check_network("dropout", size, channels)
     return Layers(
         convolution1=nn.Conv2d(1, 10, 5),
         pool1=nn.MaxPool2d(2),
@@ -117,8 +123,9 @@ def dropout(classes: int) -> Layers:
     )
 
 
-def narrow(classes: int) -> Layers:
+def narrow(classes: int, channels: int = 1, size: int = 28) -> Layers:
     """Two convolutions of 10 and 20 channels that shrink the image a little, two linear layers: 31,000 parameters."""
+    recipes.check_network("narrow", size, channels)
     return Layers(
         convolution1=nn.Conv2d(1, 10, 5, padding=1),
         pool1=nn.MaxPool2d(2),
@@ -133,47 +140,108 @@ def narrow(classes: int) -> Layers:
     )
 
 
-def small(classes: int) -> Layers:
+def pool_to(side: int, size: int) -> Layers:
+    """Return the stage that brings images of another size than 28x28 to `side` x `side`: at 28 they have it already."""
+    if size == 28:
+        return Layers()
+    return Layers(pool=nn.AdaptiveAvgPool2d(side))
+
+
+def small(classes: int, channels: int = 1, size: int = 28) -> Layers:
     """Three blocks of 16, 32 and 64 channels that soon make the image small, and one linear layer: 29,000 parameters.
 
-    One epoch trains it well, in a second: the first block halves the image, and none pads it.
+    One epoch trains it well, in a second: the first block halves the image, and none pads it. At other sizes than 28
+    they all do, so that something is left of 16 pixels, and a stage of pooling comes after them.
     """
+    padding = size != 28
     return Layers(
-        block1=block(1, 16, 5, stride=2, padding=False),
-        block2=block(16, 32, padding=False, pool=True),
-        block3=block(32, 64, padding=False),
+        block1=block(channels, 16, 5, stride=2, padding=padding),
+        block2=block(16, 32, padding=padding, pool=True),
+        block3=block(32, 64, padding=padding),
+        **pool_to(3, size),
         flatten=nn.Flatten(),
         output=nn.Linear(64 * 3 * 3, classes),
     )
 
 
-def compact(classes: int, width: int = 32) -> Layers:
-    """Two pairs of blocks, at 12x12 and 6x6, and one linear layer: 72,000 parameters at this width."""
+def compact(classes: int, channels: int = 1, size: int = 28, width: int = 32) -> Layers:
+    """Two pairs of blocks, at 12x12 and 6x6, and one linear layer: 72,000 parameters at this width.
+
+    At other sizes than 28 the first block pads as well, and a stage of pooling comes before the linear layer.
+    """
     return Layers(
-        block1=block(1, width, 5, stride=2, padding=False),
+        block1=block(channels, width, 5, stride=2, padding=size != 28),
         block2=block(width, width, pool=True),
         block3=block(width, 2 * width),
         block4=block(2 * width, 2 * width, pool=True),
+        **pool_to(3, size),
         flatten=nn.Flatten(),
         output=nn.Linear(2 * width * 3 * 3, classes),
     )
 
 
-def wide(classes: int) -> Layers:
-    """Three pairs of blocks, at 28x28, 14x14 and 7x7, of 48, 96 and 192 channels: 660,000 parameters."""
+def wide(classes: int, channels: int = 1, size: int = 28) -> Layers:
+    """Three pairs of blocks, at 28x28, 14x14 and 7x7, of 48, 96 and 192 channels: 660,000 parameters.
+
+    At other sizes than 28 a stage of pooling comes before the linear layer.
+    """
     return Layers(
-        block1=block(1, 48),
+        block1=block(channels, 48),
         block2=block(48, 48, pool=True),
         block3=block(48, 96),
         block4=block(96, 96, pool=True),
         block5=block(96, 192),
         block6=block(192, 192, pool=True),
+        **pool_to(3, size),
         flatten=nn.Flatten(),
         output=nn.Linear(192 * 3 * 3, classes),
     )
 
 
-NETWORKS: dict[str, Callable[[int], Layers]] = {
+class Residual(nn.Module):
+    """Two convolutions whose result is added to what went in: He et al. 2016, "Deep residual learning".
+
+    Where the number of channels or the size changes, what went in goes through a convolution of 1x1 first.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if inputs != outputs or stride != 1:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return float (b, outputs, h, w) for (b, inputs, h, w), a side divided by the stride and rounded up."""
+        return self.activation(self.body(images) + self.shortcut(images))
+
+
+def residual(classes: int, channels: int = 1, size: int = 28, width: int = 32) -> Layers:
+    """A block and three residual stages of 32, 64 and 128 channels, their mean, one linear layer: 310,000 parameters.
+
+    The block halves images of more than 32 pixels, and its pooling those of more than 64 again: what follows sees them
+    at 17 to 32 pixels a side, at 256 at 64. The mean over the image does not care where in it something is.
+    """
+    return Layers(
+        stem=block(channels, width, 5, stride=2 if size > 32 else 1, pool=size > 64),
+        stage1=Residual(width, width),
+        stage2=Residual(width, 2 * width, stride=2),
+        stage3=Residual(2 * width, 4 * width, stride=2),
+        pool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+        output=nn.Linear(4 * width, classes),
+    )
+
+
+# name: (classes, channels, size) -> Layers; the published ones raise BadInput for another form than 28x28 grey
+NETWORKS: dict[str, Callable[[int, int, int], Layers]] = {
     "linear-head": linear_head,
     "lenet": lenet,
     "dropout": dropout,
@@ -181,6 +249,7 @@ NETWORKS: dict[str, Callable[[int], Layers]] = {
     "small": small,
     "compact": compact,
     "wide": wide,
+    "residual": residual,
 }
 
 
@@ -192,14 +261,17 @@ def build(
     seed: int = 0,
     dropout: float = 0.0,
     normalise_each: bool = False,
+    channels: int = 1,
+    size: int = 28,
 ) -> nn.Sequential:
-    """Return the network `name` with weights drawn by `seed`; it takes float32 (b, 1, 28, 28), gives (b, classes).
+    """Return the network `name` with weights drawn by `seed`; it takes float32 (b, c, s, s), gives (b, classes).
 
     `mean` and `std` normalise the pixels, from 0 to 255; with `normalise_each` every image has its own instead.
-    `dropout` is the rate of the dropout layers, where the network has any. KeyError for a name that is not in NETWORKS.
+    `dropout` is the rate of the dropout layers, where the network has any. `channels` is 1 or 3, `size` 16 to 256
+    pixels a side. KeyError for a name that is not in NETWORKS, BadInput where it does not take images of that form.
     """
     torch.manual_seed(seed)
-    layers = NETWORKS[name](classes)
+    layers = NETWORKS[name](classes, channels, size)
     normalise = NormaliseEach() if normalise_each else Normalise(mean, std)
     network = nn.Sequential(Layers(normalise=normalise, **layers))
     for layer in network.modules():
@@ -217,7 +289,7 @@ def count_parameters(network: nn.Module) -> int:
 def activations(network: nn.Sequential, images: Tensor) -> dict[str, Tensor]:
     """Return {layer name: its output} for the outermost layers of a network, in order.
 
-    `images` are float32 (b, 1, h, w); the network stays in the mode, training or evaluation, that it is in.
+    `images` are float32 (b, c, h, w); the network stays in the mode, training or evaluation, that it is in.
     """
     outputs = {}
     values = images
@@ -230,14 +302,17 @@ def activations(network: nn.Sequential, images: Tensor) -> dict[str, Tensor]:
 def layer_table(network: nn.Sequential, size: int = 28) -> list[dict[str, str | int]]:
     """Return one row {"layer", "kind", "output", "parameters"} for each outermost layer, in order.
 
-    `output` is the shape of its output for one image of `size` x `size` pixels, such as "32 x 12 x 12".
+    `output` is the shape of its output for one image of `size` x `size` pixels, such as "32 x 12 x 12". `kind` names
+    the parts of a block, and a residual stage as such.
     """
     was_training = network.training
-    outputs = activations(network.eval(), torch.zeros(1, 1, size, size))
+    convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    outputs = activations(network.eval(), torch.zeros(1, convolutions[0].in_channels, size, size))
     network.train(was_training)
     rows: list[dict[str, str | int]] = []
     for name, layer in network.named_children():
-        kinds = [type(part).__name__ for part in layer.children()] or [type(layer).__name__]
+        parts = layer.children() if isinstance(layer, nn.Sequential) else [layer]
+        kinds = [type(part).__name__ for part in parts]
         shape = " x ".join(str(length) for length in outputs[name].shape[1:])
         parameters = count_parameters(layer)
         rows.append({"layer": name, "kind": ", ".join(kinds), "output": shape, "parameters": parameters})

@@ -44,6 +44,7 @@ class Recipe:
         return {name: getattr(self, name) for name in AUGMENTATION}
 
 
+MNISTS_ALONE = ("linear-head", "lenet", "dropout", "narrow")  # networks as published: for 28x28 grey and no other form
 AUGMENTATION = ("rotation", "zoom", "shear", "shift", "rough_share", "roughening")
 
 # Chosen on validation images alone; benchmarks/results/choices.json has every trial. Figures are per cent of 10,000
@@ -125,6 +126,16 @@ RECIPES = {
             rough_share=0.125,
             **BAD_LIGHT,
         ),
+        Recipe(
+            "pictures",
+            "the default for images in colour, or larger than 32 pixels: a small residual network",
+            network="residual",
+            epochs=10,
+            batch_size=64,
+            learning_rate=1e-2,
+            weight_decay=1e-2,
+            label_smoothing=0.1,
+        ),
         Recipe("best", "a wide network on augmented images, for minutes", network="wide", **OURS),
         published("linear-head", "two tiny convolutions and one linear layer, Adam", learning_rate=3e-3),
         tuned("linear-head", "the same network with our training"),
@@ -171,6 +182,26 @@ def check(recipe: Recipe) -> None:
     rate = recipe.learning_rate
     if not isinstance(rate, int | float) or not math.isfinite(rate) or not 0 < rate <= 10:
         raise BadInput("must be a number above 0 and at most 10", field="learning_rate", value=rate)
+
+
+def check_form(recipe: Recipe, size: int, channels: int) -> None:
+    """Raise BadInput where the recipe's network does not take images of `channels` (1, 3) and `size` pixels a side."""
+    check_network(recipe.network, size, channels, recipe.name)
+
+
+def check_network(network: str, size: int, channels: int, name: str | None = None) -> None:
+    """Raise BadInput, as `check_form`, for a network of models.NETWORKS; `name`: how a person calls what uses it."""
+    if network not in MNISTS_ALONE or (size, channels) == (28, 1):
+        return
+    colour = "grey" if channels == 1 else "in colour"
+    rule = f"a network for 28x28 grey, as it was published, and these images are {size}x{size} {colour}"
+    way_out = "use `recipe` pictures, or `image_size` 28 and `colour` grey"
+    raise BadInput(rule, field="recipe", value=name or network, way_out=way_out)
+
+
+def default(size: int, channels: int) -> str:
+    """Return the name of the recipe for images of `channels` (1, 3) and `size` pixels a side, where none is named."""
+    return "pictures" if channels != 1 or size > 32 else "balanced"
 
 
 def table(recipe: Recipe) -> list[tuple[str, Any]]:

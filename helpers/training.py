@@ -86,7 +86,10 @@ def train(
     splits = data.split(dataset, seed, recipe.validation_size)
     mean, std = data.pixel_statistics(splits["train"].images)
     classes = len(dataset.class_names)
-    network = models.build(recipe.network, classes, mean, std, seed, recipe.dropout, recipe.normalise_each)
+    channels, size = dataset.images.shape[1:3]
+    network = models.build(
+        recipe.network, classes, mean, std, seed, recipe.dropout, recipe.normalise_each, channels, size
+    )
     if not folder:
         result = fit(network, recipe, splits["train"], splits["validation"], seed, device, None, progress)
         return network, result.history
@@ -304,7 +307,7 @@ def train_step(
     optimizer: Optimizer,
     schedule: LRScheduler,
 ) -> tuple[float, float]:
-    """Take one step on a batch (images float32 (b, 1, h, w), labels int64 (b,)); return (loss, accuracy) before it.
+    """Take one step on a batch (images float32 (b, c, h, w), labels int64 (b,)); return (loss, accuracy) before it.
 
     The loss that is returned is the cross-entropy without label smoothing, to be compared with validation's.
     """

@@ -58,7 +58,7 @@ def stroke(page, *points, steps=4):
 
 
 @pytest.mark.parametrize("normalise_each", [False, True])
-@pytest.mark.parametrize("name", models.NETWORKS)
+@pytest.mark.parametrize("name", [name for name in models.NETWORKS if name != "residual"])
 def test_the_page_computes_what_pytorch_computes(opened, name, normalise_each):
     network = trained(name, normalise_each=normalise_each)
     images = torch.randint(0, 256, (8, 1, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
