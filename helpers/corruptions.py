@@ -1,4 +1,8 @@
-"""Images made harder to read, by kind and strength: how well does a network that never saw such images hold up?"""
+"""Images made harder to read, by kind and strength: how well does a network that never saw such images hold up?
+
+Where nothing is left of an image, because it was moved away or covered, its background comes in: 0 for MNIST's, and for
+images of any other form the colour of their border.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -30,8 +34,37 @@ CORRUPTIONS = {
 }
 
 
+def suited_to(images: Tensor) -> dict[str, Corruption]:
+    """Return CORRUPTIONS with strengths for `images`, (n, c, s, s): pixels count in proportion to 28, to two digits."""
+    if is_mnists(images):
+        return CORRUPTIONS
+    scale = images.shape[-1] / 28
+    suited = {}
+    for name, (unit, strengths, neutral) in CORRUPTIONS.items():
+        if "pixels" in unit:
+            strengths = tuple(float(f"{strength * scale:.2g}") for strength in strengths)
+        suited[name] = Corruption(unit.replace("full ink", "full brightness"), strengths, neutral)
+    return suited
+
+
+def is_mnists(images: Tensor) -> bool:
+    """Whether `images`, (n, c, h, w), have MNIST's form: one channel of 28x28, ink on a background of 0."""
+    return tuple(images.shape[1:]) == (1, 28, 28)
+
+
+def backgrounds(images: Tensor) -> Tensor:
+    """Return the background of each of `images`, uint8 (n, c, h, w), as float (n, c, 1, 1).
+
+    It is the median of the pixels along the border, channel by channel, and 0 for images of MNIST's form.
+    """
+    if is_mnists(images):
+        return torch.zeros(len(images), 1, 1, 1)
+    rows = torch.cat([images[:, :, 0], images[:, :, -1], images[:, :, :, 0], images[:, :, :, -1]], dim=2)
+    return rows.float().median(dim=2).values[:, :, None, None]
+
+
 def corrupt(images: Tensor, name: str, strength: float, seed: int = 0) -> Tensor:
-    """Return uint8 images (n, c, h, w) corrupted by `name` at `strength`, both as in CORRUPTIONS.
+    """Return uint8 images (n, c, h, w) corrupted by `name` at `strength`, both as in `suited_to`.
 
     Directions, places and noise are drawn by `seed` for each image and are the same at every strength. ValueError for
     an unknown name.
@@ -40,12 +73,14 @@ def corrupt(images: Tensor, name: str, strength: float, seed: int = 0) -> Tensor
         raise ValueError(f"{name}: no such corruption")
     generator = torch.Generator().manual_seed(seed)
     signs = torch.randint(2, (len(images),), generator=generator) * 2.0 - 1
-    pixels = OPERATIONS[name](images.float(), strength, signs, generator)
+    background = backgrounds(images)
+    pixels = OPERATIONS[name](images.float() - background, strength, signs, generator) + background
     return pixels.round().clamp(0, 255).to(torch.uint8)
 
 
-# Each operation takes pixels, float (n, c, h, w) from 0 to 255, the strength, a sign for each image (-1 or 1, which way
-# it goes), and the generator of whatever else is random. It returns pixels of the same shape.
+# Each operation takes pixels, float (n, c, h, w), with a background of 0 and a range of 255, the strength, a sign for
+# each image (-1 or 1, which way it goes), and the generator of whatever else is random. It returns pixels of the same
+# shape.
 
 
 def rotate(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
@@ -84,7 +119,7 @@ def blur(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -
 
 
 def add_noise(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
-    """Add Gaussian noise with a standard deviation of `strength` times full ink."""
+    """Add Gaussian noise with a standard deviation of `strength` times 255."""
     return pixels + torch.randn(pixels.shape, generator=generator) * 255 * strength
 
 

@@ -1,5 +1,10 @@
 """The network inside a page: it computes what PyTorch computes, and answers to what is drawn, in a real browser."""
 
+import base64
+import io
+from pathlib import Path
+
+import axe_core_python
 import numpy as np
 import pytest
 import torch
@@ -9,6 +14,7 @@ from torch import nn
 from helpers import data, drawing, evaluation, framing, models, training
 
 NAMES = tuple("0123456789")
+AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 def trained(name, **options):
@@ -28,8 +34,8 @@ def opened(browser, tmp_path):
     """Return a function that opens a network's page, offline, and collects what it complains of or asks for."""
     pages = []
 
-    def open_page(network, names=NAMES, examples=(), **options):
-        html = drawing.widget(network, names, examples, np.zeros((1, 28, 28), np.uint8))
+    def open_page(network, names=NAMES, examples=(), form=(1, 28, 28), **options):
+        html = drawing.widget(network, names, examples, np.zeros(form, np.uint8))
         (tmp_path / "page.html").write_text(f"<!DOCTYPE html><meta charset=utf-8><title>t</title>{html}")
         context = browser.new_context(offline=True, **options)
         page = context.new_page()
@@ -57,16 +63,60 @@ def stroke(page, *points, steps=4):
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
+def random_images(count, *form):
+    """Return random images, uint8 (count, *form): noise on a colour of each image's own."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 128, (count, *form), generator=generator)
+    return (noise + torch.randint(0, 128, (count, form[0], 1, 1), generator=generator)).to(torch.uint8)
+
+
+def largest_error(page, network, images):
+    """Return by how much the page's probabilities for `images` differ from PyTorch's at most."""
+    expected = torch.softmax(evaluation.predict(network, images), 1).numpy()
+    pad = "drawADigit" if images.shape[1:] == (1, 28, 28) else "readAPicture"
+    answers = page.evaluate(f"images => images.map({pad}.predict)", images.flatten(1).tolist())
+    assert expected.max() < 0.999  # certainty would hide an error
+    return np.abs(np.array(answers) - expected).max()
+
+
 @pytest.mark.parametrize("normalise_each", [False, True])
-@pytest.mark.parametrize("name", [name for name in models.NETWORKS if name != "residual"])
-def test_the_page_computes_what_pytorch_computes(opened, name, normalise_each):
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_the_page_computes_what_pytorch_computes(opened, monkeypatch, name, normalise_each):
+    monkeypatch.setattr(drawing, "LARGE", 10**9)
     network = trained(name, normalise_each=normalise_each)
     images = torch.randint(0, 256, (8, 1, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    expected = torch.softmax(evaluation.predict(network, images), 1).numpy()
     page = opened(network)
-    answers = page.evaluate("images => images.map(drawADigit.predict)", images.flatten(1).tolist())
-    assert np.abs(np.array(answers) - expected).max() < 1e-4 and not page.complaints
-    assert expected.max() < 0.999  # certainty would hide an error
+    assert largest_error(page, network, images) < 1e-4 and not page.complaints
+
+
+@pytest.mark.parametrize("form", [(3, 16, 16), (3, 28, 28), (3, 37, 37), (1, 50, 50), (3, 96, 96)])
+@pytest.mark.parametrize("name", ["small", "compact", "residual"])
+def test_the_page_computes_networks_of_any_form(opened, monkeypatch, name, form):
+    monkeypatch.setattr(drawing, "LARGE", 10**9)
+    network = trained(name, normalise_each=form[1] == 37, channels=form[0], size=form[1])
+    page = opened(network, form=form)
+    assert largest_error(page, network, random_images(4, *form)) < 1e-4 and not page.complaints
+
+
+def test_large_networks_are_rounded_and_the_page_says_so(opened):
+    network, images = trained("residual", channels=3, size=40), random_images(6, 3, 40, 40)
+    examples = [(image.numpy(), "1", "2") for image in images]
+    whole = drawing.widget(network, NAMES, examples, np.zeros((3, 40, 40), np.uint8))
+    page = opened(network, examples=examples, form=(3, 40, 40))
+    assert "rounded to 16 bits" in page.locator(".live + p").inner_text()
+    error = largest_error(page, network, images)
+    assert 1e-7 < error < 0.01 and error < drawing.rounding_error(network, images) + 1e-4
+    assert len(whole) < 2.7 * models.count_parameters(network) + 250_000 and not page.complaints
+
+
+def test_weights_that_rounding_would_change_too_much_are_kept(monkeypatch):
+    monkeypatch.setattr(drawing, "rounding_error", lambda network, images: 0.02)
+    still = np.zeros((3, 40, 40), np.uint8)
+    page = drawing.widget(trained("residual", channels=3, size=40), NAMES, [], still)
+    assert "rounded to 16 bits" not in page and '"half"' not in page
+    monkeypatch.setattr(drawing, "rounding_error", lambda network, images: 0.004)
+    page = drawing.widget(trained("residual", channels=3, size=40), NAMES, [], still)
+    assert "changes a probability by 0.004 at most" in page and page.count('"half": true') == 10
 
 
 def test_drawing_is_answered_and_cleared(opened):
@@ -146,9 +196,104 @@ def test_without_javascript_there_is_a_picture_and_a_sentence(opened):
     assert page.locator("noscript img").is_visible() and not page.locator(".live").is_visible()
 
 
+def as_bytes(pixels):
+    """Return pixels, uint8 (h, w, 3), as a PNG in base64."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="png")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+FITTED = """async text => {
+    const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+    const picture = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    return Array.from(readAPicture.fit(picture, picture.width, picture.height));
+}"""
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_is_fitted_whole_and_filled_up_with_the_median_of_its_border(opened, channels):
+    form = (channels, 32, 32)
+    page = opened(trained("small", channels=channels, size=32), form=form)
+    exact = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    fitted = np.array(page.evaluate(FITTED, as_bytes(exact))).reshape(form)
+    expected = exact.transpose(2, 0, 1) if channels == 3 else np.asarray(Image.fromarray(exact).convert("L"))[None]
+    assert np.abs(fitted - expected.astype(int)).max() <= (channels == 1)  # of the form already: its own pixels
+    wide = np.full((160, 320, 3), (10, 200, 90), dtype=np.uint8)
+    wide[40:120, 80:240] = (250, 30, 30)
+    fitted = np.array(page.evaluate(FITTED, as_bytes(wide))).reshape(form)
+    middle, around = ([250, 30, 30], [10, 200, 90]) if channels == 3 else ([96], [131])
+    assert np.abs(fitted[:, 14:18, 10:22] - np.reshape(middle, (-1, 1, 1))).max() <= 1
+    assert np.abs(fitted[:, :11] - np.reshape(around, (-1, 1, 1))).max() <= 1  # the border's colour, above the picture
+    assert np.abs(fitted[:, :, :7] - np.reshape(around, (-1, 1, 1))).max() <= 1
+
+
+def test_a_picture_is_chosen_by_keyboard_dropped_or_pasted_and_answered(opened, tmp_path):
+    network, form = trained("residual", channels=3, size=40), (3, 40, 40)
+    many = random_images(40, *form)
+    network.output.bias.data -= evaluation.predict(network, many).mean(dim=0)  # so that not all get one answer
+    labels = evaluation.predict(network, many).argmax(1)
+    others = (labels != labels[0]).nonzero()[:, 0].tolist()
+    images = many[[0, others[0], 0]]
+    names = [f"class {label}" for label in range(10)]
+    said = [names[labels[place]] for place in (0, others[0], 0)]
+    page = opened(network, names, [(images[0].numpy(), names[4], said[0])], form)
+    answer = page.locator(".answer")
+    assert answer.get_attribute("aria-live") == "polite" and answer.inner_text().startswith("Choose a picture")
+    page.get_by_role("button", name=f"class 4, read as {said[0]}").press("Enter")
+    page.wait_for_function("document.querySelector('.bars tr.first')")
+    assert f"The network says {said[0]}," in answer.inner_text()
+
+    Image.fromarray(images[1].permute(1, 2, 0).numpy()).save(tmp_path / "one.png")
+    page.get_by_label("Choose a picture").set_input_files(tmp_path / "one.png")
+    page.wait_for_function("text => document.querySelector('.answer').textContent.includes(text)", arg=said[1])
+    shares = [float(text.split()[0]) for text in page.locator(".bars td:nth-child(3)").all_inner_texts()]
+    assert sum(shares) == pytest.approx(100, abs=1)
+
+    send = """([text, kind]) => {
+        const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0)), carried = new DataTransfer();
+        carried.items.add(new File([bytes], "a.png", { type: "image/png" }));
+        const target = kind === "paste" ? document : document.querySelector(".drop");
+        target.dispatchEvent(kind === "paste" ? new ClipboardEvent(kind, { clipboardData: carried })
+            : new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true }));
+    }"""
+    for number, kind in ((2, "drop"), (1, "paste")):
+        page.evaluate(send, [as_bytes(images[number].permute(1, 2, 0).numpy()), kind])
+        page.wait_for_function("text => document.querySelector('.answer').textContent.includes(text)", arg=said[number])
+    assert not page.complaints
+
+
+def test_what_is_no_picture_is_told(opened, tmp_path):
+    page = opened(trained("small", channels=3, size=32), form=(3, 32, 32))
+    (tmp_path / "no.png").write_text("words")
+    page.get_by_label("Choose a picture").set_input_files(tmp_path / "no.png")
+    page.wait_for_function("document.querySelector('.answer').textContent.includes('no picture')")
+    assert page.locator(".bars tr.first").count() == 0
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_everyone_can_use_the_pad_for_pictures(opened, width):
+    names = [f"a rather long class name {label}" for label in range(30)]
+    network, images = trained("small", classes=30, channels=3, size=96), random_images(6, 3, 96, 96)
+    examples = [(image.numpy(), names[0], names[1]) for image in images]
+    page = opened(network, names, examples, (3, 96, 96), viewport={"width": width, "height": 900})
+    page.locator(".examples button").first.press("Enter")
+    page.wait_for_function("document.querySelector('.bars tr.first')")
+    assert page.locator(".bars tr:not([hidden])").count() >= 10
+    page.evaluate(AXE)
+    found = page.evaluate("() => axe.run('#read-a-picture').then(({ violations }) => violations.map(rule => rule.id))")
+    assert found == [] and page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_without_javascript_there_is_a_picture_of_any_form(opened):
+    page = opened(trained("small", channels=3, size=32), form=(3, 32, 32), java_script_enabled=False)
+    assert page.locator("noscript img").is_visible() and not page.locator(".live").is_visible()
+
+
 def test_an_unknown_layer_is_named():
     with pytest.raises(TypeError, match="GELU"):
         drawing.layers_of(nn.Sequential(nn.GELU()))
+    with pytest.raises(TypeError, match="MaxPool2d"):
+        drawing.layers_of(nn.Sequential(nn.MaxPool2d(3)))
 
 
 def test_the_page_is_told_the_temperature():

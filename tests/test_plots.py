@@ -46,6 +46,66 @@ def test_a_confusion_matrix_writes_every_count_that_is_not_zero(classes):
     assert (counts.get_title(), percent.get_title()) == ("images", "% of the true class")
 
 
+def drawn(figure):
+    """Return the arrays that a figure draws as images."""
+    return [np.ma.getdata(image.get_array()) for axis in figure.axes for image in axis.images]
+
+
+def made(*shape):
+    """Return random images, uint8 of `shape`."""
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_colours_are_drawn_as_they_are_and_greys_of_another_form_too():
+    colour, grey, ink = made(3, 40, 40), made(1, 40, 40), made(1, 28, 28)
+    assert np.array_equal(plots.drawable(colour), colour.transpose(1, 2, 0))
+    assert np.array_equal(plots.drawable(colour + 0.3), colour.transpose(1, 2, 0))  # augmented, and not yet rounded
+    assert np.array_equal(plots.drawable(grey), np.stack([grey[0]] * 3, axis=2))
+    assert np.array_equal(plots.drawable(ink), ink[0]) and plots.drawable(grey[0]).shape == (40, 40)
+    assert plots.drawable(grey / 255.0).shape == (40, 40)  # what a layer gives is a scale of greys
+    (shown,) = drawn(plots.images([colour]))
+    assert np.array_equal(shown, colour.transpose(1, 2, 0))
+
+
+def test_large_images_are_drawn_larger_and_fewer_a_row():
+    small, large = plots.images(made(20, 1, 28, 28)), plots.images(made(20, 3, 96, 96))
+    columns = [figure.axes[0].get_gridspec().ncols for figure in (small, large)]
+    assert columns == [10, 7] and large.get_figheight() > 2 * small.get_figheight()
+    assert plots.images(made(6, 3, 96, 96), row_titles=["a"]).axes[0].get_gridspec().ncols == 6
+    assert max(figure.get_figwidth() for figure in (small, large)) <= 9.3
+
+
+def test_a_mosaic_holds_colours_beside_greys():
+    colour, grey = made(2, 3, 10, 12), np.zeros((1, 10, 12))
+    grey[0, 2, 3] = 5
+    (sheet,) = drawn(plots.mosaic([colour, grey], ["a", "b"], "both"))
+    assert sheet.shape == (24, 28, 3) and sheet.dtype == np.uint8
+    assert np.array_equal(sheet[1:11, 1:13], colour[0].transpose(1, 2, 0))
+    assert np.array_equal(sheet[1:11, 15:27], colour[1].transpose(1, 2, 0))
+    assert (sheet[15, 4] == 0).all() and (sheet[13, 1] == 255).all()  # the highest grey is black, 0 is white
+    assert (sheet[12:, 14:] == 255).all() and (sheet[11:13] == 255).all()  # where nothing is
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_sheet_holds_what_it_is_given(channels):
+    page = made(20, 30, 3)[..., :channels].squeeze()
+    (shown,) = drawn(plots.sheet(page, [], []))
+    assert np.array_equal(shown, page)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 20, 20)])
+def test_an_overlay_is_orange_where_it_is_hot_and_pale_elsewhere(shape):
+    heat = np.full(shape[1:], -1.0)
+    heat[4, 5] = 2
+    image = plots.overlay(made(*shape), heat)
+    orange = np.array([213, 94, 0])
+    assert image.shape == (3, *shape[1:]) and image.dtype == np.uint8
+    assert np.abs(image[:, 4, 5] - orange).max() <= 0.15 * 255 + 1
+    cold = image.reshape(3, -1)[:, heat.ravel() < 0]
+    assert (cold == cold[0]).all() and cold.min() >= 150
+    assert (plots.overlay(made(*shape), heat * 0) == plots.overlay(made(*shape), heat * 0)[0]).all()
+
+
 def test_ticks_name_what_fits():
     figure, axis = plots.new()
     plots.name_ticks(axis.xaxis, [f"a rather long class name {label}" for label in range(100)])

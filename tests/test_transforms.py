@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers import transforms
-from helpers.corruptions import CORRUPTIONS, corrupt
+from helpers.corruptions import CORRUPTIONS, backgrounds, corrupt, suited_to
 from helpers.transforms import warp
 
 
@@ -131,6 +131,46 @@ def test_occlusion_blanks_a_square_of_just_that_side_anywhere():
         assert (blank.sum(dim=(1, 2)) == side**2).all()
         assert (blank.any(dim=1).sum(dim=1) == side).all() and (blank.any(dim=2).sum(dim=1) == side).all()
         assert blank.any(dim=0).any(dim=0).all() and blank.any(dim=0).any(dim=1).all()  # it reaches every border
+
+
+def pictures(channels, size):
+    """Return images, uint8 (5, channels, size, size): a bright square in the middle of an even colour."""
+    images = torch.tensor([40, 90, 200][:channels], dtype=torch.uint8).view(1, -1, 1, 1).repeat(5, 1, size, size)
+    images[:, :, size // 3 : -size // 3, size // 3 : -size // 3] = 250
+    return images
+
+
+def test_strengths_in_pixels_grow_with_the_images():
+    assert suited_to(torch.zeros(1, 1, 28, 28)) is CORRUPTIONS
+    large = suited_to(torch.zeros(1, 3, 96, 96))
+    assert large["shift"].strengths == (0, 6.9, 14, 21, 27, 34, 41) and large["shift"].neutral == 0
+    assert large["blur"].strengths == (0, 1.7, 3.4, 5.1, 6.9, 10)
+    assert large["occlusion"].strengths == (0, 14, 27, 41, 55, 69)
+    assert {name: large[name] for name in ("rotation", "shear")} == {
+        name: CORRUPTIONS[name] for name in ("rotation", "shear")
+    }
+    assert large["noise"].strengths == CORRUPTIONS["noise"].strengths and "ink" not in large["noise"].unit
+    assert all(len(set(of.strengths)) == len(of.strengths) for of in suited_to(torch.zeros(1, 3, 16, 16)).values())
+
+
+@pytest.mark.parametrize(("channels", "size"), [(3, 16), (3, 96), (1, 64)])
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_pictures_of_any_form_are_corrupted_and_their_background_comes_in(name, channels, size):
+    images = pictures(channels, size)
+    _, strengths, neutral = suited_to(images)[name]
+    assert torch.equal(corrupt(images, name, neutral), images)
+    hardest = corrupt(images, name, strengths[-1 if neutral != strengths[-1] else 0])
+    assert hardest.shape == images.shape and hardest.dtype == torch.uint8 and not torch.equal(hardest, images)
+    if name in ("rotation", "shift", "shear", "blur", "occlusion"):
+        darkest = hardest.float().amin(dim=(2, 3))
+        assert torch.equal(darkest, backgrounds(images)[:, :, 0, 0])  # and not black
+
+
+def test_a_background_is_the_median_of_the_border_and_none_of_ink():
+    images = pictures(3, 20)
+    images[:, :, 0, :9] = 255  # less than half of the border
+    assert backgrounds(images)[:, :, 0, 0].tolist() == [[40, 90, 200]] * 5
+    assert backgrounds(pictures(1, 28)).tolist() == [[[[0]]]] * 5
 
 
 def test_an_unknown_corruption_is_refused():

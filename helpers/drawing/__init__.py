@@ -1,9 +1,15 @@
-"""Draw a digit: a trained network inside a page, which answers while its reader draws, offline."""
+"""A trained network inside a page, offline: a pad to draw a digit on, or one that takes pictures.
+
+network.js computes the network and shows its answer; digit.js draws on 28x28, picture.js fits a picture of any size.
+"""
 
 import base64
+import copy
 import io
 import json
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,24 +17,28 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.image import imsave
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
-from ..models import Normalise, NormaliseEach
+from .. import plots
+from ..evaluation import predict
+from ..models import Normalise, NormaliseEach, Residual, count_parameters
 
-SCRIPT = Path(__file__).resolve().with_name("digit.js")
-PAGE = Path(__file__).resolve().with_name("digit.html")
+FOLDER = Path(__file__).resolve().parent
+LARGE = 100_000  # parameters: of networks with more, weights are rounded to 16 bits, or a page would be megabytes long
+MOST_ROUNDED = 0.01  # by how much that may change a probability
 
-Layer = dict[str, Any]  # "kind" and what that kind needs: numbers, and float32 arrays
-DOES_NOTHING = (nn.Flatten, nn.Dropout, nn.Dropout2d)  # in evaluation mode, on numbers that already lie in a row
+Layer = dict[str, Any]  # "kind" and what that kind needs: numbers, float32 arrays, and lists of layers
+DOES_NOTHING = (nn.Flatten, nn.Dropout, nn.Dropout2d, nn.Identity)  # in evaluation mode, on numbers that lie in a row
 
 
 def layers_of(network: nn.Module) -> list[Layer]:
     """Return the layers of a Sequential in evaluation mode, in order, as plain dictionaries with float32 arrays.
 
     Batch normalisation becomes a scale and a shift for each channel; layers that do nothing in evaluation are left out.
-    TypeError names a layer that digit.js cannot compute.
+    TypeError names a layer that network.js cannot compute.
     """
-    layers = []
+    layers: list[Layer] = []
     for layer in network.children():
         if isinstance(layer, nn.Sequential):
             layers += layers_of(layer)
@@ -38,7 +48,7 @@ def layers_of(network: nn.Module) -> list[Layer]:
 
 
 def describe_layer(layer: nn.Module) -> Layer:
-    """Return one layer as a dictionary; TypeError names a layer that digit.js cannot compute."""
+    """Return one layer as a dictionary; TypeError names a layer that network.js cannot compute."""
     match layer:
         case Normalise():
             scale = 1 / layer.deviation.cpu().numpy()
@@ -52,18 +62,23 @@ def describe_layer(layer: nn.Module) -> Layer:
             return {"kind": "convolution"} | describe_weights(layer) | geometry
         case nn.Linear():
             return {"kind": "linear"} | describe_weights(layer)
-        case nn.MaxPool2d():
+        case nn.MaxPool2d(kernel_size=2, stride=2, padding=0):
             return {"kind": "pool"}
+        case nn.AdaptiveAvgPool2d(output_size=int(side)):
+            return {"kind": "average", "to": side}
+        case Residual():
+            parts = {"body": layer.body, "shortcut": layer.shortcut, "after": layer.activation}
+            return {"kind": "residual"} | {name: layers_of(nn.Sequential(part)) for name, part in parts.items()}
         case nn.ReLU():
             return {"kind": "relu"}
-    raise TypeError(f"{type(layer).__name__}: helpers/drawing/digit.js has no such layer")
+    raise TypeError(f"{type(layer).__name__}: helpers/drawing/network.js has no such layer")
 
 
 def describe_batch_normalisation(layer: nn.BatchNorm2d) -> Layer:
     """Return a batch normalisation as a scale and a shift, (channels,); TypeError where it keeps no statistics."""
     mean, variance = layer.running_mean, layer.running_var
     if mean is None or variance is None:
-        raise TypeError("BatchNorm2d: without running statistics helpers/drawing/digit.js cannot compute it")
+        raise TypeError("BatchNorm2d: without running statistics helpers/drawing/network.js cannot compute it")
     scale = (layer.weight / torch.sqrt(variance + layer.eps)).detach().cpu().numpy()
     shift = layer.bias.detach().cpu().numpy() - mean.cpu().numpy() * scale
     return {"kind": "scale", "scale": scale, "shift": shift}
@@ -77,22 +92,48 @@ def describe_weights(layer: nn.Conv2d | nn.Linear) -> Layer:
     return {"outputs": outputs, "inputs": inputs, "weights": weights, "bias": bias}
 
 
-def pack(network: nn.Module) -> tuple[list[Layer], str]:
-    """Return (layers, base64 of all weights, float32): an array stands in its layer as [first, end) of the weights."""
-    arrays = []
-    end = 0
-    layers = []
-    for layer in layers_of(network):
-        packed = {}
+class Weights:
+    """Arrays of a network, one after another: single precision, and the `weights` of large ones in half precision."""
+
+    def __init__(self, half: bool) -> None:
+        self.half = half
+        self.singles: list[np.ndarray] = []
+        self.halves: list[np.ndarray] = []
+
+    def pack(self, layers: list[Layer]) -> list[Layer]:
+        """Return `layers` with each array as [first, end) of the singles, or of the halves where "half" is true."""
+        return [self.pack_layer(layer) for layer in layers]
+
+    def pack_layer(self, layer: Layer) -> Layer:
+        """Return one layer, packed with all that is in it."""
+        packed: Layer = {}
         for name, value in layer.items():
-            if isinstance(value, np.ndarray):
-                arrays.append(value.astype("<f4").ravel())
-                first = end
-                end = first + value.size
-                value = [first, end]
-            packed[name] = value
-        layers.append(packed)
-    return layers, encode(np.concatenate(arrays).tobytes())
+            if isinstance(value, list):
+                packed[name] = self.pack(value)
+            elif not isinstance(value, np.ndarray):
+                packed[name] = value
+            elif self.half and name == "weights":
+                packed |= {"half": True, name: add(self.halves, value.astype("<f2"))}
+            else:
+                packed[name] = add(self.singles, value.astype("<f4"))
+        return packed
+
+
+def add(arrays: list[np.ndarray], array: np.ndarray) -> list[int]:
+    """Append `array` to `arrays`; return [first, end), where its numbers stand among those of all."""
+    first = sum(each.size for each in arrays)
+    arrays.append(array.ravel())
+    return [first, first + array.size]
+
+
+def rounding_error(network: nn.Module, images: Tensor) -> float:
+    """Return by how much a probability for `images`, uint8 (n, c, h, w), changes at most with weights of 16 bits."""
+    rounded = copy.deepcopy(network)
+    for layer in rounded.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.weight.data = layer.weight.data.half().float()
+    before, after = (predict(one, images).softmax(1) for one in (network, rounded))
+    return float((before - after).abs().max())
 
 
 def encode(content: bytes) -> str:
@@ -100,11 +141,24 @@ def encode(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
+def join(arrays: list[np.ndarray]) -> str:
+    """Return the bytes of arrays, one after another, as base64."""
+    return encode(b"".join(array.tobytes() for array in arrays))
+
+
 def as_png(pixels: np.ndarray) -> bytes:
-    """Return an image, uint8 (1, h, w) or (h, w), ink light on dark, as a PNG with dark ink on white."""
+    """Return an image, uint8 (c, h, w), as a PNG: ink of 28x28, which is light on dark, as dark ink on white."""
     picture = io.BytesIO()
-    imsave(picture, 255 - np.asarray(pixels).squeeze(), cmap="gray", vmin=0, vmax=255, format="png")
+    if is_drawn(pixels):
+        imsave(picture, 255 - pixels[0], cmap="gray", vmin=0, vmax=255, format="png")
+    else:
+        Image.fromarray(plots.drawable(pixels)).save(picture, format="png", optimize=True)
     return picture.getvalue()
+
+
+def is_drawn(pixels: np.ndarray) -> bool:
+    """Whether images like this one, (c, h, w), are drawn with a pen: those of MNIST's form."""
+    return pixels.shape == plots.MNISTS
 
 
 def widget(
@@ -114,28 +168,69 @@ def widget(
     still: np.ndarray,
     temperature: float = 1.0,
 ) -> str:
-    """Return HTML with a canvas, a bar for each class, and buttons that load the `examples` onto the canvas.
+    """Return HTML with a pad, a bar for each class, and buttons that load the `examples`.
 
-    `network` is on the CPU, in evaluation mode. `examples`: [(pixels uint8 (1, 28, 28), the label's name, the answer's
-    name)]. `still`: uint8 (1, 28, 28), shown to readers without JavaScript. `temperature` is handed to the page, which
-    does not yet divide its logits by it.
+    For images of MNIST's form the pad is a canvas to draw on; for others it takes a picture that is chosen, dropped or
+    pasted, and fits it into their form. `network` is on the CPU, in evaluation mode. `examples`: [(pixels uint8
+    (c, s, s), the label's name, the answer's name)]. `still`: uint8 (c, s, s), shown to readers without JavaScript.
+    `temperature` is handed to the page, which does not yet divide its logits by it. Where the network has more than
+    LARGE parameters, its weights are rounded to 16 bits, and the page says so, unless that would change a probability
+    of these images by MOST_ROUNDED.
     """
-    layers, weights = pack(network)
-    pictures = []
-    buttons = []
-    for place, (pixels, label, answer) in enumerate(examples):
-        pictures.append(encode(np.ascontiguousarray(pixels).tobytes()))
-        text = f"{escape(label)}, read as {escape(answer)}"
-        buttons.append(f'<button type="button" data-example="{place}">{text}</button>')
-    values = {"layers": layers, "names": list(class_names), "pictures": pictures, "temperature": temperature}
-    parts = {
-        "VALUES": json.dumps(values).replace("<", "\\u003c"),
-        "WEIGHTS": weights,
-        "BUTTONS": "\n".join(buttons),
-        "STILL": encode(as_png(still)),
-        "SCRIPT": SCRIPT.read_text(encoding="utf-8"),
+    still = np.asarray(still).reshape(-1, *np.shape(still)[-2:])
+    shown = torch.from_numpy(np.stack([still, *(pixels for pixels, _, _ in examples)]))
+    error = rounding_error(network, shown) if count_parameters(network) > LARGE else 1.0
+    weights = Weights(half=error < MOST_ROUNDED)
+    drawn = is_drawn(still)
+    values = {
+        "layers": weights.pack(layers_of(network)),
+        "names": list(class_names),
+        "pictures": [
+            encode(np.ascontiguousarray(image).tobytes() if drawn else as_png(image)) for image, *_ in examples
+        ],
+        "temperature": temperature,
+        "channels": len(still),
+        "side": still.shape[-1],
     }
-    page = PAGE.read_text(encoding="utf-8")
-    for name, text in parts.items():
-        page = page.replace(f"[[{name}]]", text)
-    return page
+    name = "digit" if drawn else "picture"
+    parts = {
+        "STYLE": read("pads.css"),
+        "STILL": encode(as_png(still)),
+        "SIDE": str(still.shape[-1]),
+        "BUTTONS": buttons(examples),
+        "NOTE": note(error) if weights.half else "",
+        "VALUES": json.dumps(values).replace("<", "\\u003c"),
+        "SINGLES": join(weights.singles),
+        "HALVES": join(weights.halves),
+        "NETWORK": read("network.js"),
+        "SCRIPT": read(f"{name}.js"),
+    }
+    return fill(read(f"{name}.html"), parts)
+
+
+def read(name: str) -> str:
+    """Return the text of a file beside this one."""
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def fill(page: str, parts: Mapping[str, str]) -> str:
+    """Return `page` with every [[NAME]] replaced by that part; what stands in a part is left as it is."""
+    return re.sub(r"\[\[([A-Z]+)\]\]", lambda found: parts[found[1]], page)
+
+
+def buttons(examples: Sequence[tuple[np.ndarray, str, str]]) -> str:
+    """Return a button, as HTML, for each example."""
+    lines = []
+    for place, (_, label, answer) in enumerate(examples):
+        text = f"{escape(label)}, read as {escape(answer)}"
+        lines.append(f'<button type="button" data-example="{place}">{text}</button>')
+    return "\n".join(lines)
+
+
+def note(error: float) -> str:
+    """Return a paragraph that says what rounding did, where it changed a probability by `error` at most."""
+    most = max(math.ceil(10_000 * error), 1) / 10_000
+    return (
+        "<p><small>To keep this page small, the network's weights are rounded to 16 bits here. On the test images that "
+        f"it holds, that changes a probability by {most:g} at most.</small></p>"
+    )

@@ -1,76 +1,3 @@
-(() => {
-  "use strict";
-  const root = document.getElementById("draw-a-digit"), find = name => root.querySelector("." + name);
-  const { layers, names, pictures } = JSON.parse(find("values").textContent);
-  const bytes = text => Uint8Array.from(atob(text.trim()), letter => letter.charCodeAt(0));
-  const weights = new Float32Array(bytes(find("weights").textContent).buffer);
-  for (const layer of layers) // [first, end) becomes the numbers themselves
-    for (const name of ["scale", "shift", "weights", "bias"]) if (layer[name]) layer[name] = weights.subarray(...layer[name]);
-
-  // Each layer takes and gives {values: Float32Array in the order channel, row, column; channels; side}.
-  const compute = {
-    scale({ values, channels, side }, layer) {
-      const area = side * side, out = new Float32Array(values.length);
-      for (let c = 0; c < channels; c++)
-        for (let i = c * area; i < (c + 1) * area; i++) out[i] = values[i] * layer.scale[c] + layer.shift[c];
-      return { values: out, channels, side };
-    },
-    normaliseEach({ values, channels, side }, { epsilon }) {
-      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-      return { values: values.map(value => (value - mean) / (deviation + epsilon)), channels, side };
-    },
-    relu: ({ values, channels, side }) => ({ values: values.map(value => (value > 0 ? value : 0)), channels, side }),
-    pool({ values, channels, side }) {
-      const half = side >> 1, out = new Float32Array(channels * half * half);
-      for (let c = 0, o = 0; c < channels; c++)
-        for (let y = 0; y < half; y++)
-          for (let x = 0; x < half; x++, o++) {
-            const i = (c * side + 2 * y) * side + 2 * x;
-            out[o] = Math.max(values[i], values[i + 1], values[i + side], values[i + side + 1]);
-          }
-      return { values: out, channels, side: half };
-    },
-    convolution({ values, channels, side }, { size, stride, padding, outputs, weights, bias }) {
-      const wide = side + 2 * padding, end = Math.floor((wide - size) / stride) + 1, padded = new Float32Array(channels * wide * wide);
-      for (let c = 0; c < channels; c++)
-        for (let y = 0; y < side; y++)
-          padded.set(values.subarray((c * side + y) * side, (c * side + y + 1) * side), (c * wide + y + padding) * wide + padding);
-      const out = new Float32Array(outputs * end * end);
-      for (let o = 0, w = 0; o < outputs; o++) {
-        const plane = out.subarray(o * end * end, (o + 1) * end * end).fill(bias[o]);
-        for (let c = 0; c < channels; c++)
-          for (let ky = 0; ky < size; ky++)
-            for (let kx = 0; kx < size; kx++, w++) {
-              const weight = weights[w];
-              for (let y = 0, p = 0; y < end; y++) {
-                let i = (c * wide + y * stride + ky) * wide + kx;
-                for (let x = 0; x < end; x++, i += stride) plane[p++] += weight * padded[i];
-              }
-            }
-      }
-      return { values: out, channels: outputs, side: end };
-    },
-    linear({ values }, { inputs, outputs, weights, bias }) {
-      const out = new Float32Array(outputs);
-      for (let o = 0, w = 0; o < outputs; o++) {
-        let sum = bias[o];
-        for (let i = 0; i < inputs; i++) sum += weights[w++] * values[i];
-        out[o] = sum;
-      }
-      return { values: out, channels: outputs, side: 1 };
-    },
-  };
-
-  /** Probabilities, one a class, for 784 pixels from 0 to 255, ink high. */
-  function predict(pixels) {
-    let state = { values: Float32Array.from(pixels), channels: 1, side: 28 };
-    for (const layer of layers) state = compute[layer.kind](state, layer);
-    const most = Math.max(...state.values), powers = Array.from(state.values, score => Math.exp(score - most));
-    const sum = powers.reduce((one, other) => one + other);
-    return powers.map(power => power / sum);
-  }
-
   /** What helpers/framing.py does in frame_drawing, in whole numbers: the same pixels come out. */
   function frame(pixels, height, width) {
     const ink = Array.from(pixels, value => Math.abs(value - pixels[0])), most = ink.reduce((one, other) => Math.max(one, other));
@@ -113,14 +40,7 @@
   }
 
   const pad = find("pad"), pen = pad.getContext("2d", { willReadFrequently: true }), seen = find("seen").getContext("2d");
-  const body = find("bars").tBodies[0], rubber = find("rub"), answer = find("answer");
-  const rows = names.map(name => {
-    const row = body.insertRow(), head = document.createElement("th");
-    head.scope = "row"; head.textContent = name; row.append(head);
-    row.insertCell().innerHTML = '<span class="bar"></span>';
-    row.insertCell().textContent = "";
-    return row;
-  });
+  const rubber = find("rub");
   let last = null, loaded = null, asked = false;
 
   function clear() {
@@ -131,18 +51,10 @@
   }
 
   function show(pixels) {
-    const picture = seen.createImageData(28, 28), shares = pixels && predict(pixels);
+    const picture = seen.createImageData(28, 28);
     for (let i = 0; i < 784; i++) picture.data.set([255, 255, 255].map(white => white - (pixels ? pixels[i] : 0)).concat(255), 4 * i);
     seen.putImageData(picture, 0, 0);
-    const best = shares ? shares.indexOf(Math.max(...shares)) : -1;
-    const tenth = shares && shares.length > 12 ? [...shares].sort((one, other) => other - one)[9] : 0; // of many, ten show
-    rows.forEach((row, place) => {
-      row.className = place === best ? "first" : "";
-      row.hidden = shares ? shares[place] < tenth : rows.length > 12 && place >= 10;
-      row.cells[1].firstChild.style.width = shares ? 100 * shares[place] + "%" : "0";
-      row.cells[2].textContent = shares ? (100 * shares[place]).toFixed(1) + " %" : "";
-    });
-    if (shares) answer.textContent = `The network says ${names[best]}, with ${(100 * shares[best]).toFixed(0)} %.`;
+    tell(pixels && predict(pixels));
   }
 
   function drawn() { // and a border of paper, which the first pixel has to be
@@ -191,8 +103,5 @@
   root.querySelectorAll("[data-example]").forEach(button => {
     button.onclick = () => load(bytes(pictures[button.dataset.example]));
   });
-  find("examples").hidden = !pictures.length;
-  find("live").hidden = false;
   clear();
   window.drawADigit = { predict, frame, load };
-})();

@@ -1,0 +1,52 @@
+"""Which part of an image an answer rests on: parts are covered, one after another, and the answer is asked again.
+
+Occlusion, by Zeiler and Fergus 2014, Visualizing and Understanding Convolutional Networks. It takes a network as it is,
+whatever its layers, and what it finds can be checked by hand.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from .corruptions import backgrounds
+from .evaluation import predict
+
+
+def occlusion_maps(network: nn.Module, images: Tensor, labels: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """Return how much the answer `labels` rests on each pixel of `images`, float32 (n, h, w), in nats.
+
+    `images` are uint8 (n, c, h, w), `labels` int64 (n,): the class that is asked for, right or wrong. A square is moved
+    over an image by half its side, and covers it with the image's background; a pixel's value is by how much the
+    logarithm of the label's probability falls, as a mean over the four squares that cover the pixel. Below 0, what is
+    there speaks against the label. Network and images stay as they are.
+    """
+    maps = [occlusion_map(network, image, int(label), device) for image, label in zip(images, labels, strict=True)]
+    return torch.stack(maps)
+
+
+def occlusion_map(network: nn.Module, image: Tensor, label: int, device: torch.device | str = "cpu") -> Tensor:
+    """Return the map of one image, uint8 (c, h, w), as `occlusion_maps` does; float32 (h, w)."""
+    squares = squares_over(*image.shape[-2:])
+    background = backgrounds(image[None])[0].to(torch.uint8)
+    covered = torch.where(squares[:, None], background, image)
+    whole, *others = predict(network, torch.cat([image[None], covered]), device).double().log_softmax(1)[:, label]
+    falls = whole - torch.stack(others)
+    sums = torch.einsum("k,khw->hw", falls, squares.double())
+    return (sums / squares.sum(dim=0)).float()
+
+
+def squares_over(height: int, width: int) -> Tensor:
+    """Return squares, bool (k, height, width), with a side of a sixth of the shorter side, half their side apart.
+
+    The outermost ones lie half outside, so that four cover every pixel.
+    """
+    half = max(1, round(min(height, width) / 12))
+    rows = stripes(height, half)
+    columns = stripes(width, half)
+    return (rows[:, None, :, None] & columns[None, :, None, :]).flatten(0, 1)
+
+
+def stripes(length: int, half: int) -> Tensor:
+    """Return bool (k, length): stretches of 2 * `half` places, each `half` further than the one before."""
+    starts = torch.arange(-half, length, half)[:, None]
+    places = torch.arange(length)
+    return (places >= starts) & (places < starts + 2 * half)
