@@ -49,6 +49,8 @@ def add_training_flags(parser: Parser) -> None:
     add("--learning-rate", type=rate, metavar="X", help="the highest rate of the schedule (the recipe's)")
     validation_help = "training images held back to validate (the dataset's)"
     add("--validation-size", type=whole(1, 100_000), metavar="N", help=validation_help)
+    start_help = "a run whose weights to start from, all but its last layer (none: from random ones)"
+    add("--start-from", metavar="RUN", help=start_help)
     add("--device", type=one_of(("auto", "cpu", "cuda", "mps")), metavar="NAME", help="auto, cpu, cuda or mps (auto)")
     add("--threads", type=whole(1, 1024), metavar="N", help="threads that the processor may use (one a core)")
 

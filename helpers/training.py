@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from . import certainty, computing, data, errors, evaluation, files, framing, models, transforms
-from .checkpoints import Checkpoints, Row, ValidationRecord, load_model, save_model
+from . import certainty, computing, data, errors, evaluation, files, framing, models, runs, transforms
+from .checkpoints import Checkpoints, Row, TrainedModel, ValidationRecord, load_model, save_model
 from .data import Dataset, Split
 from .recipes import Recipe
 
@@ -32,6 +32,7 @@ HISTORY = (
 
 # Digests of the loop's code as this process has loaded it, whatever becomes of the files meanwhile.
 CODE = [files.code_digest(Path(__file__).with_name(part)) for part in ("models.py", "training.py", "transforms.py")]
+FROZEN_EPOCHS = 1  # in which a network that starts from another's weights learns in its last layer alone
 Progress = Callable[[list[Row], int, int], None]  # progress(history, step, steps); step 0 is the end of an epoch
 
 
@@ -75,6 +76,7 @@ def train(
     device: torch.device | str = "cpu",
     folder: str | Path | None = None,
     progress: Progress | None = None,
+    start: TrainedModel | None = None,
 ) -> tuple[nn.Sequential, list[Row]]:
     """Return (network, history) of `recipe` on a data.Dataset, exactly as run_all.py and the benchmarks train.
 
@@ -82,6 +84,9 @@ def train(
     there, every epoch leaves a checkpoint, an interrupted training goes on from the last one, and a finished one of the
     same recipe, seed, images, code and machine is loaded instead of repeated. What certainty.fit finds is among the
     files; its seconds are none of the history's. See `fit` for the rest.
+
+    `start`: a model, of the same network, whose weights to start from; its last layer is drawn anew, and the others do
+    not learn in the first FROZEN_EPOCHS. See `start_from`.
     """
     splits = data.split(dataset, seed, recipe.validation_size)
     mean, std = data.pixel_statistics(splits["train"].images)
@@ -90,18 +95,25 @@ def train(
     network = models.build(
         recipe.network, classes, mean, std, seed, recipe.dropout, recipe.normalise_each, channels, size
     )
+    frozen_epochs = 0
+    if start is not None:
+        start_from(network, start)
+        frozen_epochs = FROZEN_EPOCHS
+    fitting = (network, recipe, splits["train"], splits["validation"], seed, device)
     if not folder:
-        result = fit(network, recipe, splits["train"], splits["validation"], seed, device, None, progress)
+        result = fit(*fitting, progress=progress, frozen_epochs=frozen_epochs)
         return network, result.history
 
-    key = fingerprint(recipe, seed, dataset, torch.device(device))
+    key = fingerprint(recipe, seed, dataset, torch.device(device), start)
     finished = load_model(folder, key)
     if finished:
         return finished.network, finished.history
     checkpoints = Checkpoints(folder, key)
-    result = fit(network, recipe, splits["train"], splits["validation"], seed, device, checkpoints, progress)
+    result = fit(*fitting, checkpoints, progress, frozen_epochs)
     fitted = certainty.fit(network, dataset, splits["train"], splits["validation"], seed)
     description = describe_model(dataset, recipe, seed, key)
+    if start is not None:
+        description["start"] = start.description["weights_sha256"]
     save_model(folder, network, result.history, result.validation, fitted, description)
     return network, result.history
 
@@ -109,7 +121,8 @@ def train(
 def describe_model(dataset: Dataset, recipe: Recipe, seed: int, key: str) -> dict[str, Any]:
     """Return what model.json says of where a model comes from.
 
-    The field "key" holds the training's fingerprint, "fingerprint" that of the images.
+    The field "key" holds the training's fingerprint, "fingerprint" that of the images. Where a training started from
+    the weights of another run, `train` adds the field "start" with their SHA-256.
     """
     form = dataset.form
     return {
@@ -124,8 +137,39 @@ def describe_model(dataset: Dataset, recipe: Recipe, seed: int, key: str) -> dic
     }
 
 
-def fingerprint(recipe: Recipe, seed: int, dataset: Dataset, device: torch.device) -> str:
+def load_start(run: str | None) -> TrainedModel | None:
+    """Return the model of a run to start a training from, None where none is named; BadInput where there is none."""
+    if run is None:
+        return None
+    found = load_model(runs.run_folder(run))
+    if found is None:
+        raise errors.BadInput("no trained model in it, or none that is whole", field="start_from", value=run)
+    return found
+
+
+def start_from(network: nn.Sequential, start: TrainedModel) -> None:
+    """Give `network` the weights of a TrainedModel, and its normalisation, but for those of its last layer.
+
+    BadInput where it is another network, or takes images of other channels.
+    """
+    before = start.network.state_dict()
+    after = network.state_dict()
+    last = list(dict(network.named_children()))[-1]
+    taken = {name: tensor for name, tensor in before.items() if not name.startswith(f"{last}.")}
+    expected = {name: tensor.shape for name, tensor in after.items() if not name.startswith(f"{last}.")}
+    if {name: tensor.shape for name, tensor in taken.items()} != expected:
+        rule = "its layers are not those of the network that is to be trained"
+        way_out = "use the same `recipe`, on images of as many channels"
+        raise errors.BadInput(rule, field="start_from", way_out=way_out)
+    network.load_state_dict(after | taken)
+
+
+def fingerprint(
+    recipe: Recipe, seed: int, dataset: Dataset, device: torch.device, start: TrainedModel | None = None
+) -> str:
     """Return a SHA-256 of all that decides a model: recipe, seed, images, the code, and how it is computed.
+
+    The weights that it starts from count, where they are those of `start`.
 
     How: device, precision, threads and the version of PyTorch. Two trainings with the same fingerprint give the same
     bits on the same machine.
@@ -133,7 +177,10 @@ def fingerprint(recipe: Recipe, seed: int, dataset: Dataset, device: torch.devic
     splits = data.split(dataset, seed, recipe.validation_size)
     images = [files.digest(tensor.numpy().tobytes()) for name in ("train", "validation") for tensor in splits[name]]
     machine = [str(device), str(precision(device)), torch.get_num_threads(), torch.__version__]
-    return files.digest([values_of(recipe), seed, images, CODE, certainty.CODE, machine])
+    parts = [values_of(recipe), seed, images, CODE, certainty.CODE, machine]
+    if start is not None:
+        parts += [start.description["weights_sha256"], FROZEN_EPOCHS]
+    return files.digest(parts)
 
 
 def code_fingerprint(recipe: Recipe, images: str) -> str:
@@ -209,12 +256,15 @@ def fit(
     device: torch.device | str = "cpu",
     checkpoints: Checkpoints | None = None,
     progress: Progress | None = None,
+    frozen_epochs: int = 0,
 ) -> FitResult:
     """Train `network` in place by `recipe`; return its history and what it says of the validation images.
 
     `train`, `validation`: data.Split, uint8. With `checkpoints`, training goes on from the newest one, and every epoch
     leaves one. `progress(history, step, steps)` is called after every batch and, with step 0, after every epoch. Every
-    epoch draws its random numbers from (seed, epoch) alone. Raises errors.TrainingDiverged; see `run_epoch`.
+    epoch draws its random numbers from (seed, epoch) alone. In the first `frozen_epochs` only the last layer learns;
+    the statistics of batch normalisation follow the images all the same. Raises errors.TrainingDiverged; see
+    `run_epoch`.
     """
     device = torch.device(device)
     network.to(device).to(memory_format=torch.channels_last)
@@ -228,6 +278,7 @@ def fit(
 
     for epoch in range(len(state.history) + 1, recipe.epochs + 1):
         torch.manual_seed(1_000_003 * (seed + 1) + epoch)
+        freeze_all_but_last(network, epoch <= frozen_epochs)
         run_epoch(state, recipe, train, validation, progress)
         if checkpoints:
             checkpoints.save(state.state_dict())
@@ -236,6 +287,12 @@ def fit(
 
     network.to("cpu").eval()
     return FitResult(state.history, state.validation_record(validation.labels))
+
+
+def freeze_all_but_last(network: nn.Module, frozen: bool) -> None:
+    """Let the layers of a network before its last one learn, or not where `frozen`."""
+    for layer in list(network.children())[:-1]:
+        layer.requires_grad_(not frozen)
 
 
 def run_epoch(

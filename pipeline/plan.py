@@ -92,6 +92,8 @@ def inputs_of(stage: Stage, request: Request, manifest: Manifest | None) -> dict
     needed: dict[str, Any] = {}
     for need in stage.needs:
         needed |= recorded_outputs(STAGES[need], manifest)
+    if stage.trains and request.start is not None:
+        needed["start_from"] = request.start
     counting = declared_parameters(stage).keys() - {"run"}
     return {
         "notebook": {stage.source.name: files.digest(cells_of(stage))},  # what it printed last time does not count

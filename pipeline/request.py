@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from helpers import data, recipes, runs
+from helpers import data, files, recipes, runs
 from helpers.errors import BadInput
 from helpers.files import PROJECT, digest
 from helpers.forms import Form, Wish
@@ -39,6 +39,7 @@ class Wishes(BaseModel):
     image_size: int | None = None  # of a folder of images, like the next two
     colour: str | None = None
     framing: str | None = None
+    start_from: str | None = None  # the name of a run
     recipe: str | None = None
     epochs: int | None = None
     batch_size: int | None = None
@@ -63,6 +64,7 @@ class Request(BaseModel):
     data_dir: Path  # the folder in which it lies
     form: Form  # that its images are brought to
     fingerprint: str  # of the images
+    start: str | None = None  # SHA-256 of the weights that a training starts from; None where it starts from nothing
     note: str = ""  # why the dataset stands in for another
     recipe: Recipe  # with its changes
     parameters: dict[str, Any]  # of the notebooks, but for those that are left to their defaults
@@ -121,7 +123,10 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
     if recipe.validation_size is not None:
         data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
     check_device(parameters.get("device"))
+    start = find_start(parameters.get("start_from"), recipe, form, outputs)
     name = wishes.run or default_name(dataset, data_dir, form, recipe, parameters)
+    if parameters.get("start_from") == name:
+        raise BadInput("the run itself", field="start_from", value=name, way_out="name another run")
     request = Request(
         run=name,
         outputs=outputs,
@@ -129,6 +134,7 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
         data_dir=data_dir,
         form=form,
         fingerprint=summary.fingerprint,
+        start=start,
         note=note,
         recipe=recipe,
         parameters={"run": name, "dataset": dataset} | parameters,
@@ -242,7 +248,7 @@ def settle_recipe(wishes: Wishes, before: Manifest | None, form: Form) -> tuple[
     BadInput names one that cannot be trained with, or a recipe that is not for images of this form.
     """
     wanted = {} if before is None else dict(before.parameters)
-    for name in ("recipe", "seed", *recipes.OVERRIDES, *SETTINGS):
+    for name in ("recipe", "seed", "start_from", *recipes.OVERRIDES, *SETTINGS):
         if getattr(wishes, name) is not None:
             wanted[name] = getattr(wishes, name)
     published = recipes.choose(wanted.get("recipe") or recipes.default(form.size, form.channels))
@@ -252,11 +258,36 @@ def settle_recipe(wishes: Wishes, before: Manifest | None, form: Form) -> tuple[
         if wanted.get(field) not in (None, getattr(published, field)):
             changes[field] = wanted[field]
     settings = {}
-    for name in SETTINGS:
+    for name in ("start_from", *SETTINGS):
         if wanted.get(name) not in (None, "auto"):
             settings[name] = wanted[name]
     parameters = {"recipe": published.name, "seed": wanted.get("seed", 0)} | changes | settings
     return parameters, recipes.choose(published.name, **changes)
+
+
+def find_start(name: str | None, recipe: Recipe, form: Form, outputs: Path) -> str | None:
+    """Return the SHA-256 of the weights of the run that a training starts from, None where it starts from nothing.
+
+    BadInput where there is no such run, or it is not trained, or its network is another.
+    """
+    if name is None:
+        return None
+    folder = runs.run_folder(name, outputs)
+    manifest = runs.load_manifest(folder)
+    description = None if manifest is None else runs.read_recorded(folder, manifest, "model.json")
+    if description is None:
+        rule = "no such run, or its model is not there as its training left it"
+        raise BadInput(rule, field="start_from", value=name, way_out="train it first")
+    noted = files.parse_json(description)
+    network = noted["recipe"]["network"]
+    if network != recipe.network:
+        rule = f"its network is {network}, and that of {recipe.name} is {recipe.network}"
+        raise BadInput(rule, field="start_from", value=name, way_out=f"`recipe` {noted['recipe']['name']} has the same")
+    colour = noted.get("images", {}).get("colour", "grey")
+    if colour != form.colour:
+        rule = f"its images are {colour}, and these are {form.colour}"
+        raise BadInput(rule, field="start_from", value=name, way_out=f"say `colour` {colour}, or name another run")
+    return noted["weights_sha256"]
 
 
 def check_device(name: str | None) -> None:
@@ -278,7 +309,7 @@ def default_name(dataset: str, data_dir: Path, form: Form, recipe: Recipe, param
         dataset = "-".join([f"{plain}-{mark}".strip("-"), *form.words])
     words = [dataset, recipe.name, f"{recipe.epochs}epochs", f"seed{parameters['seed']}"]
     departures = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
-    departures |= {"device": "{}", "threads": "{}threads"}
+    departures |= {"start_from": "from-{}", "device": "{}", "threads": "{}threads"}
     for parameter, text in departures.items():
         if parameter in parameters:
             words.append(text.format(parameters[parameter]))

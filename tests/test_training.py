@@ -487,3 +487,53 @@ def test_where_the_system_cannot_be_asked_nothing_happens(monkeypatch):
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(computing, "threads_of_this_process", lambda: pytest.fail("asked"))
     computing.take_short_turns()
+
+
+def test_a_training_starts_from_the_weights_of_another(dataset, tmp_path):
+    training.train(dataset, TINY, folder=tmp_path / "first")
+    first = checkpoints.load_model(tmp_path / "first")
+    network, _ = training.train(dataset, replace(TINY, epochs=1), 1, folder=tmp_path / "second", start=first)
+    before = first.network.state_dict()
+    learnt = {name for name, tensor in network.named_parameters() if not torch.equal(tensor, before[name])}
+    assert learnt == {"output.weight", "output.bias"}  # in its first epoch
+    assert all(parameter.requires_grad for parameter in network[-1].parameters())
+    described = files.read_json(tmp_path / "second" / "model.json")
+    assert described["start"] == first.description["weights_sha256"] != described["weights_sha256"]
+    network, _ = training.train(dataset, replace(TINY, epochs=2), 1, start=first)
+    learnt = {name for name, tensor in network.named_parameters() if not torch.equal(tensor, before[name])}
+    assert len(learnt) == len(list(network.parameters()))
+
+
+def test_its_last_layer_is_drawn_anew_and_may_have_other_classes(dataset, tmp_path):
+    training.train(dataset, TINY, folder=tmp_path)
+    first = checkpoints.load_model(tmp_path)
+    network = models.build(TINY.network, classes=3, seed=5)
+    fresh = network[-1].weight.clone()
+    training.start_from(network, first)
+    assert torch.equal(network[-1].weight, fresh)
+    assert torch.equal(network.normalise.mean, first.network.normalise.mean)
+    assert torch.equal(network[1][0].weight, first.network[1][0].weight)
+
+
+@pytest.mark.parametrize("changes", [{"name": "compact"}, {"name": "small", "channels": 3}])
+def test_another_network_cannot_start_from_its_weights(dataset, tmp_path, changes):
+    training.train(dataset, TINY, folder=tmp_path)
+    first = checkpoints.load_model(tmp_path)
+    with pytest.raises(errors.BadInput, match=r"^start_from: its layers are not those of the network"):
+        training.start_from(models.build(**changes), first)
+
+
+def test_what_a_training_started_from_is_part_of_what_decides_it(dataset, tmp_path):
+    training.train(dataset, TINY, folder=tmp_path)
+    first = checkpoints.load_model(tmp_path)
+    cpu = torch.device("cpu")
+    assert training.fingerprint(TINY, 0, dataset, cpu, first) != training.fingerprint(TINY, 0, dataset, cpu)
+    edited = first._replace(description=first.description | {"weights_sha256": "0"})
+    assert training.fingerprint(TINY, 0, dataset, cpu, first) != training.fingerprint(TINY, 0, dataset, cpu, edited)
+
+
+def test_a_run_without_a_model_is_nothing_to_start_from(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path))
+    assert training.load_start(None) is None
+    with pytest.raises(errors.BadInput, match=r"^start_from nothing: no trained model in it"):
+        training.load_start("nothing")
