@@ -12,30 +12,30 @@ from .evaluation import predict
 
 
 def occlusion_maps(network: nn.Module, images: Tensor, labels: Tensor, device: torch.device | str = "cpu") -> Tensor:
-    """Return how much the answer `labels` rests on each pixel of `images`, float32 (n, h, w), in nats.
+    """Return how much an answer rests on each pixel of `images`, float32 (n, k, h, w), in nats.
 
-    `images` are uint8 (n, c, h, w), `labels` int64 (n,): the class that is asked for, right or wrong. A square is moved
-    over an image by half its side, and covers it with the image's background; a pixel's value is by how much the
+    `images` are uint8 (n, c, h, w), `labels` int64 (n, k): the classes that are asked for, right or wrong. A square is
+    moved over an image by half its side, and covers it with the image's background; a pixel's value is by how much the
     logarithm of the label's probability falls, as a mean over the four squares that cover the pixel. Below 0, what is
     there speaks against the label. Network and images stay as they are.
     """
-    maps = [occlusion_map(network, image, int(label), device) for image, label in zip(images, labels, strict=True)]
+    maps = [map_image(network, image, asked, device) for image, asked in zip(images, labels, strict=True)]
     return torch.stack(maps)
 
 
-def occlusion_map(network: nn.Module, image: Tensor, label: int, device: torch.device | str = "cpu") -> Tensor:
-    """Return the map of one image, uint8 (c, h, w), as `occlusion_maps` does; float32 (h, w)."""
+def map_image(network: nn.Module, image: Tensor, labels: Tensor, device: torch.device | str) -> Tensor:
+    """Return the maps of one image, uint8 (c, h, w), for `labels`, int64 (k,), as above; float32 (k, h, w)."""
     squares = squares_over(*image.shape[-2:])
     background = backgrounds(image[None])[0].to(torch.uint8)
     covered = torch.where(squares[:, None], background, image)
-    whole, *others = predict(network, torch.cat([image[None], covered]), device).double().log_softmax(1)[:, label]
-    falls = whole - torch.stack(others)
-    sums = torch.einsum("k,khw->hw", falls, squares.double())
+    logits = predict(network, torch.cat([image[None], covered]), device)
+    whole, others = logits.double().log_softmax(dim=1)[:, labels].split([1, len(squares)])
+    sums = torch.einsum("sk,shw->khw", whole - others, squares.double())
     return (sums / squares.sum(dim=0)).float()
 
 
 def squares_over(height: int, width: int) -> Tensor:
-    """Return squares, bool (k, height, width), with a side of a sixth of the shorter side, half their side apart.
+    """Return squares, bool (s, height, width), with a side of a sixth of the shorter side, half their side apart.
 
     The outermost ones lie half outside, so that four cover every pixel.
     """
@@ -46,7 +46,7 @@ def squares_over(height: int, width: int) -> Tensor:
 
 
 def stripes(length: int, half: int) -> Tensor:
-    """Return bool (k, length): stretches of 2 * `half` places, each `half` further than the one before."""
+    """Return bool (s, length): stretches of 2 * `half` places, each `half` further than the one before."""
     starts = torch.arange(-half, length, half)[:, None]
     places = torch.arange(length)
     return (places >= starts) & (places < starts + 2 * half)
