@@ -102,6 +102,7 @@ def as_jpeg(image: Tensor) -> Tensor:
 
 def draw(images: Tensor, labels: Tensor, suspects: soundness.Suspects, path: Path) -> None:
     """Write a picture of the first hundred suspects: above each its label, and what it looks like."""
+    plots.use_style()
     first = suspects.indices[:100]
     pairs = zip(labels[first].tolist(), suspects.suggested[:100].tolist(), strict=True)
     figure = plots.images(images[first].numpy(), [f"{given}: {looks}?" for given, looks in pairs], columns=10)

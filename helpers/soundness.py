@@ -3,6 +3,7 @@
 Nothing here decides: it says what a person should look at. Test images are searched for copies, and for nothing else.
 """
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Iterator
@@ -84,20 +85,32 @@ def judge_labels(images: Tensor, labels: Tensor, classes: int, seed: int = 0) ->
     """Return what networks say of images that they were not trained on; one network a fold, trained on the others.
 
     `images`: uint8 (n, c, h, w); `labels`: int64 (n,), of `classes` classes. Each class is spread evenly over three
-    folds, five where there are few images. The networks see images of 28x28; all is drawn by `seed`.
+    folds, five where there are few images. The networks see images of 28x28; all is drawn by `seed`, and computed on
+    one thread: for networks this small a second one brings little, and beside busy programs it costs much.
     """
     small = shrink(images)
     folds = assign_folds(labels, 3 if len(labels) >= MANY else 5, seed)
     logits = np.zeros((len(labels), classes), dtype=np.float32)
-    for fold in folds.unique().tolist():
-        held_out = folds == fold
-        learnt = Split(small[~held_out], labels[~held_out])
-        network = quick_network(small.shape[1], classes, seed)
-        result = training.fit(
-            network, quick_recipe(len(learnt.labels)), learnt, Split(small[held_out], labels[held_out]), seed
-        )
-        logits[held_out.numpy()] = result.validation.logits
+    with one_thread():
+        for fold in folds.unique().tolist():
+            held_out = folds == fold
+            taught = Split(small[~held_out], labels[~held_out])
+            judged = Split(small[held_out], labels[held_out])
+            network = quick_network(small.shape[1], classes, seed)
+            result = training.fit(network, quick_recipe(len(taught.labels)), taught, judged, seed)
+            logits[held_out.numpy()] = result.validation.logits
     return Predictions(logits, labels.numpy())
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread inside the block."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def assign_folds(labels: Tensor, folds: int, seed: int) -> Tensor:

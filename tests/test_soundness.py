@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from helpers import data, soundness
+from helpers import data, evaluation, soundness
 from helpers.evaluation import Predictions
 
 
@@ -168,6 +168,7 @@ def test_leaks_are_named_through_copies_of_copies_and_left_out_of_predictions(di
 def test_rare_classes_come_rarest_first():
     labels = torch.repeat_interleave(torch.arange(4), torch.tensor([19, 20, 3, 500]))
     assert soundness.rare_classes(labels, 4) == [2, 0]
+    assert evaluation.wilson(soundness.FEW, soundness.FEW)[0] < 0.84  # as the notebook says
 
 
 def test_light_is_that_of_the_eye():
