@@ -16,6 +16,7 @@ import numpy as np
 import origin
 import photographs
 import pytest
+import soundness as soundness_benchmark
 import torch
 from conftest import ROOT
 from test_comparison import FACTS, ensemble, reading
@@ -466,3 +467,34 @@ def test_readme_says_of_photographs_what_was_read_last():
     for part, noun in (("letters", "printed"), ("strokes", "strokes"), ("papers", "papers"), ("crops", "crops")):
         shown, sure = (sum(count[name] for count in certain[part].values()) for name in ("shown", "sure"))
         assert f"of {sure} of {shown} {noun}" in said
+
+
+def test_labels_are_made_wrong_and_leaks_are_counted():
+    labels = torch.arange(1000) % 10
+    given, wrong = soundness_benchmark.make_wrong(labels, classes=10, seed=0)
+    assert wrong.sum() == 10 and ((given != labels).numpy() == wrong).all() and given.max() <= 9
+    assert not torch.equal(given, soundness_benchmark.make_wrong(labels, classes=10, seed=1)[0])
+    digits = data.load("digits").images
+    found = soundness_benchmark.find_copied(digits[:600], digits[600:900], seed=0)
+    assert found["copied_found"] == 100 and found["copied_as_jpeg_found"] >= 95
+    assert found["others_called_leaks"] == 0 and found["searched"] == 1100
+
+
+def test_suspects_are_counted_apart_from_those_that_were_made_wrong(monkeypatch):
+    digits = data.load("digits")
+    monkeypatch.setattr(soundness_benchmark, "SHARE", 0.05)
+    monkeypatch.setattr("helpers.soundness.STEPS", 60)
+    row, others = soundness_benchmark.find_wrong(digits.images[:600], digits.labels[:600], 10, seed=0)
+    assert row["wrong"] == 30 and row["found"] > 20 and row["right_class_suggested"] > 20
+    assert row["found_share"] == row["found"] / 30 and row["others_suspected"] == len(others.indices)
+    assert "30 wrong labels suspected" in soundness_benchmark.in_words({"seed": 0, "labels": row, "copies": COPIES_ROW})
+
+
+COPIES_ROW = {
+    "copied": 1,
+    "copied_found": 1,
+    "copied_as_jpeg": 1,
+    "copied_as_jpeg_found": 1,
+    "others_called_leaks": 0,
+    "seconds": 1.0,
+}

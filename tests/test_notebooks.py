@@ -137,6 +137,7 @@ SMALL = {
     "quick_epochs": 1,
     "sweep_steps": 30,
     "map_size": 200,
+    "label_size": 300,
     "robustness_images": 50,
     "made": 24,
 }
@@ -264,7 +265,9 @@ def test_only_notebooks_that_count_or_score_name_the_test_images():
         touches = "is_test" in source or '"test"' in source
         assert touches == (path.stem in ("01_eda", "04_results", "05_comparison")), path.stem
         if path.stem == "01_eda":
-            assert "from helpers import data, plots, runs\n" in source  # nothing that trains or predicts
+            assert "from helpers import data, plots, runs, soundness\n" in source  # nothing else trains or predicts
+            assert "judge_labels(source.images[judged]" in source and "judged = known[" in source
+            assert "known = (~source.is_test)" in source  # no network there sees a test image
 
 
 def test_a_run_leaves_every_file_of_the_contract(finished):
