@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -40,6 +40,9 @@ bench-sheets: $(READY)  ## read 200 sheets of validation digits with the run tha
 
 bench-soundness: $(READY)  ## make a hundredth of MNIST's training labels wrong, copy test images, and look for both
 	.venv/bin/python benchmarks/soundness.py $(ARGS)
+
+bench-pictures: $(READY)  ## learn made pictures, in colour and in grey; ARGS=photographs: crops; ARGS=speed: beside torchvision
+	.venv/bin/python benchmarks/pictures.py $(or $(ARGS),made)
 
 comparison: $(READY)  ## make outputs/comparison.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)

@@ -34,6 +34,10 @@ class Recipe:
     shift: float = 0.0
     rough_share: float = 0.0  # of each batch, roughened after that
     roughening: tuple[str, ...] = ()  # operations in transforms.ROUGHENING, which fall on these images by chance
+    flip: bool = False  # half of the images, left to right
+    crop: float = 0.0  # share of a side that may be cut off
+    light_jitter: float = 0.0  # share by which brightness and contrast may change
+    colour_jitter: float = 0.0  # share by which saturation may change
     dropout: float = 0.0  # where the network has a place for it
     normalise_each: bool = False  # each image by its own mean and deviation, else by those of the training images
     validation_size: int | None = None  # None: the dataset's own
@@ -45,7 +49,11 @@ class Recipe:
 
 
 MNISTS_ALONE = ("linear-head", "lenet", "dropout", "narrow")  # networks as published: for 28x28 grey and no other form
-AUGMENTATION = ("rotation", "zoom", "shear", "shift", "rough_share", "roughening")
+AUGMENTATION = (
+    *("rotation", "zoom", "shear", "shift"),
+    *("flip", "crop", "light_jitter", "colour_jitter"),
+    *("rough_share", "roughening"),
+)
 
 # Chosen on validation images alone; benchmarks/results/choices.json has every trial. Figures are per cent of 10,000
 # validation images after 5 epochs, means of two seeds, of which 0.07 points may be chance.

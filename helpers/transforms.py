@@ -1,4 +1,8 @@
-"""Batches of images for training: shuffled, warped, and some of them roughened, a whole batch at a time."""
+"""Batches of images for training: shuffled, warped, cropped, in another light, some roughened; whole batches at a time.
+
+torchvision's transforms draw one amount for a batch, and its loaders transform image by image; these draw an amount for
+each image, and transform the batch at once.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,16 +45,25 @@ def augment(
     shift: float = 0.0,
     rough_share: float = 0.0,
     roughening: Sequence[str] = (),
+    flip: bool = False,
+    crop: float = 0.0,
+    light_jitter: float = 0.0,
+    colour_jitter: float = 0.0,
 ) -> Tensor:
-    """Return a batch in which every image is warped by amounts of its own, and a share of them roughened.
+    """Return a batch in which every image is changed by amounts of its own, and a share of them roughened.
 
-    `images` is float (b, c, h, w) from 0 to 255, with background 0. Amounts are drawn evenly from -limit to +limit:
-    `rotation` and `shear` in degrees, `zoom` as a fraction, `shift` in pixels. `rough_share` of the images, from 0 to
-    1, go through `roughen` with the operations named in `roughening`. All that is random comes from torch's global
-    random state.
+    `images` is float (b, c, h, w) from 0 to 255. Amounts are drawn evenly from -limit to +limit: `rotation` and `shear`
+    in degrees, `zoom` as a fraction, `shift` in pixels; what these bring in from outside is 0, the background of
+    digits. `flip` and `crop` are those of `crop_randomly`, the jitters those of `jitter`. `rough_share` of the images,
+    from 0 to 1, go through `roughen` with the operations named in `roughening`. All that is random comes from torch's
+    global random state, and nothing is drawn for what is off.
     """
     if rotation or zoom or shear or shift:
         images = warp_randomly(images, rotation, zoom, shear, shift)
+    if flip or crop:
+        images = crop_randomly(images, flip, crop)
+    if light_jitter or colour_jitter:
+        images = jitter(images, light_jitter, colour_jitter)
     if rough_share:
         rough = torch.randperm(len(images), device=images.device)[: round(rough_share * len(images))]
         images = images.index_copy(0, rough, roughen(images[rough], roughening))
@@ -86,6 +99,50 @@ def warp(images: Tensor, rotation: Tensor, size: Tensor, shear: Tensor, right: T
     matrix = torch.stack([*across, *along], dim=1).view(-1, 2, 3)
     grid = affine_grid(matrix, list(images.shape), align_corners=False)
     return grid_sample(images, grid, align_corners=False)
+
+
+def crop_randomly(images: Tensor, flip: bool, crop: float) -> Tensor:
+    """Return images, float (b, c, h, w), each cut out of itself and stretched to its size; with `flip` half mirrored.
+
+    Of each side a share is kept that is drawn evenly from 1 - `crop` to 1, for height and width apart, and where the
+    cut lies is drawn as well. It lies inside the image, so nothing comes in from outside. Sampling is bilinear.
+    """
+    if not crop:
+        mirrored = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
+        return torch.where(mirrored, images.flip(-1), images)
+    amounts = torch.rand(4, len(images), device=images.device)
+    width, height = 1 - amounts[:2] * crop
+    right = (2 * amounts[2] - 1) * (1 - width)
+    down = (2 * amounts[3] - 1) * (1 - height)
+    if flip:
+        width = torch.where(torch.rand(len(images), device=images.device) < 0.5, -width, width)
+    none = torch.zeros_like(width)
+    matrix = torch.stack([width, none, right, none, height, down], dim=1).view(-1, 2, 3)
+    grid = affine_grid(matrix, list(images.shape), align_corners=False)
+    return grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+GREY = (0.299, 0.587, 0.114)  # what red, green and blue bring to how light a pixel is (ITU-R BT.601)
+
+
+def jitter(images: Tensor, light: float, colour: float) -> Tensor:
+    """Return images, float (b, c, h, w) from 0 to 255, each in another light and in colours of another strength.
+
+    Brightness and contrast are multiplied by factors drawn evenly from 1 - `light` to 1 + `light`, saturation by one
+    drawn likewise by `colour`; hues stay. Each of the three is linear in the pixels, so together they are one matrix of
+    (c, c) and one number to add, for each image.
+    """
+    count, channels = images.shape[:2]
+    limits = torch.tensor([light, light, colour], device=images.device).view(3, 1, 1)
+    brightness, contrast, saturation = 1 + (2 * torch.rand(3, count, 1, device=images.device) - 1) * limits
+    grey = torch.tensor(GREY if channels == 3 else [1 / channels] * channels, device=images.device)
+    level = images.mean(dim=(2, 3)) @ grey  # how light each image is, (b,)
+    same = torch.eye(channels, device=images.device)
+    mixed = saturation.unsqueeze(2) * same + (1 - saturation).unsqueeze(2) * grey
+    matrix = (brightness * contrast).unsqueeze(2) * mixed
+    added = brightness * (1 - contrast) * level.view(-1, 1)
+    changed = torch.baddbmm(added.unsqueeze(2), matrix, images.flatten(2))
+    return changed.clamp_(0, 255).view(images.shape)
 
 
 def roughen(images: Tensor, names: Sequence[str]) -> Tensor:

@@ -259,3 +259,78 @@ def test_each_operation_falls_on_its_share_of_images_whatever_else_has():
     images = inked()[:1].repeat(2000, 1, 1, 1)
     share = (transforms.roughen(images, ["light"]) != images).flatten(1).any(dim=1).float().mean().item()
     assert share == pytest.approx(transforms.CHANCE, abs=0.04)
+
+
+def drawn_pictures(count=6, channels=3, side=24):
+    """Return float images (count, channels, side, side) without structure, none of whose pixels is near black."""
+    draw = torch.Generator().manual_seed(1)
+    return torch.randint(60, 196, (count, channels, side, side), generator=draw).float()
+
+
+def test_half_of_the_images_are_mirrored_and_none_is_changed_otherwise():
+    images = drawn_pictures(400)
+    torch.manual_seed(0)
+    after = transforms.augment(images, flip=True)
+    same = (after == images).all(dim=(1, 2, 3))
+    mirrored = (after == images.flip(-1)).all(dim=(1, 2, 3))
+    assert (same ^ mirrored).all() and 150 < mirrored.sum() < 250
+
+
+def test_a_crop_is_a_part_of_the_image_of_at_least_its_share():
+    rows, columns = torch.meshgrid(torch.arange(40.0), torch.arange(40.0), indexing="ij")
+    images = torch.stack([rows, columns]).expand(300, 2, 40, 40) + 100
+    for flip in (False, True):
+        torch.manual_seed(0)
+        after = transforms.augment(images, flip=flip, crop=0.3)
+        down = after[:, 0, 1:-1].diff(dim=1)
+        right = after[:, 1, :, 1:-1].diff(dim=2)
+        assert 0.7 - 1e-3 < down.min() < 0.75 and 0.95 < down.max() < 1 + 1e-3  # rows of the image for one of the crop
+        assert torch.allclose(down, down[:, :1, :1].expand_as(down), atol=1e-3)
+        kept = right.abs()
+        assert 0.7 - 1e-3 < kept.min() < 0.75 and (right < 0).any() == flip
+        assert after.min() >= 100 - 1e-3 and after.max() <= 139 + 1e-3  # nothing came in from outside
+        assert (after[:, 0].amin(dim=(1, 2)) < 101).any() and (after[:, 0].amin(dim=(1, 2)) > 108).any()
+
+
+def test_light_and_colour_change_each_image_by_amounts_of_its_own():
+    images = drawn_pictures(200) * 0.2 + 100  # far enough from black and white that nothing is cut off
+    grey = torch.tensor(transforms.GREY).view(3, 1, 1)
+    light = transforms.jitter(images, 0.3, 0)
+    levels = (light * grey).sum(dim=1).mean(dim=(1, 2)) / (images * grey).sum(dim=1).mean(dim=(1, 2))
+    assert 0.7 - 1e-3 < levels.min() < 0.75 and 1.25 < levels.max() < 1.3 + 1e-3
+    spread = light.std(dim=(1, 2, 3)) / images.std(dim=(1, 2, 3)) / levels
+    assert 0.7 - 1e-2 < spread.min() < 0.75 and 1.25 < spread.max() < 1.3 + 1e-2
+    colour = transforms.jitter(images, 0, 0.5)
+    assert torch.allclose((colour * grey).sum(dim=1), (images * grey).sum(dim=1), atol=0.01)
+    before = images - (images * grey).sum(dim=1, keepdim=True)
+    after = colour - (colour * grey).sum(dim=1, keepdim=True)
+    factors = (before * after).sum(dim=(1, 2, 3)) / (before * before).sum(dim=(1, 2, 3))
+    assert torch.allclose(after, before * factors.view(-1, 1, 1, 1), atol=0.01)  # hues stay
+    assert 0.5 - 1e-3 < factors.min() < 0.55 and 1.45 < factors.max() < 1.5 + 1e-3
+
+
+def test_jitter_stays_between_black_and_white_and_leaves_grey_images_grey():
+    assert transforms.jitter(drawn_pictures() * 1.3, 0.9, 0.9).max() == 255
+    grey = drawn_pictures(channels=1)
+    assert torch.allclose(transforms.jitter(grey, 0, 0.9), grey, atol=1e-3)
+    colour = transforms.jitter(grey.expand(-1, 3, -1, -1), 0.3, 0.9)
+    assert torch.allclose(colour, colour[:, :1].expand_as(colour), atol=1e-3)
+
+
+def test_nothing_is_drawn_for_what_is_off():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    images = drawn_pictures()
+    assert transforms.augment(images, flip=False, crop=0.0, light_jitter=0.0, colour_jitter=0.0) is images
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("channels, side", [(1, 16), (3, 33)])
+def test_every_augmentation_together_keeps_shape_and_range(channels, side):
+    images = drawn_pictures(8, channels, side)
+    changes = {"rotation": 5, "shift": 1, "flip": True, "crop": 0.4, "light_jitter": 0.4, "colour_jitter": 0.4}
+    torch.manual_seed(5)
+    after = transforms.augment(images, **changes, rough_share=0.5, roughening=tuple(transforms.ROUGHENING))
+    torch.manual_seed(5)
+    again = transforms.augment(images, **changes, rough_share=0.5, roughening=tuple(transforms.ROUGHENING))
+    assert after.shape == images.shape and after.min() >= 0 and after.max() <= 255 and torch.equal(after, again)
