@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -43,6 +43,12 @@ bench-soundness: $(READY)  ## make a hundredth of MNIST's training labels wrong,
 
 bench-pictures: $(READY)  ## learn made pictures, in colour and in grey; ARGS=photographs: crops; ARGS=speed: beside torchvision
 	.venv/bin/python benchmarks/pictures.py $(or $(ARGS),made)
+
+bench-few: $(READY)  ## ARGS="--run NAME": five digits a class, learnt from nothing and from a run on MNIST
+	.venv/bin/python benchmarks/few.py $(ARGS)
+
+bench-folder: $(READY)  ## read 20,000 colour images from a folder: seconds and memory
+	.venv/bin/python benchmarks/folder.py $(ARGS)
 
 comparison: $(READY)  ## make outputs/comparison.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)

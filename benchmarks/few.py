@@ -1,0 +1,88 @@
+"""Few images: five a class of scikit-learn's digits, learnt from nothing, and from the weights of a run on MNIST.
+
+    python benchmarks/few.py --run mnist-balanced-10epochs-seed0
+    python benchmarks/few.py --run mnist-balanced-10epochs-seed0 --a-class 20 --seeds 0 1 2
+
+Both trainings of a seed have the same images, the same recipe and the same first weights of the last layer, so their
+difference is paired. What is scored are the digits' test images. The rows go into benchmarks/results/few.json, one a
+call, and none is ever taken out.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import origin
+import torch
+
+from helpers import data, evaluation, recipes, runs, training
+from helpers.checkpoints import TrainedModel
+from helpers.data import Dataset
+from helpers.recipes import Recipe
+
+RESULTS = Path(__file__).resolve().parent / "results" / "few.json"
+
+
+def take(source: Dataset, a_class: int, seed: int) -> Dataset:
+    """Return a Dataset with `a_class` training images of each class and one to validate, drawn by `seed`; all test."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(source.labels), generator=generator)
+    chosen = [source.is_test.nonzero()[:, 0]]
+    for label in range(len(source.class_names)):
+        of_class = order[(source.labels[order] == label) & ~source.is_test[order]]
+        chosen.append(of_class[: a_class + 1])
+    index = torch.cat(chosen)
+    return replace(
+        source,
+        images=source.images[index],
+        labels=source.labels[index],
+        is_test=source.is_test[index],
+        validation_size=len(source.class_names),
+    )
+
+
+def accuracy(few: Dataset, recipe: Recipe, seed: int, start: TrainedModel | None) -> float:
+    """Return the share of test images that one training reads."""
+    network, _ = training.train(few, recipe, seed, start=start)
+    test = data.split(few, seed, recipe.validation_size)["test"]
+    return float(evaluation.predict_split(network, test).correct.mean())
+
+
+def main() -> None:
+    """Take a reading and keep it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", required=True, help="a run on MNIST to start from")
+    parser.add_argument("--a-class", type=int, default=5, help="training images of each class (5)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    options = parser.parse_args()
+    facts = origin.facts()
+    start = training.load_start(options.run)
+    assert start is not None
+    recipe = recipes.choose(start.description["recipe"]["name"])
+    source = data.load("digits")
+    from_nothing = []
+    from_run = []
+    for seed in options.seeds:
+        few = take(source, options.a_class, seed)
+        from_nothing.append(accuracy(few, recipe, seed, None))
+        from_run.append(accuracy(few, recipe, seed, start))
+        print(f"seed {seed}: from nothing {from_nothing[-1]:.1%}, from {options.run} {from_run[-1]:.1%}", flush=True)
+    gain, low, high = evaluation.mean_interval(np.subtract(from_run, from_nothing))
+    row = {
+        "a_class": options.a_class,
+        "recipe": recipe.name,
+        "start": {name: start.description[name] for name in ("dataset", "seed", "weights_sha256")},
+        "seeds": options.seeds,
+        "from_nothing": from_nothing,
+        "from_run": from_run,
+        "gain": gain,
+        "gain_ci95": [low, high],
+        "taken": runs.now(),
+    }
+    origin.keep(RESULTS, row | facts)
+    print(f"mean {np.mean(from_nothing):.1%} and {np.mean(from_run):.1%}: {gain:+.1%} ({low:+.1%} to {high:+.1%})")
+
+
+if __name__ == "__main__":
+    origin.call(main)
