@@ -25,19 +25,20 @@ from helpers import files, runs
 
 RESULTS = Path(__file__).resolve().parent / "results" / "folder.json"
 SIDE = 128
-PARTS = {  # what each process does, once helpers are imported
-    "first": "dataset = data.load(sys.argv[1])",
-    "again": "dataset = data.load(sys.argv[1])",
-    "split": "splits = data.split(data.load(sys.argv[1]))",
-    "summary": "summary = data.summarise(sys.argv[1])",
+PARTS = {  # (what a process imports beforehand, what it is timed at)
+    "first": ("torch", "dataset = data.load(sys.argv[1])"),
+    "again": ("torch", "dataset = data.load(sys.argv[1])"),
+    "split": ("torch", "splits = data.split(data.load(sys.argv[1]))"),
+    "summary": ("numpy", "summary = data.summarise(sys.argv[1])"),
 }
 PROGRAM = """
-import json, resource, sys, time
+import json, re, sys, time
+import {imported}
 from helpers import data
 started = time.perf_counter()
-{part}
+{timed}
 seconds = time.perf_counter() - started
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = 1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 print(json.dumps({{"seconds": round(seconds, 2), "peak_bytes": peak}}))
 """
 
@@ -56,7 +57,8 @@ def write(folder: Path, images: int) -> None:
 
 def measure(part: str, folder: Path, home: Path) -> dict[str, Any]:
     """Return {"seconds", "peak_bytes"} of one part in a process of its own, which keeps images in `home`."""
-    command = [sys.executable, "-c", PROGRAM.format(part=PARTS[part]), str(folder)]
+    imported, timed = PARTS[part]
+    command = [sys.executable, "-c", PROGRAM.format(imported=imported, timed=timed), str(folder)]
     environment = dict(os.environ) | {"HOME": str(home), "PYTHONPATH": str(files.PROJECT)}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
