@@ -116,9 +116,10 @@ def crop_randomly(images: Tensor, flip: bool, crop: float) -> Tensor:
     down = (2 * amounts[3] - 1) * (1 - height)
     if flip:
         width = torch.where(torch.rand(len(images), device=images.device) < 0.5, -width, width)
-    none = torch.zeros_like(width)
-    matrix = torch.stack([width, none, right, none, height, down], dim=1).view(-1, 2, 3)
-    grid = affine_grid(matrix, list(images.shape), align_corners=False)
+    rows, columns = places(images)
+    across = width.view(-1, 1, 1) * (columns * 2 / images.shape[-1] - 1) + right.view(-1, 1, 1)
+    along = height.view(-1, 1, 1) * (rows * 2 / images.shape[-2] - 1) + down.view(-1, 1, 1)
+    grid = torch.stack(torch.broadcast_tensors(across, along), dim=-1)  # affine_grid's, in a fraction of its time
     return grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
