@@ -6,7 +6,7 @@ Nothing here decides: it says what a person should look at. Test images are sear
 import contextlib
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
@@ -33,6 +33,7 @@ FEW = 20  # images of a class: with fewer, even 100% of them right leaves an acc
 ALIKE = 0.995  # correlation of two images that count as one; the most alike of MNIST's training images reach 0.991
 BITS = 4  # of 64 in which the hashes of two such images may differ
 FREQUENCIES = 8  # of each direction that a hash is made of
+PORTION = 4_000_000  # numbers that are held as floats at once
 CANDIDATES = 1_000  # images, at most, that one image is compared with
 
 
@@ -65,10 +66,15 @@ def shrink(images: Tensor, side: int = SIDE) -> Tensor:
     if images.shape[-2:] == (side, side):
         return images
     parts = []
-    for some in images.split(1000):
+    for some in portions(images):
         small = interpolate(some.float(), (side, side), mode="bilinear", antialias=True, align_corners=False)
         parts.append(small.round().clamp(0, 255).to(torch.uint8))
     return torch.cat(parts)
+
+
+def portions(images: Tensor) -> Iterable[Tensor]:
+    """Return images, (n, ...), some at a time: few enough to be held as floats."""
+    return images.split(max(1, PORTION // images[0].numel()))
 
 
 def brightness(images: Tensor) -> Tensor:
@@ -250,7 +256,7 @@ def lowest_frequencies(images: Tensor) -> np.ndarray:
     Each image has mean 0 and length 1 before, so that two that are nearly the same have nearly the same.
     """
     parts = []
-    for some in images.split(4000):
+    for some in portions(images):
         grey = standardise(brightness(some))
         parts.append(dctn(grey.numpy(), axes=(1, 2), norm="ortho")[:, :FREQUENCIES, :FREQUENCIES])
     return np.concatenate(parts).reshape(len(images), -1)
@@ -325,7 +331,7 @@ def measure_light(images: Tensor) -> Light:
     """Return how light images, uint8 (n, c, h, w), are."""
     means = []
     spreads = []
-    for some in images.split(1000):
+    for some in portions(images):
         grey = brightness(some).flatten(1)
         means.append(grey.mean(dim=1).numpy())
         spreads.append(grey.std(dim=1, correction=0).numpy())
