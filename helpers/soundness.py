@@ -6,7 +6,7 @@ Nothing here decides: it says what a person should look at. Test images are sear
 import contextlib
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
@@ -21,18 +21,19 @@ from torch.nn.functional import interpolate
 
 from . import models, training
 from .data import Split
-from .evaluation import Predictions
+from .evaluation import Predictions, confusion_matrix
 from .recipes import RECIPES, Recipe
 
 SIDE = 28  # pixels: what is learnt or compared here is brought to this size first
 GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness; ITU-R BT.601
 STEPS = 300  # of a quick training, at least
 MANY = 10_000  # images: three folds are enough, and nothing need be augmented
-JUDGED = 10  # images of a class, at least, for its labels to be judged by a network that has seen fewer
+JUDGED = 10  # images of a class, at least, for its labels to be judged by networks that have seen fewer
 FEW = 20  # images of a class: with fewer, even 100% of them right leaves an accuracy below 84% possible (Wilson 1927)
 ALIKE = 0.995  # correlation of two images that count as one; the most alike of MNIST's training images reach 0.991
 BITS = 4  # of 64 in which the hashes of two such images may differ
 FREQUENCIES = 8  # of each direction that a hash is made of
+PORTION = 4_000_000  # numbers that are held as floats at once
 CANDIDATES = 1_000  # images, at most, that one image is compared with
 
 
@@ -65,10 +66,15 @@ def shrink(images: Tensor, side: int = SIDE) -> Tensor:
     if images.shape[-2:] == (side, side):
         return images
     parts = []
-    for some in images.split(1000):
+    for some in portions(images):
         small = interpolate(some.float(), (side, side), mode="bilinear", antialias=True, align_corners=False)
         parts.append(small.round().clamp(0, 255).to(torch.uint8))
     return torch.cat(parts)
+
+
+def portions(images: Tensor) -> Iterable[Tensor]:
+    """Return images, (n, ...), some at a time: few enough to be held as floats."""
+    return images.split(max(1, PORTION // images[0].numel()))
 
 
 def brightness(images: Tensor) -> Tensor:
@@ -152,12 +158,11 @@ def suspect_labels(predictions: Predictions) -> Suspects:
 
     Confident learning (Northcutt, Jiang and Chuang 2021): the joint counts of given and true labels say how many labels
     of a class are wrong, and so many images, those with the lowest probability of their own class, are taken from it
-    ("prune by class"). An image whose own class is the most probable one is never among them, nor is one of a class of
-    fewer than JUDGED. They are ranked by the normalised margin.
+    ("prune by class"). An image whose own class is the most probable one is never among them, nor is one of a class
+    that is not among `judged_classes`. They are ranked by the normalised margin.
     """
     probabilities = predictions.probabilities
     labels = predictions.labels
-    counts = np.bincount(labels, minlength=probabilities.shape[1])
     joint = estimate_joint(probabilities, labels)
     places = np.arange(len(labels))
     own = probabilities[places, labels]
@@ -166,7 +171,7 @@ def suspect_labels(predictions: Predictions) -> Suspects:
     suggested = others.argmax(axis=1)
     margins = own - others[places, suggested]
     found = []
-    for label in np.flatnonzero(counts >= JUDGED):
+    for label in judged_classes(predictions):
         wrong = round(float(joint[label].sum() - joint[label, label]))
         members = np.flatnonzero(labels == label)
         least = members[np.argsort(own[members], kind="stable")[:wrong]]
@@ -174,6 +179,18 @@ def suspect_labels(predictions: Predictions) -> Suspects:
     indices = np.concatenate([np.empty(0, dtype=np.int64), *found])
     indices = indices[np.argsort(margins[indices], kind="stable")]
     return Suspects(indices, suggested[indices], margins[indices])
+
+
+def judged_classes(predictions: Predictions) -> list[int]:
+    """Return the classes whose labels can be judged, in order: JUDGED images or more, most of them named as labelled.
+
+    Confident learning takes it that most labels of a class are right and that the networks know the class; where they
+    name it for half of its images or fewer, one or the other does not hold.
+    """
+    table = confusion_matrix(predictions)
+    images = table.sum(axis=1)
+    named = table.diagonal()
+    return np.flatnonzero((images >= JUDGED) & (2 * named > images)).tolist()
 
 
 def estimate_joint(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -239,7 +256,7 @@ def lowest_frequencies(images: Tensor) -> np.ndarray:
     Each image has mean 0 and length 1 before, so that two that are nearly the same have nearly the same.
     """
     parts = []
-    for some in images.split(4000):
+    for some in portions(images):
         grey = standardise(brightness(some))
         parts.append(dctn(grey.numpy(), axes=(1, 2), norm="ortho")[:, :FREQUENCIES, :FREQUENCIES])
     return np.concatenate(parts).reshape(len(images), -1)
@@ -314,7 +331,7 @@ def measure_light(images: Tensor) -> Light:
     """Return how light images, uint8 (n, c, h, w), are."""
     means = []
     spreads = []
-    for some in images.split(1000):
+    for some in portions(images):
         grey = brightness(some).flatten(1)
         means.append(grey.mean(dim=1).numpy())
         spreads.append(grey.std(dim=1, correction=0).numpy())

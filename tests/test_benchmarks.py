@@ -480,6 +480,17 @@ def test_labels_are_made_wrong_and_leaks_are_counted():
     assert found["others_called_leaks"] == 0 and found["searched"] == 1100
 
 
+def test_readme_says_what_share_of_wrong_labels_was_found():
+    rows = json.loads(soundness_benchmark.RESULTS.read_text())["rows"]
+    found = [row["labels"]["found_share"] for row in rows]
+    others = [1000 * row["labels"]["others_share"] for row in rows]
+    assert len({row["seed"] for row in rows}) == 5 and min(found) >= 0.9 and max(others) <= 1
+    assert all(row["copies"]["copied_found"] == row["copies"]["copied"] == 100 for row in rows)
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"it suspected {min(found):.1%} to {max(found):.1%} of them (five seeds)" in text
+    assert f"{min(others):.1f} to {max(others):.1f} in 1,000 of the others" in text
+
+
 def test_suspects_are_counted_apart_from_those_that_were_made_wrong(monkeypatch):
     digits = data.load("digits")
     monkeypatch.setattr(soundness_benchmark, "SHARE", 0.05)

@@ -50,6 +50,18 @@ def test_no_label_is_suspected_where_all_are_believed_or_a_class_is_too_small_to
     assert set(soundness.suspect_labels(Predictions(logits, enough)).indices) <= {37, 38, 39}
 
 
+def test_networks_that_do_not_know_a_class_judge_none_of_its_labels():
+    labels = np.repeat([0, 1, 2], 20)
+    logits = np.eye(3)[labels] * 5
+    logits[0] = [0, 5, 0]  # one of 20: judged, and suspected
+    logits[20:30] = [0, 0, 5]  # half of 20
+    logits[40:49] = [5, 0, 0]  # 9 of 20
+    predictions = Predictions(logits, labels)
+    assert soundness.judged_classes(predictions) == [0, 2]
+    suspected = set(soundness.suspect_labels(predictions).indices)
+    assert 0 in suspected and not suspected & set(range(20, 40))
+
+
 @pytest.mark.parametrize("counts", [(1, 1), (2, 2), (20, 3, 7), (1, 40)])
 def test_folds_spread_each_class_evenly(counts):
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
