@@ -19,7 +19,7 @@ from conftest import ROOT, Project, offline
 from IPython.display import Markdown
 from scipy.stats import fisher_exact
 
-from helpers import certainty, checkpoints, corruptions, errors, evaluation, files, models, plots, runs, training
+from helpers import certainty, checkpoints, corruptions, data, errors, evaluation, files, models, plots, runs, training
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -198,6 +198,46 @@ def test_a_cell_that_is_run_again_says_the_same(notebook, reader):
         assert reader.run(source) == before, source
 
 
+def pictures(channels, size, classes):
+    """Return a Dataset of made pictures, 20 of each class: a square of the class's own shade, somewhere, and noise."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(20 * classes) % classes
+    images = generator.integers(180, 240, (len(labels), channels, size, size), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        row, column = generator.integers(2, size // 2, 2)
+        shade = generator.integers(0, 60, (channels, size // 3, size // 3)) + 100 * label // classes
+        image[:, row : row + size // 3, column : column + size // 3] = shade
+    labels = torch.from_numpy(labels)
+    is_test = torch.zeros(len(labels), dtype=torch.bool)
+    is_test[data.stratified(labels, 4 * classes, seed=0, both_sides=True)] = True
+    names = tuple(f"shade {label}" for label in range(classes))
+    about = ("made", "Made pictures", "made by the tests", names)
+    return data.Dataset(*about, torch.from_numpy(images), labels, is_test, 3 * classes, "made", framing="whole")
+
+
+@pytest.mark.skipif(not hasattr(data.Dataset, "form"), reason="model.json does not tell the form of images yet")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of libraries about each other, which no kernel shows
+@pytest.mark.parametrize(("channels", "size", "classes"), [(3, 44, 2), (1, 20, 30)])
+def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels, size, classes):
+    source = pictures(channels, size, classes)
+    monkeypatch.setattr(data, "load", lambda *arguments: source)
+    said = {}
+    for stem in ("00_walkthrough", "02_prototyping", "03_training", "04_results"):
+        reader.names.clear()
+        for cell in code(nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", 4)):
+            words = reader.run(cell.source)
+            said[stem] = said.get(stem, "") + "\n".join(words)
+            if "parameters" in cell.metadata.get("tags", []):
+                fewer = {name: value for name, value in SMALL.items() if name not in ("dataset", "recipe")}
+                reader.names |= {name: value for name, value in fewer.items() if name in reader.names}
+    recipe = "pictures" if channels == 3 else "balanced"
+    assert f"recipe **{recipe}**" in said["03_training"] and f"by the recipe `{recipe}`" in said["04_results"]
+    assert ("All were shrunk from 44x44 to 40x40" in said["02_prototyping"]) == (size == 44)
+    assert 'id="read-a-picture"' in said["04_results"] and "Choose a picture" in said["04_results"]
+    table = said["00_walkthrough"] + said["02_prototyping"] + said["04_results"]
+    assert "paper" not in table and " ink" not in table.replace("text-align", "")
+
+
 def cell_with(phrase, stem):
     """Return the source of the one code cell of a notebook that holds `phrase`."""
     notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", 4)
@@ -324,8 +364,6 @@ def test_calibration_and_robustness_have_the_fields_of_the_contract(finished):
 
 def test_predictions_are_those_of_the_saved_model(finished):
     _, folder, _ = finished
-    from helpers import data
-
     source = data.load("digits")
     network, _, about = checkpoints.load_model(folder)
     test = data.split(source, about["seed"])["test"]
