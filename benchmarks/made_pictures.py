@@ -4,8 +4,11 @@
     textures    five patterns of a few pixels' period, turned, of the same brightness: made small there is nothing left
 
 Everything else is drawn anew for each picture, alike for all classes.
+
+    python benchmarks/made_pictures.py colours FOLDER --a-class 60 --seed 1     writes a folder a class
 """
 
+import argparse
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -160,3 +163,18 @@ KINDS: dict[str, tuple[tuple[str, ...], Callable[[str, Generator], Pixels]]] = {
     "colours": (tuple(HUES), in_colour),
     "textures": (tuple(PATTERNS), in_texture),
 }
+
+
+def main() -> None:
+    """Write the pictures that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=tuple(KINDS))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--a-class", type=int, default=A_CLASS, help="pictures of each class")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    write(options.folder, options.kind, options.seed, options.a_class)
+
+
+if __name__ == "__main__":
+    main()

@@ -47,7 +47,7 @@ def scribble(draw: ImageDraw.ImageDraw, fill: tuple[int, ...], generator: Genera
         corners = [(x + length * np.cos(a), y + length * np.sin(a)) for a in np.sort(generator.uniform(0, 6.28, 5))]
         draw.polygon(corners, fill=fill)
     elif sort == 2:
-        ends = [tuple(generator.uniform(-length, length, 2) + (x, y)) for _ in range(4)]
+        ends = [(x + across, y + along) for across, along in generator.uniform(-length, length, (4, 2))]
         draw.line(ends, fill=fill, width=max(3, int(length / 2)), joint="curve")
     else:
         draw.rounded_rectangle((x - length / 2, y - length, x + length / 2, y + length), length / 4, fill=fill)

@@ -1,14 +1,16 @@
 """How well, and how fast, the recipe for pictures learns: made sets, crops of photographs, a plain loader beside it.
 
     python benchmarks/pictures.py made            four colours, five fine textures: in colour, in grey, at 28 in grey
+    python benchmarks/pictures.py made --generator other    the same questions, made in another way
     python benchmarks/pictures.py photographs     crops of ten photographs that scikit-image and scikit-learn carry
     python benchmarks/pictures.py speed           batches and epochs beside torchvision's loader and a plain loop
 
 Every reading is a row of benchmarks/results/pictures.json, and none is ever taken out; "what" says which of the three.
 Accuracies are of images that nothing was trained or chosen on, with 95% intervals by Wilson. Sets are made by
-made_pictures.py, which also writes them as folders. Crops are 64x64 as they are, from the left half of each photograph
-to learn from, from its right half to test: a class is a photograph. Beside them stands logistic regression on
-histograms of the crops' colours. Photographs need the package scikit-image (in Python: pip install scikit-image).
+made_pictures.py, on which the recipe was chosen, or by other_pictures.py, on which nothing was. Crops are 64x64 as they
+are, from the left half of each photograph to learn from, from its right half to test: a class is a photograph. Beside
+them stands logistic regression on histograms of the crops' colours. Photographs need the package scikit-image
+(pip install scikit-image).
 """
 
 from __future__ import annotations
@@ -25,13 +27,14 @@ from typing import Any
 import made_pictures
 import numpy as np
 import origin
+import other_pictures
 import torch
 from made_pictures import write
-from PIL import Image
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from helpers import data, evaluation, files, models, recipes, runs, training, transforms
+from helpers import data, evaluation, files, forms, models, recipes, runs, training, transforms
+from helpers.forms import Form
 
 RESULTS = Path(__file__).resolve().parent / "results" / "pictures.json"
 FORMS = ((96, 3), (96, 1), (28, 1))  # size and channels in which made sets are read
@@ -39,19 +42,9 @@ CROP = 64  # pixels a side
 CROPS = (100, 50)  # of each photograph: to learn from, to test
 BINS = 4  # of each colour: a histogram has BINS ** 3 cells
 CPU = torch.device("cpu")
+GENERATORS = {"made": made_pictures, "other": other_pictures}
 
 Row = dict[str, Any]
-
-
-def fit_picture(pixels: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """Return a picture, uint8 (h, w, 3), as uint8 (channels, size, size)."""
-    picture = Image.fromarray(pixels)
-    if channels == 1:
-        picture = picture.convert("L")
-    if picture.size != (size, size):
-        picture = picture.resize((size, size), Image.Resampling.BICUBIC)
-    fitted = np.asarray(picture)
-    return fitted.transpose(2, 0, 1) if channels == 3 else fitted[None]
 
 
 def dataset(name: str, images: np.ndarray, labels: list[int], names: tuple[str, ...], is_test: Any = None) -> Any:
@@ -76,13 +69,15 @@ def dataset(name: str, images: np.ndarray, labels: list[int], names: tuple[str, 
     )
 
 
-def made(kind: str, seed: int, a_class: int, size: int, channels: int) -> data.Dataset:
-    """Return the made set `kind` of made_pictures in one form."""
-    names = made_pictures.KINDS[kind][0]
+def made(kind: str, seed: int, a_class: int, size: int, channels: int, by: str = "made") -> data.Dataset:
+    """Return the made set `kind` in one form, made by one of GENERATORS."""
+    maker = GENERATORS[by]
+    names = maker.KINDS[kind][0]
+    form = Form(size, "rgb" if channels == 3 else "grey")
     images = []
     labels = []
-    for name, picture in made_pictures.pictures(kind, seed, a_class):
-        images.append(fit_picture(picture, size, channels))
+    for name, picture in maker.pictures(kind, seed, a_class):
+        images.append(forms.fit(picture, form)[0])
         labels.append(names.index(name))
     return dataset(kind, np.stack(images), labels, names)
 
@@ -119,7 +114,8 @@ def read_made(options: argparse.Namespace) -> Iterator[Row]:
         for seed in options.seeds:
             for size, channels in FORMS:
                 recipe = recipes.choose(recipes.default(size, channels), epochs=options.epochs)
-                yield read(made(kind, seed, options.a_class, size, channels), recipe, seed)
+                source = made(kind, seed, options.a_class, size, channels, options.generator)
+                yield {"generator": options.generator} | read(source, recipe, seed)
 
 
 def photographs() -> dict[str, np.ndarray]:
@@ -324,6 +320,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=tuple(READINGS))
     parser.add_argument("--kinds", nargs="+", choices=tuple(made_pictures.KINDS), default=list(made_pictures.KINDS))
+    parser.add_argument("--generator", choices=tuple(GENERATORS), default="made", help="which pictures are made")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="draw the images and the training")
     parser.add_argument("--a-class", type=int, default=made_pictures.A_CLASS, help="made pictures of each class")
     parser.add_argument("--crops", type=int, default=CROPS[0], help="of each photograph to learn from; half test")

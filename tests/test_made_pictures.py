@@ -4,6 +4,7 @@ import json
 
 import made_pictures
 import numpy as np
+import other_pictures
 import pictures
 import pytest
 import torch
@@ -120,12 +121,15 @@ def test_tasks_take_turns_and_ratios_are_those_of_each_round():
     assert pictures.ratio({"slow": [8.0, 6.0, 9.0], "fast": [2.0, 2.0, 1.0]}, "slow", "fast") == [4.0, 3.0, 9.0]
 
 
-def test_a_picture_is_read_in_the_form_asked_for():
-    picture = next(made_pictures.pictures("textures", 0, 1))[1]
-    assert pictures.fit_picture(picture, 40, 3).shape == (3, 40, 40)
-    assert pictures.fit_picture(picture, 28, 1).shape == (1, 28, 28)
-    square = next(made_pictures.pictures("colours", 0, 1))[1]
-    assert (pictures.fit_picture(square, 96, 3) == square.transpose(2, 0, 1)).all()
+@pytest.mark.parametrize("by", tuple(pictures.GENERATORS))
+def test_a_made_set_is_read_in_the_form_asked_for(by):
+    colours = pictures.made("colours", 0, 5, 96, 3, by)
+    assert colours.images.shape == (20, 3, 96, 96) and len(set(colours.labels.tolist())) == 4
+    assert pictures.made("textures", 0, 5, 28, 1, by).images.shape == (25, 1, 28, 28)
+
+
+def test_two_generators_share_no_class_of_colour():
+    assert not set(made_pictures.HUES) & set(other_pictures.COLOURS)
 
 
 def test_readings_are_kept_with_all_that_they_are_of(monkeypatch, tmp_path, capsys):
