@@ -137,7 +137,7 @@ def quick_recipe(images: int) -> Recipe:
     Smoothed labels and roughened images lower the probability of what is clear. Few images are seen more often, and
     moved about.
     """
-    batch_size = min(max(images // 8, 16), 256, images)
+    batch_size = min(max(images // 16, 16), 256, images)
     epochs = max(2, math.ceil(STEPS / (images // batch_size)))
     plain = replace(RECIPES["fast"], label_smoothing=0.0, rough_share=0.0, min_batches_per_epoch=1)
     if images < MANY // 2:
