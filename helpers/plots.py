@@ -163,6 +163,15 @@ def size_for(image: np.ndarray, size: float) -> float:
     return size if np.asarray(image).shape[-1] <= LARGE else max(size, 1.25)
 
 
+def blocks_or_means(picture: np.ndarray, inches: float) -> str:
+    """Return how matplotlib draws a picture, (h, w) or (h, w, 3), so many `inches` wide: "nearest" or "antialiased".
+
+    Pixels become blocks, which files hold in few bytes; but where there are more of them than fit, some would be left
+    out, so that they are averaged. What is (h, w) always becomes blocks.
+    """
+    return "antialiased" if picture.ndim == 3 and picture.shape[1] > inches * DPI else "nearest"
+
+
 def images(
     pixels: Sequence[np.ndarray] | np.ndarray,
     titles: Sequence[str] | None = None,
@@ -189,9 +198,8 @@ def images(
         axis.spines[:].set_visible(False)
         if place < len(pixels):
             picture = drawable(pixels[place])
-            large = picture.ndim == 3 and len(picture) > LARGE  # drawn as squares it would lose lines
             lowest = 0 if picture.min() >= 0 else None
-            axis.imshow(picture, interpolation="antialiased" if large else "nearest", vmin=lowest)
+            axis.imshow(picture, interpolation=blocks_or_means(picture, size), vmin=lowest)
             if titles:
                 axis.set_title(titles[place], fontsize=8, fontweight="normal", loc="center", pad=3)
     for axis, title in zip(axes[:, 0], row_titles or (), strict=False):
@@ -242,7 +250,8 @@ def mosaic(
     indent = 0.35 + 0.08 * max(map(len, names))  # inches for the names
     tall = len(rows) * size * height / width + 0.45 + 0.2 * count_lines(texts)
     figure, axis = new(width=max(count * size + indent, 6), height=tall)
-    axis.imshow(sheet, vmin=0)
+    coloured = sheet.ndim == 3
+    axis.imshow(sheet, vmin=0, interpolation=blocks_or_means(sheet, count * size) if coloured else None)
     axis.set_xticks([(column + 0.5) * (width + 2) - 0.5 for column in headings], texts)
     axis.set_yticks((np.arange(len(rows)) + 0.5) * (height + 2) - 0.5, names)
     axis.tick_params(length=0, labelsize=9, top=False, bottom=False, labeltop=True, labelbottom=False)
