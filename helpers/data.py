@@ -550,8 +550,8 @@ def pixel_counts(images: Tensor) -> Tensor:
     import torch
 
     counts = torch.zeros(256, dtype=torch.int64)
-    for some in images.split(1000):  # all at once would be eight times as large for a moment
-        counts += torch.bincount(some.flatten(), minlength=256)
+    for some in images.flatten().split(1_000_000):  # all at once would be eight times as large for a moment
+        counts += torch.bincount(some, minlength=256)
     return counts
 
 

@@ -351,7 +351,8 @@ def diverged(rule: str, recipe: Recipe, history: list[Row], losses: Tensor) -> e
 
 def batch_size_for(recipe: Recipe, images: int) -> int:
     """Return how many of `images` training images make a batch: the recipe's number, or fewer where there are few."""
-    return max(1, min(recipe.batch_size, images // recipe.min_batches_per_epoch))
+    size = max(recipe.min_batch_size, images // recipe.min_batches_per_epoch)
+    return min(recipe.batch_size, size, images)
 
 
 def batches_per_epoch(recipe: Recipe, images: int) -> int:
