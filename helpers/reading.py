@@ -7,6 +7,7 @@ answer.label, answer.probability, answer.sure, answer.possible
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import certainty, checkpoints, forms, framing, runs, sheets
+from . import certainty, checkpoints, files, forms, framing, runs, sheets
 from .certainty import Certainty
 from .errors import BadInput
 from .forms import Form
@@ -188,6 +189,22 @@ def newest(outputs: Path) -> str:
         way_out = "this trains one: python run_all.py --only training"
         raise BadInput(f"no trained run in {outputs}", way_out=way_out)
     return name
+
+
+def newest_of_digits(outputs: Path) -> str | None:
+    """Return the name of the run that was trained last of those that frame digits by their ink, None where none is."""
+    for name in runs.all_with(outputs, "training"):
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+            if own_form(files.read_json(outputs / name / "model.json")).framing == "ink":
+                return name
+    return None
+
+
+def check_has_photographs(reader: Reader, named: str) -> None:
+    """Raise BadInput where photographs would have to be made, `named` being none, and the Reader is none of digits."""
+    if not named and own_form(reader.description).framing != "ink":
+        rule = "it takes images whole, and the photographs that are made here are of digits"
+        raise BadInput(rule, field="run", value=reader.run, way_out="name photographs of its classes in `files`")
 
 
 def no_such_run(name: str, outputs: Path) -> BadInput:

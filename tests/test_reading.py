@@ -232,3 +232,17 @@ def test_photographs_of_validation_digits_are_read(real_data, tmp_path):
         Image.fromarray(picture.pixels).save(path, quality=80)
         right += reader.read(pictures.open_file(path)).label == str(int(label))
     assert right >= 36
+
+
+def test_of_runs_trained_last_one_of_digits_makes_photographs(outputs):
+    for name, framing_name, started in (("ink", "ink", "2026-01-01"), ("whole", "whole", "2026-02-01")):
+        shutil.copytree(outputs / "hand", outputs / name)
+        described = files.read_json(outputs / name / "model.json")
+        files.write_json(outputs / name / "model.json", described | {"framing": {"name": framing_name}})
+        note(outputs, name, f"{started}T00:00:00+00:00")
+    assert reading.newest(outputs) == "whole" and reading.newest_of_digits(outputs) == "ink"
+    assert reading.newest_of_digits(outputs / "nothing") is None
+    with pytest.raises(BadInput, match=r"name photographs of its classes in `files`"):
+        reading.check_has_photographs(reading.load("whole", outputs=outputs), "")
+    reading.check_has_photographs(reading.load("whole", outputs=outputs), "a.jpg")
+    reading.check_has_photographs(reading.load("ink", outputs=outputs), "")
