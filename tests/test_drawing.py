@@ -225,6 +225,10 @@ def test_a_picture_is_fitted_whole_and_filled_up_with_the_median_of_its_border(o
     assert np.abs(fitted[:, 14:18, 10:22] - np.reshape(middle, (-1, 1, 1))).max() <= 1
     assert np.abs(fitted[:, :11] - np.reshape(around, (-1, 1, 1))).max() <= 1  # the border's colour, above the picture
     assert np.abs(fitted[:, :, :7] - np.reshape(around, (-1, 1, 1))).max() <= 1
+    low = np.zeros((9, 64, 3), dtype=np.uint8)  # 4.5 rows of 32: four, as Python rounds
+    low[:, 20:44] = 255
+    fitted = np.array(page.evaluate(FITTED, as_bytes(low))).reshape(form)
+    assert np.nonzero(fitted.any(axis=(0, 2)))[0].tolist() == [14, 15, 16, 17]
 
 
 def test_a_picture_is_chosen_by_keyboard_dropped_or_pasted_and_answered(opened, tmp_path):

@@ -6,7 +6,7 @@
 
   /** A picture in the form that the network takes: its shape is kept, and the rest is the median of its border. */
   function fit(picture, width, height) {
-    const scale = side / Math.max(width, height), length = value => Math.max(1, Math.round(value * scale));
+    const scale = side / Math.max(width, height), length = value => Math.max(1, round(value * scale));
     const [small, brush] = shrink(picture, width, height, length(width), length(height));
     const { data } = brush.getImageData(0, 0, small.width, small.height), border = [];
     for (let y = 0; y < small.height; y++)
@@ -17,6 +17,12 @@
     ground.fillStyle = `rgb(${median})`; ground.fillRect(0, 0, side, side);
     ground.drawImage(small, (side - small.width) >> 1, (side - small.height) >> 1);
     return planes(ground.getImageData(0, 0, side, side).data);
+  }
+
+  /** The nearest whole number, and of two the even one, as Python rounds. */
+  function round(value) {
+    const below = Math.floor(value);
+    return value - below === 0.5 ? below + below % 2 : Math.round(value);
   }
 
   /** [canvas, its context] with a picture on white paper, halved as often as it takes: so that no pixel is left out. */
