@@ -90,9 +90,9 @@ AUGMENTATION = (
 #   Batches of at least 8 where images are few (sets of 20 and 40 a class, ten epochs, means of two seeds): textures 65
 #   and 89, of 1 or 2 images 57 and 69, of 16 images 73 and 91; colours 94 and 98, of 1 or 2 images 96 and 99, of 16
 #   images 71 and 98.
-#   Mirrored, and cropped up to 10 %, with ten epochs: crops of photographs, three seeds, 63 as they are, 67 mirrored, 66
-#   mirrored and cropped; textures, two seeds, five epochs, 97, 96 and 97. Neither harms, and what is photographed twice is
-#   seldom framed alike. What points to the left may be another class: then mirroring has to go.
+#   Mirrored, and cropped up to 10 %, with ten epochs: crops of photographs, three seeds, 63 as they are, 67 mirrored,
+#   66 mirrored and cropped; textures, two seeds, five epochs, 97, 96 and 97. Neither harms, and what is photographed
+#   twice is seldom framed alike. What points to the left may be another class: then mirroring has to go.
 BAD_LIGHT: dict[str, Any] = {
     "normalise_each": True,
     "roughening": ("strokes", "pieces", "erasing", "filter", "gamma", "light", "noise"),
