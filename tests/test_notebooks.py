@@ -216,7 +216,6 @@ def pictures(channels, size, classes):
     return data.Dataset(*about, torch.from_numpy(images), labels, is_test, 3 * classes, "made", framing="whole")
 
 
-@pytest.mark.skipif(not hasattr(data.Dataset, "form"), reason="model.json does not tell the form of images yet")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of libraries about each other, which no kernel shows
 @pytest.mark.parametrize(("channels", "size", "classes"), [(3, 44, 2), (1, 20, 30)])
 def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels, size, classes):
