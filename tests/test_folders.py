@@ -462,7 +462,7 @@ def test_the_notebooks_tell_of_a_folders_own_classes(tmp_path):
             picture.rotate(20 * len(name), fillcolor=int(np.asarray(picture)[0, 0])).save(
                 tmp_path / "shapes" / name / (f"{number}.png" if number % 3 else f"{number}.jpg")
             )
-    arguments = ("--dataset", "shapes", "--recipe", "fast", "--run", "it")
+    arguments = ("--dataset", "shapes", "--image-size", "28", "--recipe", "fast", "--run", "it")
     code, out, error = project.run(*arguments, dataset=None, **at_home(tmp_path))
     assert code == 0, out + error
     assert "note: 18 of 36 images were dark on light, and were turned over" in out
