@@ -251,7 +251,8 @@ def settle_recipe(wishes: Wishes, before: Manifest | None, form: Form) -> tuple[
     for name in ("recipe", "seed", "start_from", *recipes.OVERRIDES, *SETTINGS):
         if getattr(wishes, name) is not None:
             wanted[name] = getattr(wishes, name)
-    published = recipes.choose(wanted.get("recipe") or recipes.default(form.size, form.channels))
+    continues = wanted.get("start_from") is not None
+    published = recipes.choose(wanted.get("recipe") or recipes.default(form.size, form.channels), continues)
     recipes.check_form(published, form.size, form.channels)
     changes = {}
     for field in recipes.OVERRIDES:
@@ -262,7 +263,7 @@ def settle_recipe(wishes: Wishes, before: Manifest | None, form: Form) -> tuple[
         if wanted.get(name) not in (None, "auto"):
             settings[name] = wanted[name]
     parameters = {"recipe": published.name, "seed": wanted.get("seed", 0)} | changes | settings
-    return parameters, recipes.choose(published.name, **changes)
+    return parameters, recipes.choose(published.name, continues, **changes)
 
 
 def find_start(name: str | None, recipe: Recipe, form: Form, outputs: Path) -> str | None:

@@ -537,3 +537,13 @@ def test_a_run_without_a_model_is_nothing_to_start_from(tmp_path, monkeypatch):
     assert training.load_start(None) is None
     with pytest.raises(errors.BadInput, match=r"^start_from nothing: no trained model in it"):
         training.load_start("nothing")
+
+
+def test_a_training_that_continues_takes_gentler_steps_unless_a_rate_is_named():
+    plain, gentle = (recipes.choose("balanced", continues) for continues in (False, True))
+    assert gentle.learning_rate == pytest.approx(0.3 * plain.learning_rate)
+    assert (plain.min_batch_size, gentle.min_batch_size) == (1, 8)
+    assert recipes.choose("balanced", True, learning_rate=0.02).learning_rate == 0.02
+    assert [training.batch_size_for(recipe, 50) for recipe in (plain, gentle)] == [1, 8]
+    assert training.batch_size_for(gentle, 5) == 5
+    assert training.batch_size_for(plain, 55_000) == training.batch_size_for(gentle, 55_000) == 128
