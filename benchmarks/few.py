@@ -4,9 +4,9 @@
     python benchmarks/few.py --run mnist-balanced-10epochs-seed0 --a-class 20 --seeds 0 1 2
 
 The trainings of a seed have the same images, so their differences are paired. A training that starts from a run has
-gentler steps than the recipe says (recipes.gently); the third one starts from nothing and has these, too. What is scored
-are the digits' test images. The rows go into benchmarks/results/few.json, one a
-call, and none is ever taken out.
+gentler steps than the recipe says (recipes.gently); the third one starts from nothing and has these, too. What is
+scored are the digits' test images. The rows go into benchmarks/results/few.json, one a call, and none is ever taken
+out.
 """
 
 import argparse

@@ -189,8 +189,8 @@ OVERRIDES = ("epochs", "batch_size", "learning_rate", "validation_size")
 def choose(name: str, continues: bool = False, **overrides: float | None) -> Recipe:
     """Return the Recipe `name` with each override that is not None in place of the recipe's own value.
 
-    `continues`: whether the training starts from the weights of another; see `gently`. `overrides` are fields of a Recipe, as a rule those in OVERRIDES. BadInput for an unknown name, and for a value that
-    cannot be trained with.
+    `continues`: whether the training starts from the weights of another; see `gently`. `overrides` are fields of a
+    Recipe, as a rule those in OVERRIDES. BadInput for an unknown name, and for a value that cannot be trained with.
     """
     if name not in RECIPES:
         nearest = difflib.get_close_matches(name, RECIPES, n=len(RECIPES), cutoff=0)
