@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.rcsetup import cycler
 from numpy.typing import ArrayLike
+from PIL import Image
 
 from . import evaluation, files, runs
 from .framing import Box
@@ -44,6 +45,7 @@ STYLE: dict[Any, Any] = {
 }
 MORE_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei", "Noto Sans")
 DPI = 160  # twice what the figures are shown at, so that they stay sharp
+QUALITY = 85  # of the JPEG of a figure that holds images in colour
 MNISTS = (1, 28, 28)  # the form of images that hold ink
 LARGE = 40  # pixels: of images with a longer side little is seen at a thumb nail's size
 
@@ -72,17 +74,36 @@ def new(rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 3.4
 def show(figure: Figure, name: str, caption: str, description: str, folder: Path) -> None:
     """Display a Figure with a caption below and `description` as its alternative text; save figures/`name`.png.
 
-    Figure, caption and description reach the report through the notebook's own output. `folder` is the run's; RunInUse
-    where somebody else is writing there.
+    Figure, caption and description reach the report through the notebook's own output; there a figure that holds
+    images in colour is a JPEG, which takes a tenth of the bytes. `folder` is the run's; RunInUse where somebody else is
+    writing there.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
     with runs.writing(folder):
         files.write_file(folder / "figures" / f"{name}.png", buffer.getvalue())
-    data = {"image/png": buffer.getvalue(), "text/plain": description}
+    kind = "image/png"
+    content = buffer.getvalue()
+    if holds_colour_images(figure):
+        kind = "image/jpeg"
+        content = as_jpeg(buffer)
+    data = {kind: content, "text/plain": description}
     metadata = {"alt": description, "width": round(figure.get_figwidth() * DPI / 2)}
-    display(data, raw=True, metadata={"image/png": metadata})
+    display(data, raw=True, metadata={kind: metadata})
     display(Markdown(f"*{caption}*"))
+
+
+def holds_colour_images(figure: Figure) -> bool:
+    """Return whether a Figure shows an image in colour, (h, w, 3), rather than numbers on a scale of colours."""
+    shown = [image for axis in figure.axes for image in axis.images]
+    return any(np.asarray(image.get_array()).ndim == 3 for image in shown)
+
+
+def as_jpeg(png: io.BytesIO) -> bytes:
+    """Return the picture in an open PNG file as the bytes of a JPEG."""
+    jpeg = io.BytesIO()
+    Image.open(png).convert("RGB").save(jpeg, "JPEG", quality=QUALITY, optimize=True)
+    return jpeg.getvalue()
 
 
 def plain_ticks(axis: Axis) -> None:

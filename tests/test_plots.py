@@ -114,3 +114,16 @@ def test_ticks_name_what_fits():
     plots.name_ticks(axis.yaxis, list("abc"))
     assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b", "c"]
     assert figure.axes == [axis]
+
+
+@pytest.mark.parametrize("channels, side, kind", [(1, 28, "image/png"), (3, 96, "image/jpeg")])
+def test_figures_of_images_in_colour_are_small_in_the_notebook(tmp_path, monkeypatch, channels, side, kind):
+    shown = []
+    monkeypatch.setattr(plots, "display", lambda *data, **options: shown.append((data[0], options.get("metadata"))))
+    noise = np.random.default_rng(0).integers(0, 256, (6, channels, side, side), dtype=np.uint8)
+    plots.show(plots.images(noise), "some", "A caption.", "Noise.", tmp_path)
+    data, metadata = shown[0]
+    assert set(data) == {kind, "text/plain"} and metadata[kind]["alt"] == "Noise."
+    kept = (tmp_path / "figures" / "some.png").read_bytes()
+    assert kept.startswith(b"\x89PNG") and (data[kind] == kept) == (channels == 1)
+    assert channels == 1 or len(data[kind]) < 0.6 * len(kept)

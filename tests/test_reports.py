@@ -60,17 +60,17 @@ def rendered(tmp_path):
 
 def output(**data):
     """Return a code cell with one displayed output."""
-    shown = nbformat.v4.new_output(
-        "display_data", data, metadata={"image/png": {"alt": 'a "figure" <b>', "width": 300}}
-    )
+    about = {"alt": 'a "figure" <b>', "width": 300}
+    shown = nbformat.v4.new_output("display_data", data, metadata={"image/png": about, "image/jpeg": about})
     return nbformat.v4.new_code_cell("1 < 2", outputs=[shown])
 
 
-def test_figures_carry_their_alternative_text(rendered):
-    html = rendered(output(**{"image/png": "iVBORw0KGgo=\n", "text/plain": "x"}))
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_figures_carry_their_alternative_text(rendered, kind):
+    html = rendered(output(**{f"image/{kind}": "iVBORw0KGgo=\n", "text/plain": "x"}))
     image = BeautifulSoup(html, "html.parser").img
     assert image["alt"] == 'a "figure" <b>' and image["width"] == "300"
-    assert image["src"] == "data:image/png;base64,iVBORw0KGgo="
+    assert image["src"] == f"data:image/{kind};base64,iVBORw0KGgo="
 
 
 def test_contents_list_the_parts(rendered):
