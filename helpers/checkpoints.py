@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from . import errors, files, models, runs
+from . import errors, files, forms, models, runs
 from .certainty import CODE, Certainty
 from .evaluation import Predictions
 
@@ -211,13 +211,13 @@ def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedMod
 def build_network(description: dict[str, Any]) -> nn.Sequential:
     """Return the network that model.json describes, with weights drawn anew."""
     recipe = description["recipe"]
-    images = description.get("images", {"size": 28, "colour": "grey"})
+    form = forms.of_description(description)
     return models.build(
         recipe["network"],
         len(description["class_names"]),
         normalise_each=recipe.get("normalise_each", False),
-        channels=3 if images["colour"] == "rgb" else 1,
-        size=images["size"],
+        channels=form.channels,
+        size=form.size,
     )
 
 

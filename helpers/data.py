@@ -59,12 +59,17 @@ class Dataset:
     note: str = ""  # why this set stands in for another; empty where it was asked for by name
     caution: str = ""  # why this may not be what its title says; empty where that is certain
     sizes: Tensor | None = None  # int32 (n, 2), height and width of each image as it came; None where all came alike
+    files: tuple[str, ...] = ()  # the file of each image, where each came in one
 
     @property
     def form(self) -> Form:
         """The Form of its images."""
         channels, size = self.images.shape[1:3]
         return Form(size, "rgb" if channels == 3 else "grey", self.framing)
+
+    def name_of(self, place: int) -> str:
+        """Return what the image at a place is called: by its file, or by its place, from 0, where it came in none."""
+        return self.files[place] if self.files else f"image {place:,}"
 
     def introduce(self) -> str:
         """Return Markdown: what was loaded, whose it is, why it stands in for another set, why it may not be itself."""
@@ -297,10 +302,11 @@ class ImageFolder:
             images=torch.from_numpy(images),
             labels=labels,
             is_test=is_test,
-            validation_size=max(summary.training_images // 12, summary.classes),
+            validation_size=count_validation_images(found.form, summary.training_images, summary.classes),
             fingerprint=summary.fingerprint,
             framing=found.form.framing,
             sizes=torch.from_numpy(found.sizes),
+            files=found.names,
         )
 
 
@@ -321,6 +327,18 @@ def summarise_folder(path: Path, images: folders.Folder) -> DatasetSummary:
 def count_test_images(images: folders.Folder) -> int:
     """Return how many images test where the folder does not say so itself: a fifth, at least one of each class."""
     return max(len(images.labels) // 5, len(images.class_names))
+
+
+def count_validation_images(form: Form, training_images: int, classes: int) -> int:
+    """Return how many of a folder's `training_images` validate unless a recipe says otherwise, one a class at least.
+
+    A twelfth, as of MNIST; where that is less than 100, a fifth, but no more than 100: every choice rests on them. In
+    MNIST's form it is a twelfth, however many there are.
+    """
+    twelfth = training_images // 12
+    if form.is_mnists:
+        return max(twelfth, classes)
+    return max(twelfth, min(training_images // 5, 100), classes)
 
 
 SOURCES: dict[str, Source] = {

@@ -48,6 +48,7 @@ class Folder(NamedTuple):
     labels: np.ndarray  # int64 (n,)
     is_test: np.ndarray  # bool (n,); none is set where the folder does not say which images test
     sizes: np.ndarray  # int32 (n, 2): height and width of each image as it came
+    names: tuple[str, ...]  # of the files, relative to the folder, fit to be shown
     class_names: tuple[str, ...]
     fingerprint: str  # SHA-256 over the form, and the names and the bytes of the files
     remarks: tuple[str, ...]  # what was left out, and what was inverted
@@ -204,7 +205,8 @@ def check_memory(images: int, form: Form) -> None:
     needed = images * form.channels * form.size**2
     if needed <= most:
         return
-    fitting = [size for size in (forms.SMALLEST, 28, *forms.SIZES) if images * form.channels * size**2 <= most]
+    sizes = () if form.framing == "ink" else (forms.SMALLEST, 28, *forms.SIZES)
+    fitting = [size for size in sizes if images * form.channels * size**2 <= most]
     way_out = f"`image_size` {fitting[-1]} would fit" if fitting else "name a folder with fewer images"
     told = f"{images:,} images {form.describe()} take {needed / 1e9:.1f} GB"
     rule = f"{told}, and half of the free memory is {most / 1e9:.1f} GB"
@@ -252,9 +254,11 @@ def load_kept(path: Path, listed: str) -> Kept | None:
 def load_pixels(path: Path, shape: tuple[int, ...], pixels_digest: str) -> np.ndarray | None:
     """Return the pixels that were kept of the folder at `path`, uint8 of that shape; None where they have changed."""
     with contextlib.suppress(OSError, RuntimeError):
-        pixels = np.fromfile(kept_file(path, ".pixels"), dtype=np.uint8)
-        if pixels.size == np.prod(shape) and digest_pixels(pixels) == pixels_digest:
-            return pixels.reshape(shape)
+        kept = kept_file(path, ".pixels")
+        if os.path.isfile(kept) and os.path.getsize(kept) == np.prod(shape):
+            pixels = np.fromfile(kept, dtype=np.uint8)
+            if digest_pixels(pixels) == pixels_digest:
+                return pixels.reshape(shape)
     logger.debug("%s is decoded anew: its pixels are not as they were kept", path)
     return None
 
@@ -436,22 +440,22 @@ def natural_order(name: str) -> tuple[list[int | str], str]:
     return [int(piece) if piece.isdecimal() else piece.lower() for piece in pieces], name
 
 
-def show(name: str) -> str:
-    """Return a file's name fit for figures and prose: printable, at most 40 characters."""
+def show(name: str, most: int = 40) -> str:
+    """Return a file's name fit for figures and prose: printable, of at most so many characters."""
     name = os.fsencode(name).decode("utf-8", "replace")
     name = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name).strip()
     name = name.translate(LOOK_ALIKES)
     name = re.sub("^_+|_+$", lambda ends: "ˍ" * len(ends[0]), name)  # else they emphasise
-    if len(name) > 40:
-        return f"{name[:39]}…"
+    if len(name) > most:
+        return f"{name[: most - 1]}…"
     return name
 
 
-def count(names: Sequence[str], what: str) -> str:
-    """Return how many `names` there are, with up to three of them."""
+def count(names: Sequence[str], what: str, most: int = 40) -> str:
+    """Return how many `names` there are, with up to three of them, each of at most `most` characters."""
     plurals = {"class": "classes", "folder": "folders", "file": "files"}
     noun = plurals[what] if len(names) > 1 else what
-    some = ", ".join(map(show, names[:3]))
+    some = ", ".join(show(name, most) for name in names[:3])
     if len(names) > 3:
         some = f"{some}, ..."
     return f"{len(names):,} {noun} ({some})"
@@ -495,6 +499,7 @@ def assemble(path: Path, listing: Listing, form: Form, kept: Kept) -> Folder:
         labels=labels,
         is_test=is_test,
         sizes=kept.sizes[is_whole],
+        names=tuple(show(file.name, 200) for file in whole),
         class_names=tuple(listing.class_names),
         fingerprint=digest([form, contents]),
         remarks=(*listing.remarks, *remarks_on(listing.files, kept)),
@@ -507,9 +512,9 @@ def remarks_on(files: Sequence[File], kept: Kept) -> list[str]:
     broken = []
     for file, problem in zip(files, kept.problems.tolist(), strict=True):
         if problem:
-            broken.append(f"{file.name}: {problem.decode()}")
+            broken.append(f"{show(file.name)}: {problem.decode()}")
     if broken:
-        remarks.append(f"{count(broken, 'file')} left out, not whole images")
+        remarks.append(f"{count(broken, 'file', most=120)} left out")
     inverted = int(kept.inverted.sum())
     if inverted:
         images = len(files) - len(broken)
@@ -531,7 +536,7 @@ def check_part(path: Path, listing: Listing, labels: np.ndarray, least: int, pur
     images_per_class = np.bincount(labels, minlength=len(listing.class_names))
     rarest = int(images_per_class.argmin())
     if images_per_class[rarest] < least:
-        rule = f"class {listing.class_names[rarest]!r} has {images_per_class[rarest]} whole images{purpose}"
+        rule = f"class {listing.class_names[rarest]!r} has {images_per_class[rarest]} usable images{purpose}"
         raise BadInput(rule, field="dataset", value=path.name, way_out=f"{least} are the least")
 
 

@@ -6,7 +6,7 @@ Torch is not imported here.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -137,6 +137,26 @@ def check_named(name: str, wish: Wish, form: Form) -> None:
             framed = "framed by its ink" if form.framing == "ink" else "whole"
             rule = f"{name} comes as {form.size}x{form.size} pixels, {form.colour}, each {framed}"
             raise BadInput(rule, field=field, value=asked, way_out="this is for a folder of images")
+
+
+def of_description(description: dict[str, Any]) -> Form:
+    """Return the Form of the images that a model was trained on, as its model.json says.
+
+    One of before knew no images but MNIST's; where it does not say how they were framed, it was by their ink. BadInput
+    where it says what no training writes.
+    """
+    noted = description.get("framing")
+    framed = noted.get("name", "ink") if isinstance(noted, dict) else "ink"
+    images = description.get("images", {"size": framing.SIDE, "colour": "grey"})
+    try:
+        form = Form(images["size"], images["colour"], framed)
+        check(Wish(*form))
+        if type(form.size) is int and "auto" not in form:
+            return form
+    except (BadInput, KeyError, TypeError):
+        pass
+    rule = f"its images are said to be {str(images)[:60]}, framed by {str(framed)[:20]}, which no training writes"
+    raise BadInput(rule, field="run", way_out="train it again")
 
 
 def has_colour(pixels: np.ndarray) -> bool:

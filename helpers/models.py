@@ -202,10 +202,11 @@ def wide(classes: int, channels: int = 1, size: int = 28) -> Layers:
 class Residual(nn.Module):
     """Two convolutions whose result is added to what went in: He et al. 2016, "Deep residual learning".
 
-    Where the number of channels or the size changes, what went in goes through a convolution of 1x1 first.
+    Where the number of channels or the size changes, or `projects` says so, what went in goes through a convolution of
+    1x1 first.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, projects: bool = False) -> None:
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
@@ -215,7 +216,7 @@ class Residual(nn.Module):
             nn.BatchNorm2d(outputs),
         )
         self.shortcut: nn.Module = nn.Identity()
-        if inputs != outputs or stride != 1:
+        if inputs != outputs or stride != 1 or projects:
             self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
         self.activation = nn.ReLU(inplace=True)
 
@@ -228,12 +229,13 @@ def residual(classes: int, channels: int = 1, size: int = 28, width: int = 32) -
     """A block, residual stages of 32, 64, 128 and 128 channels, their mean, a linear layer: 620,000 parameters.
 
     The block sees every pixel, and its pooling halves images of more than 32; the first stage halves those of more than
-    64 again. The mean over the image does not care where in it something is. SHARE_OF_EDGES of the first filters begin
-    with a sum of zero, so that fine textures are seen from the first step on, whatever the colour that they are in.
+    64 again. Weights are of the same shapes for every size. The mean over the image does not care where in it something
+    is. SHARE_OF_EDGES of the first filters begin with a sum of zero, so that fine textures are seen from the first step
+    on, whatever the colour that they are in.
     """
     layers = Layers(
         stem=block(channels, width, pool=size > 32),
-        stage1=Residual(width, width, stride=2 if size > 64 else 1),
+        stage1=Residual(width, width, stride=2 if size > 64 else 1, projects=True),
         stage2=Residual(width, 2 * width, stride=2),
         stage3=Residual(2 * width, 4 * width, stride=2),
         stage4=Residual(4 * width, 4 * width, stride=2),
@@ -287,8 +289,8 @@ def build(
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Return the number of trainable numbers in a network."""
-    return sum(tensor.numel() for tensor in network.parameters() if tensor.requires_grad)
+    """Return the number of numbers in a network that training finds, those that are frozen included."""
+    return sum(tensor.numel() for tensor in network.parameters())
 
 
 @torch.inference_mode()

@@ -16,16 +16,15 @@ import torch
 from scipy.fft import dctn
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
-from . import models, training
+from . import models, training, transforms
 from .data import Split
 from .evaluation import Predictions, confusion_matrix
 from .recipes import RECIPES, Recipe
 
 SIDE = 28  # pixels: what is learnt or compared here is brought to this size first
-GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness; ITU-R BT.601
 STEPS = 300  # of a quick training, at least
 MANY = 10_000  # images: three folds are enough, and nothing need be augmented
 JUDGED = 10  # images of a class, at least, for its labels to be judged by networks that have seen fewer
@@ -81,7 +80,7 @@ def brightness(images: Tensor) -> Tensor:
     """Return the brightness of images, uint8 (n, c, h, w), of 1 or 3 channels: float32 (n, h, w) from 0 to 255."""
     if images.shape[1] == 1:
         return images[:, 0].float()
-    return torch.einsum("nchw,c->nhw", images.float(), torch.tensor(GREY))
+    return torch.einsum("nchw,c->nhw", images.float(), torch.tensor(transforms.GREY))
 
 
 # Labels that look wrong
@@ -102,7 +101,7 @@ def judge_labels(images: Tensor, labels: Tensor, classes: int, seed: int = 0) ->
             held_out = folds == fold
             taught = Split(small[~held_out], labels[~held_out])
             judged = Split(small[held_out], labels[held_out])
-            network = quick_network(small.shape[1], classes, seed)
+            network = models.build("small", classes, seed=seed, normalise_each=True, channels=small.shape[1])
             result = training.fit(network, quick_recipe(len(taught.labels)), taught, judged, seed)
             logits[held_out.numpy()] = result.validation.logits
     return Predictions(logits, labels.numpy())
@@ -143,14 +142,6 @@ def quick_recipe(images: int) -> Recipe:
     if images < MANY // 2:
         plain = replace(plain, rotation=10, zoom=0.1, shear=5, shift=1)
     return replace(plain, batch_size=batch_size, epochs=epochs)
-
-
-def quick_network(channels: int, classes: int, seed: int) -> nn.Sequential:
-    """Return the network `small` for images of 28x28 with so many channels, each normalised by itself."""
-    torch.manual_seed(seed)
-    layers = models.small(classes)
-    layers["block1"] = models.block(channels, 16, 5, stride=2, padding=False)
-    return nn.Sequential(models.Layers(normalise=models.NormaliseEach(), **layers))
 
 
 def suspect_labels(predictions: Predictions) -> Suspects:

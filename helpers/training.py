@@ -1,8 +1,9 @@
 """The training loop: a network, a recipe and images in; trained weights and one row of figures an epoch out."""
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +33,8 @@ HISTORY = (
 
 # Digests of the loop's code as this process has loaded it, whatever becomes of the files meanwhile.
 CODE = [files.code_digest(Path(__file__).with_name(part)) for part in ("models.py", "training.py", "transforms.py")]
+STARTED = ("weights_sha256", "dataset", "fingerprint", "seed")  # what is noted of a model that a training starts from
+SETTLED = 40  # steps after which the averages of batch normalisation follow what the network has learnt
 FROZEN_EPOCHS = 1  # in which a network that starts from another's weights learns in its last layer alone
 Progress = Callable[[list[Row], int, int], None]  # progress(history, step, steps); step 0 is the end of an epoch
 
@@ -89,16 +92,8 @@ def train(
     not learn in the first FROZEN_EPOCHS. See `start_from`.
     """
     splits = data.split(dataset, seed, recipe.validation_size)
-    mean, std = data.pixel_statistics(splits["train"].images)
-    classes = len(dataset.class_names)
-    channels, size = dataset.images.shape[1:3]
-    network = models.build(
-        recipe.network, classes, mean, std, seed, recipe.dropout, recipe.normalise_each, channels, size
-    )
-    frozen_epochs = 0
-    if start is not None:
-        start_from(network, start)
-        frozen_epochs = FROZEN_EPOCHS
+    network = build_network(dataset, recipe, seed, splits["train"], start)
+    frozen_epochs = 0 if start is None else FROZEN_EPOCHS
     fitting = (network, recipe, splits["train"], splits["validation"], seed, device)
     if not folder:
         result = fit(*fitting, progress=progress, frozen_epochs=frozen_epochs)
@@ -108,24 +103,44 @@ def train(
     finished = load_model(folder, key)
     if finished:
         return finished.network, finished.history
-    checkpoints = Checkpoints(folder, key)
-    result = fit(*fitting, checkpoints, progress, frozen_epochs)
+    result = fit(*fitting, Checkpoints(folder, key), progress, frozen_epochs)
     fitted = certainty.fit(network, dataset, splits["train"], splits["validation"], seed)
-    description = describe_model(dataset, recipe, seed, key)
-    if start is not None:
-        description["start"] = start.description["weights_sha256"]
+    description = describe_model(dataset, recipe, seed, key, start)
     save_model(folder, network, result.history, result.validation, fitted, description)
     return network, result.history
 
 
-def describe_model(dataset: Dataset, recipe: Recipe, seed: int, key: str) -> dict[str, Any]:
+def build_network(
+    dataset: Dataset, recipe: Recipe, seed: int, train: Split, start: TrainedModel | None = None
+) -> nn.Sequential:
+    """Return the network of a recipe for a dataset's images and classes, before it is trained.
+
+    It normalises by the training images, or as `start` does, from whose weights it begins.
+    """
+    mean, std = data.pixel_statistics(train.images)
+    classes = len(dataset.class_names)
+    channels, size = dataset.images.shape[1:3]
+    network = models.build(
+        recipe.network, classes, mean, std, seed, recipe.dropout, recipe.normalise_each, channels, size
+    )
+    if start is not None:
+        start_from(network, start)
+    return network
+
+
+def describe_model(
+    dataset: Dataset, recipe: Recipe, seed: int, key: str, start: TrainedModel | None = None
+) -> dict[str, Any]:
     """Return what model.json says of where a model comes from.
 
-    The field "key" holds the training's fingerprint, "fingerprint" that of the images. Where a training started from
-    the weights of another run, `train` adds the field "start" with their SHA-256.
+    The field "key" holds the training's fingerprint, "fingerprint" that of the images. The field "start" says of the
+    model that it started from, if any: its "weights_sha256", "dataset", "fingerprint" and "seed".
     """
     form = dataset.form
-    return {
+    told = {}
+    if start is not None:
+        told["start"] = {name: start.description[name] for name in STARTED}
+    return told | {
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         "class_names": dataset.class_names,
@@ -278,8 +293,8 @@ def fit(
 
     for epoch in range(len(state.history) + 1, recipe.epochs + 1):
         torch.manual_seed(1_000_003 * (seed + 1) + epoch)
-        freeze_all_but_last(network, epoch <= frozen_epochs)
-        run_epoch(state, recipe, train, validation, progress)
+        with all_but_last_frozen(network, epoch <= frozen_epochs):
+            run_epoch(state, recipe, train, validation, progress)
         if checkpoints:
             checkpoints.save(state.state_dict())
         if progress:
@@ -289,10 +304,17 @@ def fit(
     return FitResult(state.history, state.validation_record(validation.labels))
 
 
-def freeze_all_but_last(network: nn.Module, frozen: bool) -> None:
-    """Let the layers of a network before its last one learn, or not where `frozen`."""
-    for layer in list(network.children())[:-1]:
+@contextlib.contextmanager
+def all_but_last_frozen(network: nn.Module, frozen: bool) -> Iterator[None]:
+    """Keep the layers of a network before its last one from learning for a while, where `frozen`."""
+    before = list(network.children())[:-1]
+    for layer in before:
         layer.requires_grad_(not frozen)
+    try:
+        yield
+    finally:
+        for layer in before:
+            layer.requires_grad_(True)
 
 
 def run_epoch(
@@ -318,6 +340,9 @@ def run_epoch(
             raise diverged(f"the loss is {losses[step]:.3g} {where}", recipe, state.history, losses[: step + 1])
         if progress:
             progress(state.history, step + 1, len(losses))
+    steps_so_far = (len(state.history) + 1) * len(losses)
+    if steps_so_far < SETTLED:
+        settle_averages(state.network, train.images)
     measured = validate(state, validation, device)
     if not math.isfinite(measured["loss"]):
         where = f"after epoch {len(state.history) + 1}"
@@ -333,6 +358,28 @@ def run_epoch(
         "seconds": round(time.perf_counter() - started, 3),
     }
     state.history.append(row)
+
+
+def settle_averages(network: nn.Module, images: Tensor) -> None:
+    """Take the averages of batch normalisation anew, over training images, uint8 (n, c, h, w), as they are.
+
+    While a network learns, its averages follow with a delay: after few steps they are near where they began, and an
+    evaluation with them says nothing of the weights. Wu and Johnson 2021, Rethinking "Batch" in BatchNorm.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    if not layers:
+        return
+    momenta = [layer.momentum for layer in layers]
+    network.eval()  # dropout stays out of it
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # all batches count alike
+        layer.train()
+    with torch.no_grad():
+        for some in images.split(evaluation.batch_for(images)):
+            network(some.float().contiguous(memory_format=torch.channels_last))
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
 
 
 def validate(state: TrainingState, validation: Split, device: torch.device) -> dict[str, float]:

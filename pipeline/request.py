@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from helpers import data, files, recipes, runs
+from helpers import data, files, forms, recipes, runs
 from helpers.errors import BadInput
 from helpers.files import PROJECT, digest
 from helpers.forms import Form, Wish
@@ -123,10 +123,7 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
     if recipe.validation_size is not None:
         data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
     check_device(parameters.get("device"))
-    start = find_start(parameters.get("start_from"), recipe, form, outputs)
     name = wishes.run or default_name(dataset, data_dir, form, recipe, parameters)
-    if parameters.get("start_from") == name:
-        raise BadInput("the run itself", field="start_from", value=name, way_out="name another run")
     request = Request(
         run=name,
         outputs=outputs,
@@ -134,7 +131,6 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
         data_dir=data_dir,
         form=form,
         fingerprint=summary.fingerprint,
-        start=start,
         note=note,
         recipe=recipe,
         parameters={"run": name, "dataset": dataset} | parameters,
@@ -143,13 +139,20 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
         threads=machine.threads(parameters.get("threads"), environment),
         environment=kernel_environment(environment, data_dir, outputs),
     )
+    request = request.model_copy(update={"start": settle_start(request, wishes, before)})
+    check_run(request, wishes)
+    return request
+
+
+def check_run(request: Request, wishes: Wishes) -> None:
+    """Raise BadInput where the run's folder holds another run, or a model that no command has left there."""
     there = runs.load_manifest(request.folder)
     if there is not None:
         refuse_another_run(request, there, wishes)
     elif not wishes.force and (request.folder / "model.json").exists() and not runs.is_damaged(request.folder):
         rule = "holds a model that no command has left there, of a notebook that was opened by hand"
-        raise BadInput(rule, field="run", value=name, way_out="choose another name, or `force` to start it over")
-    return request
+        way_out = "choose another name, or `force` to start it over"
+        raise BadInput(rule, field="run", value=request.run, way_out=way_out)
 
 
 def find_run_before(wishes: Wishes, outputs: Path) -> Manifest | None:
@@ -238,6 +241,8 @@ def settle_form(wishes: Wishes, before: Manifest | None, dataset: str, data_dir:
     values: dict[str, Any] = {"image_size": None, "colour": "auto", "framing": "auto"}
     if before is not None and before.dataset.name == dataset and dataset not in data.NAMES:
         values = {name: before.parameters.get(name, MNISTS_FORM[name]) for name in FORM}
+        if wishes.framing not in (None, values["framing"]):  # whose size and colours are its own
+            values |= {"image_size": None, "colour": "auto"}
     asked = {name: getattr(wishes, name) for name in FORM if getattr(wishes, name) is not None}
     return data.settle_form(dataset, data_dir, Wish(**values | asked))
 
@@ -259,36 +264,74 @@ def settle_recipe(wishes: Wishes, before: Manifest | None, form: Form) -> tuple[
         if wanted.get(field) not in (None, getattr(published, field)):
             changes[field] = wanted[field]
     settings = {}
-    for name in ("start_from", *SETTINGS):
+    for name in SETTINGS:
         if wanted.get(name) not in (None, "auto"):
             settings[name] = wanted[name]
+    if continues:
+        settings["start_from"] = wanted["start_from"]
     parameters = {"recipe": published.name, "seed": wanted.get("seed", 0)} | changes | settings
     return parameters, recipes.choose(published.name, continues, **changes)
 
 
-def find_start(name: str | None, recipe: Recipe, form: Form, outputs: Path) -> str | None:
-    """Return the SHA-256 of the weights of the run that a training starts from, None where it starts from nothing.
+def settle_start(request: Request, wishes: Wishes, before: Manifest | None) -> str | None:
+    """Return the SHA-256 of the weights that a training starts from, None where it starts from nothing.
 
-    BadInput where there is no such run, or it is not trained, or its network is another.
+    Where nobody named the run to start from now, and it is gone, it is the one that the training was started from.
     """
+    name = request.parameters.get("start_from")
     if name is None:
         return None
-    folder = runs.run_folder(name, outputs)
-    manifest = runs.load_manifest(folder)
-    description = None if manifest is None else runs.read_recorded(folder, manifest, "model.json")
-    if description is None:
-        rule = "no such run, or its model is not there as its training left it"
-        raise BadInput(rule, field="start_from", value=name, way_out="train it first")
-    noted = files.parse_json(description)
-    network = noted["recipe"]["network"]
-    if network != recipe.network:
-        rule = f"its network is {network}, and that of {recipe.name} is {recipe.network}"
-        raise BadInput(rule, field="start_from", value=name, way_out=f"`recipe` {noted['recipe']['name']} has the same")
-    colour = noted.get("images", {}).get("colour", "grey")
-    if colour != form.colour:
-        rule = f"its images are {colour}, and these are {form.colour}"
-        raise BadInput(rule, field="start_from", value=name, way_out=f"say `colour` {colour}, or name another run")
+    try:
+        return find_start(name, request)
+    except BadInput:
+        if wishes.start_from is None and before is not None and "training" in before.stages:
+            recorded = before.stages["training"].inputs.get("input", {}).get("start_from")
+            if recorded is not None:
+                return recorded
+        raise
+
+
+def find_start(name: str, request: Request) -> str:
+    """Return the SHA-256 of the weights of the run `name`, from which the training of a Request starts.
+
+    BadInput where there is no such run, or it is not trained and whole, or its network is another, or it has learnt
+    from images that validate here.
+    """
+    if name == request.run:
+        raise BadInput("the run itself", field="start_from", value=name, way_out="name another run")
+    noted = describe_start(name, request.outputs)
+    form = forms.of_description(noted)
+    recipe = noted["recipe"]
+    if recipe["network"] != request.recipe.network:
+        rule = f"its network is {recipe['network']}, and that of {request.recipe.name} is {request.recipe.network}"
+        raise BadInput(rule, field="start_from", value=name, way_out=f"`recipe` {recipe['name']} has the same")
+    if form.colour != request.form.colour:
+        rule = f"its images are {form.colour}, and these are {request.form.colour}"
+        raise BadInput(rule, field="start_from", value=name, way_out=f"say `colour` {form.colour}, or name another run")
+    drawn = (noted["seed"], recipe["validation_size"])
+    drawn_here = (request.parameters["seed"], request.recipe.validation_size)
+    has_same_images = noted["fingerprint"] == request.fingerprint or noted["dataset"] == request.dataset
+    if has_same_images and drawn != drawn_here:
+        rule = "it has learnt from some of the same images, and would be validated on them here"
+        raise BadInput(rule, field="start_from", value=name, way_out=f"say `seed` {noted['seed']}")
     return noted["weights_sha256"]
+
+
+def describe_start(name: str, outputs: Path) -> dict[str, Any]:
+    """Return the model.json of the run `name`, whose weights are whole; BadInput where they are not, or not yet."""
+    try:
+        folder = runs.run_folder(name, outputs)
+    except BadInput as error:
+        raise BadInput(error.rule, field="start_from", value=error.value) from None
+    if runs.is_training(folder):
+        raise BadInput("it is just being trained", field="start_from", value=name, way_out="wait for it")
+    manifest = runs.load_manifest(folder)
+    if manifest is not None:
+        contents = [runs.read_recorded(folder, manifest, file) for file in ("model.json", "model.safetensors")]
+        if None not in contents:
+            return files.parse_json(contents[0] or b"")
+    rule = "no such run, or its model is not there as its training left it"
+    raise BadInput(rule, field="start_from", value=name, way_out="train it first")
 
 
 def check_device(name: str | None) -> None:
@@ -299,7 +342,7 @@ def check_device(name: str | None) -> None:
         choose_device(name)
 
 
-def default_name(dataset: str, data_dir: Path, form: Form, recipe: Recipe, parameters: Mapping[str, Any]) -> str:
+def default_name(dataset: str, data_dir: Path, form: Form, recipe: Recipe, parameters: dict[str, Any]) -> str:
     """Return a run's name that says what it is: dataset, recipe, epochs, seed, then every departure from the recipe.
 
     Images of a folder that are not in MNIST's form have it in the name as well.
@@ -308,6 +351,8 @@ def default_name(dataset: str, data_dir: Path, form: Form, recipe: Recipe, param
         plain = re.sub("[^A-Za-z0-9]+", "-", dataset)[:40]
         mark = digest([str(data_dir), dataset])[:6]
         dataset = "-".join([f"{plain}-{mark}".strip("-"), *form.words])
+    if "start_from" in parameters:
+        parameters = parameters | {"start_from": shorten(parameters["start_from"])}
     words = [dataset, recipe.name, f"{recipe.epochs}epochs", f"seed{parameters['seed']}"]
     departures = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
     departures |= {"start_from": "from-{}", "device": "{}", "threads": "{}threads"}
@@ -315,6 +360,11 @@ def default_name(dataset: str, data_dir: Path, form: Form, recipe: Recipe, param
         if parameter in parameters:
             words.append(text.format(parameters[parameter]))
     return "-".join(words)
+
+
+def shorten(name: str) -> str:
+    """Return the name of a run as it stands in that of another: a long one ends in six letters that stand for it."""
+    return name if len(name) <= 40 else f"{name[:33]}-{digest(name)[:6]}"
 
 
 def differences_of(request: Request, before: Manifest) -> list[str]:

@@ -211,6 +211,16 @@ def test_a_damaged_cache_is_made_again(tmp_path, cache):
         assert kept.read_bytes() != content  # it was made again
 
 
+@pytest.mark.parametrize(
+    "spoil", [lambda kept: os.truncate(kept, 3 << 40), lambda kept: (kept.unlink(), os.mkfifo(kept))]
+)
+def test_kept_pixels_that_are_none_are_made_again(tmp_path, cache, spoil):
+    make(tmp_path)
+    first = data.load(str(tmp_path))
+    spoil(kept_file(cache, ".pixels"))
+    assert torch.equal(data.load(str(tmp_path)).images, first.images)
+
+
 def kept_file(cache, ending):
     """Return the only file with that ending of what is kept."""
     (kept,) = cache.glob(f"*{ending}")
@@ -266,7 +276,7 @@ def test_what_is_kept_is_read_as_it_was_decoded(tmp_path, monkeypatch):
         first.remarks
         == again.remarks
         == (
-            "1 file (b/text.png: not an image, or not one of…) left out, not whole images",
+            "1 file (b/text.png: not an image, or not one of a known format) left out",
             "1 of 13 images were dark on light, and were turned over",
         )
     )
@@ -328,8 +338,11 @@ def test_what_is_no_image_is_left_out_and_counted(tmp_path):
     found = folders.describe(tmp_path, Form())
     assert len(found.labels) == 13
     said = ". ".join(map(str, found.remarks))
-    assert "3 files (a/half.jpg: a damaged image: image file…, a/huge.png: more than 100 million pix" in said
-    assert "a/text.png: not an image, or not one of…) left out" in said
+    assert (
+        "3 files (a/half.jpg: a damaged image: image file is truncated, a/huge.png: more than 100 million pixels"
+        in said
+    )
+    assert "a/text.png: not an image, or not one of a known format) left out" in said
     assert "1 folder (empty) left out, without an image" in said and "1 file is no image, by its name" in said
 
 
@@ -347,7 +360,7 @@ def test_names_that_differ_in_case_alone_keep_their_order(tmp_path):
 
 def test_where_the_folder_says_which_images_test_they_must_be_there(tmp_path):
     make(tmp_path / "train"), (tmp_path / "test" / "a").mkdir(parents=True)
-    with pytest.raises(errors.BadInput, match="class 'a' has 0 whole images to test; 1 are the least"):
+    with pytest.raises(errors.BadInput, match="class 'a' has 0 usable images to test; 1 are the least"):
         data.load(str(tmp_path))
     (tmp_path / "test").rename(tmp_path / "val")
     with pytest.raises(errors.BadInput, match="train holds folders, but no test is beside it"):
@@ -383,7 +396,7 @@ def test_names_are_fit_for_prose_and_figures(tmp_path):
         (lambda path: None, "here 0 have any"),
         (lambda path: make(path, ("only",)), "here 1 has any"),
         (lambda path: make(path, [f"c{number}" for number in range(101)], 1), "here 101 have any"),
-        (lambda path: make(path) and make(path, ("c",), 2), "class 'c' has 2 whole images; 3 are the least"),
+        (lambda path: make(path) and make(path, ("c",), 2), "class 'c' has 2 usable images; 3 are the least"),
         (lambda path: blank(path), "all 6 images are alike, or blank"),
         (lambda path: make(path, ("x" * 60, "x" * 61)), "two classes would both be shown as"),
     ],

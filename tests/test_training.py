@@ -496,9 +496,10 @@ def test_a_training_starts_from_the_weights_of_another(dataset, tmp_path):
     before = first.network.state_dict()
     learnt = {name for name, tensor in network.named_parameters() if not torch.equal(tensor, before[name])}
     assert learnt == {"output.weight", "output.bias"}  # in its first epoch
-    assert all(parameter.requires_grad for parameter in network[-1].parameters())
+    assert all(parameter.requires_grad for parameter in network.parameters())
     described = files.read_json(tmp_path / "second" / "model.json")
-    assert described["start"] == first.description["weights_sha256"] != described["weights_sha256"]
+    assert described["start"]["weights_sha256"] == first.description["weights_sha256"] != described["weights_sha256"]
+    assert described["start"]["seed"] == 0 and described["parameters"] == first.description["parameters"]
     network, _ = training.train(dataset, replace(TINY, epochs=2), 1, start=first)
     learnt = {name for name, tensor in network.named_parameters() if not torch.equal(tensor, before[name])}
     assert len(learnt) == len(list(network.parameters()))
@@ -547,3 +548,27 @@ def test_a_training_that_continues_takes_gentler_steps_unless_a_rate_is_named():
     assert [training.batch_size_for(recipe, 50) for recipe in (plain, gentle)] == [1, 8]
     assert training.batch_size_for(gentle, 5) == 5
     assert training.batch_size_for(plain, 55_000) == training.batch_size_for(gentle, 55_000) == 128
+
+
+def test_weights_are_taken_over_between_sizes():
+    for name in ("residual", "compact", "small", "wide"):
+        shapes = []
+        for size in (16, 28, 32, 64, 96, 256):
+            network = models.build(name, channels=3, size=size)
+            shapes.append({key: tensor.shape for key, tensor in network.state_dict().items()})
+        assert all(one == shapes[0] for one in shapes), name
+
+
+def test_after_few_steps_the_averages_of_batch_normalisation_are_taken_anew(dataset):
+    splits = data.split(dataset)
+    mean, std = data.pixel_statistics(splits["train"].images)
+    recipe = replace(TINY, epochs=1, batch_size=64, min_batches_per_epoch=4)
+    assert training.batches_per_epoch(recipe, len(splits["train"].labels)) < training.SETTLED
+    network = models.build("small", 10, mean, std)
+    training.fit(network, recipe, splits["train"], splits["validation"])
+    batch_norm = next(layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d))
+    assert batch_norm.momentum == 0.1
+    seen = []
+    batch_norm.register_forward_hook(lambda layer, inputs, _: seen.append(inputs[0]))
+    evaluation.predict(network, splits["train"].images)
+    assert torch.allclose(torch.cat(seen).mean(dim=(0, 2, 3)), batch_norm.running_mean, atol=0.02)

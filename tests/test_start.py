@@ -1,0 +1,76 @@
+"""`--start-from`: a training that begins with the weights of another run."""
+
+import shutil
+
+import pytest
+from conftest import Project
+
+from helpers import files
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The project with a trained run `first`, and `second`, which started from it."""
+    found = Project(tmp_path_factory.mktemp("start"), real_notebooks=True)
+    for arguments in (("--run", "first"), ("--run", "second", "--start-from", "first")):
+        code, out, error = found.run("--recipe", "fast", "--only", "training", *arguments)
+        assert code == 0, out + error
+    return found
+
+
+@pytest.fixture
+def copied(project, tmp_path):
+    """A copy of the project with its runs."""
+    return project.copy_to(tmp_path / "copy")
+
+
+def test_a_run_says_what_it_started_from(project):
+    first, second = (files.read_json(project.outputs / run / "model.json") for run in ("first", "second"))
+    assert second["start"] == {name: first[name] for name in ("weights_sha256", "dataset", "fingerprint", "seed")}
+    assert second["parameters"] == first["parameters"]
+    page = (project.outputs / "second" / "reports" / "03_training.html").read_text()
+    assert "first" in page and "random numbers" not in page
+    code, out, _ = project.run("--dry-run", "--recipe", "fast", "--start-from", "first")
+    assert code == 0 and out.startswith("run digits-fast-1epochs-seed0-from-first\n")
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("--start-from", "auto"), "--start-from auto: no such run, or its model is not there"),
+        (("--start-from", "../first"), "--start-from '../first': use 1 to 120 letters"),
+        (("--start-from", "first", "--recipe", "balanced"), "--start-from first: its network is small, and that of"),
+        (("--start-from", "first", "--seed", "1"), "--start-from first: it has learnt from some of the same images"),
+        (("--start-from", "first", "--run", "first"), "--start-from first: the run itself; name another run"),
+    ],
+)
+def test_what_nothing_can_start_from_is_one_line_and_makes_nothing(project, arguments, told):
+    before = sorted(project.outputs.iterdir())
+    recipe = () if "--recipe" in arguments else ("--recipe", "fast")
+    code, _, error = project.run(*recipe, *arguments)
+    assert code == 2 and error.startswith(f"error: {told}") and error.count("\n") == 1, error
+    assert sorted(project.outputs.iterdir()) == before
+
+
+def test_a_damaged_start_is_refused_before_anything_runs(copied):
+    weights = copied.outputs / "first" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes() + b"x")
+    code, _, error = copied.run("--recipe", "fast", "--start-from", "first", "--run", "third")
+    assert code == 2 and "its model is not there as its training left it" in error
+    assert not (copied.outputs / "third").exists()
+
+
+def test_a_start_that_is_gone_is_no_loss_to_the_run_that_began_with_it(copied):
+    shutil.rmtree(copied.outputs / "first")
+    code, out, error = copied.run("--run", "second", "--dry-run", "--only", "training", dataset=None)
+    assert code == 0 and "training     up to date" in out, out + error
+
+
+def test_a_start_that_was_trained_anew_trains_anew_what_began_with_it(copied):
+    arguments = ("--recipe", "fast", "--run", "first", "--only", "training", "--force", "--threads", "2")
+    code, out, error = copied.run(*arguments, "--epochs", "2", "--seed", "0")
+    if code == 2:  # other parameters need the whole run to be started over
+        code, out, error = copied.run("--recipe", "fast", "--run", "first", "--epochs", "2", "--force")
+    assert code == 0, out + error
+    code, out, error = copied.run("--run", "second", "--dry-run", "--only", "training", dataset=None)
+    assert code == 0 and "input changed: start_from" in out, out + error
