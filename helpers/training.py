@@ -340,10 +340,7 @@ def run_epoch(
             raise diverged(f"the loss is {losses[step]:.3g} {where}", recipe, state.history, losses[: step + 1])
         if progress:
             progress(state.history, step + 1, len(losses))
-    steps_so_far = (len(state.history) + 1) * len(losses)
-    if steps_so_far < SETTLED:
-        settle_averages(state.network, train.images)
-    measured = validate(state, validation, device)
+    measured = validate(state, train, validation, len(losses))
     if not math.isfinite(measured["loss"]):
         where = f"after epoch {len(state.history) + 1}"
         raise diverged(f"the validation loss is {measured['loss']} {where}", recipe, state.history, losses)
@@ -382,9 +379,14 @@ def settle_averages(network: nn.Module, images: Tensor) -> None:
         layer.momentum = momentum
 
 
-def validate(state: TrainingState, validation: Split, device: torch.device) -> dict[str, float]:
-    """Return {"loss", "accuracy", "f1"} on the validation images; the state keeps the logits and predicted classes."""
-    predictions = evaluation.predict_split(state.network, validation, device)
+def validate(state: TrainingState, train: Split, validation: Split, steps: int) -> dict[str, float]:
+    """Return {"loss", "accuracy", "f1"} on the validation images; the state keeps the logits and predicted classes.
+
+    `steps`: of an epoch. Where there were fewer than SETTLED in all, the averages of batch normalisation are settled.
+    """
+    if (len(state.history) + 1) * steps < SETTLED:
+        settle_averages(state.network, train.images)
+    predictions = evaluation.predict_split(state.network, validation, train.images.device)
     state.logits = torch.from_numpy(predictions.logits)
     state.predicted.append(torch.from_numpy(predictions.predicted.astype("int16")))
     return evaluation.summarise(predictions)

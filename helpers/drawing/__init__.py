@@ -181,20 +181,15 @@ def widget(
     shown = torch.from_numpy(np.stack([still, *(pixels for pixels, _, _ in examples)]))
     error = rounding_error(network, shown) if count_parameters(network) > LARGE else 1.0
     weights = Weights(half=error < MOST_ROUNDED)
-    drawn = is_drawn(still)
     values = {
         "layers": weights.pack(layers_of(network)),
         "names": list(class_names),
-        "pictures": [
-            encode(np.ascontiguousarray(image).tobytes() if drawn else as_png(image)) for image, *_ in examples
-        ],
+        "pictures": [encode(as_example(pixels)) for pixels, _, _ in examples],
         "temperature": temperature,
         "channels": len(still),
         "side": still.shape[-1],
     }
-    name = "digit" if drawn else "picture"
     parts = {
-        "STYLE": read("pads.css"),
         "STILL": encode(as_png(still)),
         "SIDE": str(still.shape[-1]),
         "BUTTONS": buttons(examples),
@@ -202,10 +197,13 @@ def widget(
         "VALUES": json.dumps(values).replace("<", "\\u003c"),
         "SINGLES": join(weights.singles),
         "HALVES": join(weights.halves),
-        "NETWORK": read("network.js"),
-        "SCRIPT": read(f"{name}.js"),
     }
-    return fill(read(f"{name}.html"), parts)
+    return fill("digit" if is_drawn(still) else "picture", parts)
+
+
+def as_example(pixels: np.ndarray) -> bytes:
+    """Return an example, uint8 (c, s, s), as its pad takes it: a drawing's pixels, or a PNG."""
+    return np.ascontiguousarray(pixels).tobytes() if is_drawn(pixels) else as_png(pixels)
 
 
 def read(name: str) -> str:
@@ -213,9 +211,10 @@ def read(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def fill(page: str, parts: Mapping[str, str]) -> str:
-    """Return `page` with every [[NAME]] replaced by that part; what stands in a part is left as it is."""
-    return re.sub(r"\[\[([A-Z]+)\]\]", lambda found: parts[found[1]], page)
+def fill(name: str, parts: Mapping[str, str]) -> str:
+    """Return the pad `name` with its style and scripts, every [[NAME]] replaced by that part, taken as it is."""
+    whole = {"STYLE": read("pads.css"), "NETWORK": read("network.js"), "SCRIPT": read(f"{name}.js"), **parts}
+    return re.sub(r"\[\[([A-Z]+)\]\]", lambda found: whole[found[1]], read(f"{name}.html"))
 
 
 def buttons(examples: Sequence[tuple[np.ndarray, str, str]]) -> str:
