@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from conftest import ROOT, offline
 from PIL import Image
 
 import predict
-from helpers import data, errors, photographs, pictures, reading
+from helpers import data, errors, files, photographs, pictures, reading
 from pipeline import command_line
 
 
@@ -59,6 +60,18 @@ def answer(trained, monkeypatch, capsys):
 
     yield run
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def ruling(monkeypatch):
+    """Gives every Reader a floor that rules labels out; the few photographs that tests make leave it at 0."""
+    load = reading.load
+
+    def load_ruling(*given):
+        found = load(*given)
+        return replace(found, certainty=found.certainty._replace(floor=0.01))
+
+    monkeypatch.setattr(reading, "load", load_ruling)
 
 
 def command(trained, *arguments, **settings):
@@ -108,7 +121,7 @@ def test_photographs_as_phones_write_them_are_read_in_a_folder(answer, photos, t
     assert len(rows) == 3 and {row["label"] for row in rows} == {json.loads(out)["label"]}
 
 
-def test_a_table_of_answers(answer, photos, tmp_path):
+def test_a_table_of_answers(answer, photos, ruling, tmp_path):
     code, _, _ = answer(photos, "--csv", tmp_path / "answers.csv", "--top", 2)
     rows = list(csv.DictReader((tmp_path / "answers.csv").open(newline="")))
     assert code == 1 and list(rows[0]) == [
@@ -120,6 +133,19 @@ def test_a_table_of_answers(answer, photos, tmp_path):
     found = next(row for row in rows if row["file"].endswith("3.png"))
     assert found["sure"] in ("yes", "no") and found["label"] in found["possible"].split(";")
     assert found["label"] in "0123456789" and 0 <= float(found["probability_2"]) <= float(found["probability"]) <= 1
+
+
+def test_labels_are_possible_where_some_are_ruled_out(answer, photos, ruling):
+    _, out, _ = answer(photos / "3.png", "--json")
+    row = json.loads(out)
+    assert row["label"] in row["possible"]
+
+
+def test_a_floor_of_nothing_names_no_labels(answer, photos, tmp_path):
+    _, out, _ = answer(photos / "3.png", "--json", "--csv", tmp_path / "answers.csv")
+    row = json.loads(out)
+    assert row["sure"] in (True, False) and row["possible"] == []
+    assert next(csv.DictReader((tmp_path / "answers.csv").open(newline="")))["possible"] == ""
 
 
 @pytest.mark.parametrize(
@@ -146,6 +172,16 @@ def test_a_model_of_before_is_said_to_be_one(answer, photos, monkeypatch):
     row = next(csv.DictReader((photos / "table.csv").open(newline="")))
     (photos / "table.csv").unlink()
     assert (row["sure"], row["possible"]) == ("", "") and row["label"]
+
+
+def test_a_run_of_few_validation_images_does_not_say_what_is_sure(trained, photos, tmp_path):
+    shutil.copytree(trained, tmp_path / "outputs")
+    path = tmp_path / "outputs" / "hand" / "model.json"
+    counts = {"validation_images": 3, "photographs": 0, "not_found": 0}
+    files.write_json(path, files.read_json(path) | {"fitted_on": counts})
+    ended = command(tmp_path / "outputs", photos / "3.png", "--run", "hand")
+    assert ended.returncode == 0 and "unsure" not in ended.stdout and " or " not in ended.stdout
+    assert ended.stderr == "read by hand; too few validation images, so it is not known which answers are sure\n"
 
 
 def test_json_has_a_line_for_every_file(answer, photos):
@@ -438,7 +474,7 @@ def test_reading_imports_what_it_needs_alone():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
-def test_readmes_lines_of_python_read_a_photograph(trained, photos, tmp_path, monkeypatch, capsys):
+def test_readmes_lines_of_python_read_a_photograph(trained, photos, ruling, tmp_path, monkeypatch, capsys):
     section = (ROOT / "README.md").read_text().split("## Photographs")[1]
     program = section.split("```python\n")[1].split("```")[0]
     monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(trained))
