@@ -21,7 +21,8 @@ from conftest import ROOT, offline
 from PIL import Image
 
 import predict
-from helpers import data, errors, files, photographs, pictures, reading
+from helpers import data, errors, files, forms, photographs, pictures, reading, recipes, training
+from helpers.forms import Form
 from pipeline import command_line
 
 
@@ -44,6 +45,34 @@ def photos(tmp_path_factory):
 def save(pixels, path):
     """Write pixels as an image."""
     Image.fromarray(pixels).save(path)
+
+
+def shade(colour, generator):
+    """Return a picture of one colour and noise, uint8 (36, 48, 3)."""
+    return (np.array(colour) + generator.integers(-30, 30, (36, 48, 1))).clip(0, 255).astype(np.uint8)
+
+
+COLOURS = {"leaf": (60, 150, 40), "stone": (140, 135, 130)}
+
+
+@pytest.fixture(scope="module")
+def plants(tmp_path_factory):
+    """(A folder of runs: `plants` is of 40 pictures in colour, taken whole; a folder of new ones, one broken)."""
+    generator = np.random.default_rng(0)
+    form = Form(32, "rgb")
+    images = [forms.fit(shade(colour, generator), form)[0] for colour in COLOURS.values() for _ in range(20)]
+    labels = torch.arange(40) // 20
+    about = ("plants", "Plants", "made by the tests", tuple(COLOURS))
+    is_test = torch.arange(40) % 10 == 0
+    source = data.Dataset(*about, torch.from_numpy(np.stack(images)), labels, is_test, 4, "0", framing="whole")
+    instant = replace(recipes.RECIPES["fast"], epochs=1, batch_size=8, min_batches_per_epoch=20)
+    outputs = tmp_path_factory.mktemp("plants")
+    training.train(source, instant, folder=outputs / "plants")
+    folder = tmp_path_factory.mktemp("new-plants")
+    for name, colour in COLOURS.items():
+        save(shade(colour, generator), folder / f"{name}.png")
+    (folder / "broken.jpg").write_bytes((folder / "leaf.png").read_bytes()[:1000])
+    return outputs, folder
 
 
 @pytest.fixture
@@ -391,6 +420,57 @@ def test_a_report_is_offline_and_its_names_are_text(page):
     assert all(image["src"].startswith("data:image/") and len(image["alt"]) > 20 for image in soup.select("img"))
     assert len(soup.select("script")) == 1 and not soup.select("[onerror]")
     assert "How a photograph is read" in soup.text and "Where it fails" not in soup.text
+
+
+def seen_on(path):
+    """Return a page as BeautifulSoup, without what is folded away, and all its words, with those of alt."""
+    soup = BeautifulSoup(path.read_text(), "html.parser")
+    for part in soup.select("details.code, style, script"):
+        part.decompose()
+    return soup, " ".join([soup.get_text(" "), *(image["alt"] for image in soup.select("img"))])
+
+
+OF_DIGITS = re.compile(r"\b(digits?|letters?|doodles?|writers|MNIST|ink|box|sheet)\b", re.IGNORECASE)
+
+
+def test_a_report_on_pictures_that_are_taken_whole_speaks_of_no_digits(plants, tmp_path):
+    outputs, folder = plants
+    ended = command(outputs, folder, "--run", "plants", "--report", tmp_path / "page.html")
+    assert ended.returncode == 1
+    told = "read by plants; too few validation images, so it is not known which answers are sure\n"
+    assert ended.stderr.startswith(told)
+    assert " or " not in ended.stdout and "unsure" not in ended.stdout
+    soup, words = seen_on(tmp_path / "page.html")
+    assert OF_DIGITS.findall(words) == []
+    assert "It does not know which answers are sure: too few validation images." in words
+    assert "There is an answer on 2 of 3 photographs; 1 file could not be read." in soup.get_text()
+    assert not soup.select(".box") and "What it cannot know" in words
+    cards = [card for card in soup.select(".cards li") if card.select("img")]
+    assert len(cards) == 2
+    for card in cards:
+        assert [caption.text for caption in card.select("figcaption")] == ["as the network saw it", "the photograph"]
+        assert [image["alt"].split(", ")[-1] for image in card.select("img")] == ["32 by 32 pixels", "taken whole"]
+
+
+@pytest.mark.parametrize("flag", [["--sheet"], ["--framing", "whole"]])
+def test_a_report_says_of_digits_what_is_true_of_them(trained, photos, tmp_path, flag):
+    ended = command(trained, photos / "3.png", "--run", "hand", *flag, "--report", tmp_path / "page.html")
+    assert ended.returncode == 0, ended.stderr
+    _, words = seen_on(tmp_path / "page.html")
+    assert "A letter is read as the digit that it resembles most" in words  # the network is one of digits
+    assert ("A box stands around" in words) == ("A digit was found on" in words) == (flag == ["--sheet"])
+    assert "How a photograph is read" not in words and "the group with most ink" not in words
+
+
+def test_a_report_begins_with_the_answers_and_not_with_what_a_notebook_says(page):
+    soup, words = seen_on(page[1])
+    assert (
+        soup.title.text == soup.h1.text.strip("¶") == "06 · Reading: what does a trained network make of a photograph?"
+    )
+    for phrase in ("Asks:", "Leaves:", "Three things to try", "Where the story goes on"):
+        assert phrase not in words
+    for phrase in ("A box stands around", "A digit was found on", "the group with most ink", "writers were Americans"):
+        assert phrase in words
 
 
 def test_a_report_leaves_nothing_else_behind(page):
