@@ -73,7 +73,7 @@ def main(options: argparse.Namespace) -> int:
     if options.export is not None:
         write_export(reader, options.export, options.json)
     if reads and not options.json:
-        unknown = "" if reader.certainty else "; trained by older code, so it is not known which answers are sure"
+        unknown = f"; {reader.unknown}, so it is not known which answers are sure" if reader.unknown else ""
         print(f"read by {reader.run}{unknown}", file=sys.stderr, flush=True)
     rows = []
     for name in named:

@@ -12,6 +12,7 @@ k-means in what it is given of training images of each class. The cosine leaves 
 faint ink change more than shape does.
 
 For datasets of digits, whose networks read photographs, the three are fitted on photographs made of validation images.
+Of fewer images than FEWEST nothing is known: then nobody is told that an answer is sure.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,8 @@ SIZE = (240, 200)  # of each, height and width: larger ones have the same thresh
 TAUGHT = 8_000  # training images, about, among which centres are looked for
 CENTRES = 25  # of each class, at most: fewer let more letters pass
 SURE = 0.95  # share of what the threshold is fitted on that is at or above it
+FEWEST = 20  # images that the three are fitted on, at least: of fewer, a share of 1 - SURE is not even one image
+UNFITTED = 1.0  # the temperature where there are fewer: scores as they are, for a handful of images determines none
 LEVEL = 0.99  # share of images whose label is possible. Of 95 % there would be fewer than there are right answers
 
 # Digests of what is fitted on, as this process has loaded it: where they change, the three numbers are fitted anew.
@@ -74,7 +77,8 @@ def fit(network: nn.Sequential, dataset: Dataset, train: Split, validation: Spli
 
     Where images are framed by their ink, threshold and floor are fitted on photographs of validation images, and the
     temperature on these and on all validation images; elsewhere all three on the validation images. Photographs on
-    which no digit is found are left out, and counted. Everything is drawn by `seed`.
+    which no digit is found are left out, and counted. With fewer than FEWEST images the temperature is UNFITTED, and
+    `is_known` says so of the other two. Everything is drawn by `seed`.
 
     The floor would be exact if the temperature had seen none of its images. Half of them each would be exact, and half
     as many: one number, fitted on thousands of images, changes less than that.
@@ -94,10 +98,15 @@ def fit(network: nn.Sequential, dataset: Dataset, train: Split, validation: Spli
             seen = look(network, found.images)
             predictions = Predictions(seen.logits, found.labels.numpy())
             together = join(of_clean, predictions)
-    temperature = evaluation.choose_temperature(together)
+    temperature = evaluation.choose_temperature(together) if is_known(fitted_on) else UNFITTED
     threshold = fit_threshold(seen, centres)
     floor = fit_floor(predictions.at_temperature(temperature))
     return Certainty(temperature, threshold, floor, centres, fitted_on)
+
+
+def is_known(fitted_on: dict[str, int]) -> bool:
+    """Return whether a Certainty was fitted on FEWEST images or more, as its `fitted_on` counts them."""
+    return fitted_on["validation_images"] + fitted_on["photographs"] - fitted_on["not_found"] >= FEWEST
 
 
 def choose_taught(labels: np.ndarray) -> np.ndarray:

@@ -34,9 +34,10 @@ class Answer(NamedTuple):
     framed: Framed | NoDigit
     labels: tuple[str, ...] = ()  # all classes, the most probable first
     probabilities: tuple[float, ...] = ()  # of these, from 0 to 1; they add up to 1
-    sure: bool | None = None  # whether it looks like what the network knows; None where no digit was found, or for
-    # a model of before, whose training fitted no threshold
-    possible: tuple[str, ...] = ()  # the labels that cannot be ruled out, the most probable first; none likewise
+    sure: bool | None = None  # whether it looks like what the network knows; None where no digit was found, or
+    # where that is not known, as Reader.unknown says
+    possible: tuple[str, ...] = ()  # the labels that cannot be ruled out, the most probable first; none likewise,
+    # and where so few images were there to fit the floor on that it rules nothing out
 
     @property
     def label(self) -> str | None:
@@ -88,12 +89,19 @@ class Reader:
     temperature: float
     form: Form  # that images are brought to
     description: dict[str, Any]  # the content of model.json
-    certainty: Certainty | None = None  # None for a model of before, whose training fitted none
+    certainty: Certainty | None = None  # None where it is not known which answers are sure
 
     @property
     def framing(self) -> str:
         """One of FRAMINGS, not auto."""
         return self.form.framing
+
+    @property
+    def unknown(self) -> str:
+        """Why it is not known which answers are sure, as words that can follow a name; "" where it is known."""
+        if self.certainty is not None:
+            return ""
+        return "too few validation images" if is_fitted_on_few(self.description) else "trained by older code"
 
     def read(self, pixels: np.ndarray) -> Answer:
         """Return the Answer on a photograph, uint8 (h, w) or (h, w, 3)."""
@@ -126,7 +134,7 @@ class Reader:
         order = sorted(range(len(probabilities)), key=lambda place: -probabilities[place])
         labels = tuple(self.class_names[place] for place in order)
         possible: tuple[str, ...] = ()
-        if self.certainty is not None:
+        if self.certainty is not None and self.certainty.floor > 0:
             above = tuple(self.class_names[place] for place in order if probabilities[place] >= self.certainty.floor)
             possible = above or labels[:1]
         return Answer(framed, labels, tuple(probabilities[place] for place in order), sure, possible)
@@ -174,8 +182,22 @@ def load(run: str | None = None, framed: str = "auto", outputs: Path | None = No
         temperature=temperature_of(name, description),
         form=form_for(name, description, framed),
         description=description,
-        certainty=checkpoints.load_certainty(folder, description),
+        certainty=known_certainty(folder, description),
     )
+
+
+def known_certainty(folder: Path, description: dict[str, Any]) -> Certainty | None:
+    """Return the Certainty of a model that `load_model` has found whole; None where too few images say what it says."""
+    found = checkpoints.load_certainty(folder, description)
+    return None if is_fitted_on_few(description) else found
+
+
+def is_fitted_on_few(description: dict[str, Any]) -> bool:
+    """Return whether a model.json notes that threshold and floor were fitted on too few images to mean anything."""
+    try:
+        return not certainty.is_known(description["fitted_on"])
+    except (KeyError, TypeError):  # one of before notes nothing
+        return False
 
 
 def newest(outputs: Path) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helpers import checkpoints, data, files, runs
-from helpers.reading import Reader
+from helpers.reading import Reader, own_form
 from helpers.runs import StageRecord
 
 from . import reports, runner
@@ -27,8 +27,11 @@ from .stages import Stage
 
 RUN = "reading"  # the folder that the notebook writes into
 LISTED = "photographs.json"  # in it: [[name to show, path]]
-STORY = ("story",)  # the tag of cells that say how the notebook's own photographs fared
-STEPS = ("ink",)  # and of those that show how one digit is found, which is not done where images are taken whole
+STORY = "story"  # the tag of cells that say how the notebook's own photographs fared
+OWN = "notebook"  # of those for whoever has the notebook itself open
+STEPS = "ink"  # of those that show how one digit is found
+BOX = "box"  # of those on the box around a digit, which is not looked for where images are taken whole
+DIGITS = "digits"  # of those on letters and MNIST's writers, where a network was taught other things
 MODEL = ("model.json", "model.safetensors", "history.csv", "validation.npz", "certainty.npz")
 
 
@@ -40,8 +43,7 @@ def write_page(reader: Reader, photographs: Sequence[tuple[str, str]], target: s
     written.
     """
     run = reader.run
-    left_out = STORY if reader.framing == "ink" and not sheet else STORY + STEPS
-    stage = Stage(RUN, "06_reading", left_out=left_out)
+    stage = Stage(RUN, "06_reading", left_out=tags_left_out(reader, sheet))
     with tempfile.TemporaryDirectory(prefix="reading-") as place:
         outputs = Path(place)
         copy_model(runs.run_folder(run), outputs / run)
@@ -62,6 +64,18 @@ def write_page(reader: Reader, photographs: Sequence[tuple[str, str]], target: s
         count = f"{len(photographs)} photograph{'s' * (len(photographs) != 1)}"
         header = Header(dataset=count, run=run, started=reports.in_words(record.started))
         reports.render(content, files.absolute(target), header)
+
+
+def tags_left_out(reader: Reader, sheet: bool) -> tuple[str, ...]:
+    """Return the tags of the cells that would say nothing true, or nothing of use, on a page of a Reader's answers."""
+    left_out = [STORY, OWN]
+    if reader.framing != "ink" or sheet:
+        left_out.append(STEPS)
+    if reader.framing != "ink":
+        left_out.append(BOX)
+    if own_form(reader.description).framing != "ink":
+        left_out.append(DIGITS)
+    return tuple(left_out)
 
 
 def execute(stage: Stage, parameters: dict[str, str | bool], folder: Path, record: StageRecord) -> None:

@@ -98,6 +98,26 @@ def test_a_card_of_a_known_digit_says_when_it_is_wrong(reader, folder):
     assert wrong.is_wrong and f"<em>It is {other}</em>" in cards.in_words(wrong)
 
 
+def test_a_card_of_an_image_that_is_taken_whole_has_no_box(trained, folder):
+    reader = reading.load("hand", "whole", outputs=trained)
+    names = ("digit.png", "below/blank.png", "broken.jpg")
+    made = [cards.read_file(reader, name, str(folder / name)) for name in names]
+    assert [card.is_whole for card in made] == [True] * 3 and [card.is_read for card in made] == [True, True, False]
+    html = cards.grid(made)
+    assert 'class="box"' not in html and "a box around" not in html
+    assert html.count('alt="The photograph digit.png, taken whole"') == 1
+    assert cards.summary(made).startswith("There is an answer on **2 of 3** photographs; ")
+    assert cards.summary(made).endswith("; 1 file could not be read.")
+    assert cards.summary(made[2:]) == "There is an answer on **0 of 1** photograph; 1 file could not be read."
+
+
+def test_the_pictures_of_a_card_are_told_apart_by_words(reader, folder):
+    captions = ["as the network saw it", "the photograph"]
+    for name, expected in (("digit.png", captions), ("below/blank.png", captions[1:]), ("broken.jpg", [])):
+        html = cards.one(cards.read_file(reader, name, str(folder / name)))
+        assert re.findall("<figcaption>(.*?)</figcaption>", html) == expected
+
+
 def test_names_are_text(reader, folder):
     pair = (str(folder / "digit.png"), str(folder / "broken.jpg"))
     html = cards.grid([cards.read_file(reader, EVIL + "\udcff", path) for path in pair])

@@ -138,6 +138,17 @@ def test_elsewhere_the_validation_images_alone_decide(network, dataset, monkeypa
     assert fitted.fitted_on == {"validation_images": 60, "photographs": 0, "not_found": 0}
 
 
+@pytest.mark.parametrize("count", [1, 19, 20])
+def test_a_handful_of_images_fits_no_temperature(network, dataset, monkeypatch, count):
+    monkeypatch.setattr(evaluation, "choose_temperature", lambda predictions: 3.0)
+    splits = data.split(dataset)
+    few = Split(*(values[:count] for values in splits["validation"]))
+    fitted = certainty.fit(network, replace(dataset, framing="whole"), splits["train"], few)
+    is_enough = count == 20
+    assert fitted.temperature == (3.0 if is_enough else 1.0)
+    assert certainty.is_known(fitted.fitted_on) == is_enough and fitted.floor == 0
+
+
 def test_where_no_digit_is_found_the_validation_images_decide(network, dataset, monkeypatch):
     monkeypatch.setattr(framing, "frame_ink", lambda pixels: framing.NoDigit("none"))
     splits = data.split(dataset)
@@ -213,7 +224,7 @@ def benchmark():
 
 def test_the_benchmark_counts_what_is_sure(benchmark, trained, dataset, tmp_path, capsys):
     reader = reading.load("hand", outputs=trained)
-    bold = replace(reader, certainty=reader.certainty._replace(threshold=-1, floor=0))
+    bold = replace(reader, certainty=reader.certainty._replace(threshold=-1, floor=1e-300))
     meek = replace(reader, certainty=reader.certainty._replace(threshold=2, floor=1))
     drawn = list(benchmark.strokes(np.random.default_rng(0)))[::25]
     for asked, share in ((bold, 1), (meek, 0)):

@@ -14,10 +14,23 @@ import onnxruntime
 import pytest
 import torch
 from conftest import ROOT, offline
-from test_predict import answer, command, photos  # noqa: F401
+from test_predict import answer, command, photos, plants  # noqa: F401
 
 import predict
-from helpers import certainty, data, evaluation, export, files, framing, models, pictures, reading, recipes, training
+from helpers import (
+    certainty,
+    checkpoints,
+    data,
+    evaluation,
+    export,
+    files,
+    framing,
+    models,
+    pictures,
+    reading,
+    recipes,
+    training,
+)
 from helpers.errors import BadInput
 from helpers.forms import Form
 from pipeline.command_line import flag
@@ -217,14 +230,19 @@ def test_bad_input_ends_before_anything_is_written(trained, tmp_path, monkeypatc
 @pytest.fixture
 def copied(exported, tmp_path):
     """A folder with model.onnx, those modules of helpers/ alone that README names, and its lines as main.py."""
-    section = (ROOT / "README.md").read_text().split("## Without torch")[1].split("\n## ")[0]
-    (tmp_path / "helpers").mkdir()
-    for name in ["__init__.py", *re.findall(r"`(\w+\.py)`", section)]:
-        shutil.copy(ROOT / "helpers" / name, tmp_path / "helpers")
     (tmp_path / "model.onnx").write_bytes(exported)
-    program = section.split("```python\n")[1].split("```")[0]
-    (tmp_path / "main.py").write_text(f"import sys\nsys.modules['torch'] = None  # not to be imported\n{program}")
-    return tmp_path
+    return copy_lines(tmp_path, which=0)
+
+
+def copy_lines(folder, which):
+    """Copy the modules that README's section names before and with its program number `which`, and that as main.py."""
+    section = (ROOT / "README.md").read_text().split("## Without torch")[1].split("\n## ")[0]
+    program = section.split("```python\n")[1 + which].split("```")[0]
+    (folder / "helpers").mkdir()
+    for name in ["__init__.py", *re.findall(r"`(\w+\.py)`", section.split(program)[0])]:
+        shutil.copy(ROOT / "helpers" / name, folder / "helpers")
+    (folder / "main.py").write_text(f"import sys\nsys.modules['torch'] = None  # not to be imported\n{program}")
+    return folder
 
 
 def read_in(folder):
@@ -246,3 +264,21 @@ def test_readmes_lines_read_photographs_without_torch(trained, copied, photos): 
         assert (word == "sure") == expected.sure
     shutil.copy(photos / "below" / "blank.JPG", copied / "photograph.jpg")
     assert read_in(copied).stderr == "no digit found: nothing on it stands out from its paper\n"
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_readmes_lines_read_pictures_without_torch(plants, tmp_path, knows):  # noqa: F811
+    outputs, folder = plants
+    reader = reading.load("plants", outputs=outputs)
+    assert reader.certainty is None  # its validation images are too few
+    if knows:
+        reader = replace(reader, certainty=checkpoints.load_certainty(outputs / "plants", reader.description))
+    (tmp_path / "model.onnx").write_bytes(export.as_onnx(reader))
+    copy_lines(tmp_path, which=1)
+    for name in ("leaf", "stone"):
+        shutil.copy(folder / f"{name}.png", tmp_path / "photograph.jpg")
+        ended = read_in(tmp_path)
+        assert ended.returncode == 0, ended.stderr
+        label, probability = ended.stdout.split()
+        expected = reader.read(pictures.open_file(folder / f"{name}.png"))
+        assert label == expected.label and float(probability) == pytest.approx(expected.probability, abs=TOLERANCE)

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from conftest import ROOT, offline
 from PIL import Image
 
 import predict
-from helpers import data, errors, photographs, pictures, reading
+from helpers import data, errors, files, forms, photographs, pictures, reading, recipes, training
+from helpers.forms import Form
 from pipeline import command_line
 
 
@@ -45,6 +47,34 @@ def save(pixels, path):
     Image.fromarray(pixels).save(path)
 
 
+def shade(colour, generator):
+    """Return a picture of one colour and noise, uint8 (36, 48, 3)."""
+    return (np.array(colour) + generator.integers(-30, 30, (36, 48, 1))).clip(0, 255).astype(np.uint8)
+
+
+COLOURS = {"leaf": (60, 150, 40), "stone": (140, 135, 130)}
+
+
+@pytest.fixture(scope="module")
+def plants(tmp_path_factory):
+    """(A folder of runs: `plants` is of 40 pictures in colour, taken whole; a folder of new ones, one broken)."""
+    generator = np.random.default_rng(0)
+    form = Form(32, "rgb")
+    images = [forms.fit(shade(colour, generator), form)[0] for colour in COLOURS.values() for _ in range(20)]
+    labels = torch.arange(40) // 20
+    about = ("plants", "Plants", "made by the tests", tuple(COLOURS))
+    is_test = torch.arange(40) % 10 == 0
+    source = data.Dataset(*about, torch.from_numpy(np.stack(images)), labels, is_test, 4, "0", framing="whole")
+    instant = replace(recipes.RECIPES["fast"], epochs=1, batch_size=8, min_batches_per_epoch=20)
+    outputs = tmp_path_factory.mktemp("plants")
+    training.train(source, instant, folder=outputs / "plants")
+    folder = tmp_path_factory.mktemp("new-plants")
+    for name, colour in COLOURS.items():
+        save(shade(colour, generator), folder / f"{name}.png")
+    (folder / "broken.jpg").write_bytes((folder / "leaf.png").read_bytes()[:1000])
+    return outputs, folder
+
+
 @pytest.fixture
 def answer(trained, monkeypatch, capsys):
     """A function that runs predict.py's `main` on the model `hand` and returns (exit code, stdout, stderr)."""
@@ -59,6 +89,18 @@ def answer(trained, monkeypatch, capsys):
 
     yield run
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def ruling(monkeypatch):
+    """Gives every Reader a floor that rules labels out; the few photographs that tests make leave it at 0."""
+    load = reading.load
+
+    def load_ruling(*given):
+        found = load(*given)
+        return replace(found, certainty=found.certainty._replace(floor=0.01))
+
+    monkeypatch.setattr(reading, "load", load_ruling)
 
 
 def command(trained, *arguments, **settings):
@@ -108,7 +150,7 @@ def test_photographs_as_phones_write_them_are_read_in_a_folder(answer, photos, t
     assert len(rows) == 3 and {row["label"] for row in rows} == {json.loads(out)["label"]}
 
 
-def test_a_table_of_answers(answer, photos, tmp_path):
+def test_a_table_of_answers(answer, photos, ruling, tmp_path):
     code, _, _ = answer(photos, "--csv", tmp_path / "answers.csv", "--top", 2)
     rows = list(csv.DictReader((tmp_path / "answers.csv").open(newline="")))
     assert code == 1 and list(rows[0]) == [
@@ -120,6 +162,19 @@ def test_a_table_of_answers(answer, photos, tmp_path):
     found = next(row for row in rows if row["file"].endswith("3.png"))
     assert found["sure"] in ("yes", "no") and found["label"] in found["possible"].split(";")
     assert found["label"] in "0123456789" and 0 <= float(found["probability_2"]) <= float(found["probability"]) <= 1
+
+
+def test_labels_are_possible_where_some_are_ruled_out(answer, photos, ruling):
+    _, out, _ = answer(photos / "3.png", "--json")
+    row = json.loads(out)
+    assert row["label"] in row["possible"]
+
+
+def test_a_floor_of_nothing_names_no_labels(answer, photos, tmp_path):
+    _, out, _ = answer(photos / "3.png", "--json", "--csv", tmp_path / "answers.csv")
+    row = json.loads(out)
+    assert row["sure"] in (True, False) and row["possible"] == []
+    assert next(csv.DictReader((tmp_path / "answers.csv").open(newline="")))["possible"] == ""
 
 
 @pytest.mark.parametrize(
@@ -146,6 +201,16 @@ def test_a_model_of_before_is_said_to_be_one(answer, photos, monkeypatch):
     row = next(csv.DictReader((photos / "table.csv").open(newline="")))
     (photos / "table.csv").unlink()
     assert (row["sure"], row["possible"]) == ("", "") and row["label"]
+
+
+def test_a_run_of_few_validation_images_does_not_say_what_is_sure(trained, photos, tmp_path):
+    shutil.copytree(trained, tmp_path / "outputs")
+    path = tmp_path / "outputs" / "hand" / "model.json"
+    counts = {"validation_images": 3, "photographs": 0, "not_found": 0}
+    files.write_json(path, files.read_json(path) | {"fitted_on": counts})
+    ended = command(tmp_path / "outputs", photos / "3.png", "--run", "hand")
+    assert ended.returncode == 0 and "unsure" not in ended.stdout and " or " not in ended.stdout
+    assert ended.stderr == "read by hand; too few validation images, so it is not known which answers are sure\n"
 
 
 def test_json_has_a_line_for_every_file(answer, photos):
@@ -357,6 +422,57 @@ def test_a_report_is_offline_and_its_names_are_text(page):
     assert "How a photograph is read" in soup.text and "Where it fails" not in soup.text
 
 
+def seen_on(path):
+    """Return a page as BeautifulSoup, without what is folded away, and all its words, with those of alt."""
+    soup = BeautifulSoup(path.read_text(), "html.parser")
+    for part in soup.select("details.code, style, script"):
+        part.decompose()
+    return soup, " ".join([soup.get_text(" "), *(image["alt"] for image in soup.select("img"))])
+
+
+OF_DIGITS = re.compile(r"\b(digits?|letters?|doodles?|writers|MNIST|ink|box|sheet)\b", re.IGNORECASE)
+
+
+def test_a_report_on_pictures_that_are_taken_whole_speaks_of_no_digits(plants, tmp_path):
+    outputs, folder = plants
+    ended = command(outputs, folder, "--run", "plants", "--report", tmp_path / "page.html")
+    assert ended.returncode == 1
+    told = "read by plants; too few validation images, so it is not known which answers are sure\n"
+    assert ended.stderr.startswith(told)
+    assert " or " not in ended.stdout and "unsure" not in ended.stdout
+    soup, words = seen_on(tmp_path / "page.html")
+    assert OF_DIGITS.findall(words) == []
+    assert "It does not know which answers are sure: too few validation images." in words
+    assert "There is an answer on 2 of 3 photographs; 1 file could not be read." in soup.get_text()
+    assert not soup.select(".box") and "What it cannot know" in words
+    cards = [card for card in soup.select(".cards li") if card.select("img")]
+    assert len(cards) == 2
+    for card in cards:
+        assert [caption.text for caption in card.select("figcaption")] == ["as the network saw it", "the photograph"]
+        assert [image["alt"].split(", ")[-1] for image in card.select("img")] == ["32 by 32 pixels", "taken whole"]
+
+
+@pytest.mark.parametrize("flag", [["--sheet"], ["--framing", "whole"]])
+def test_a_report_says_of_digits_what_is_true_of_them(trained, photos, tmp_path, flag):
+    ended = command(trained, photos / "3.png", "--run", "hand", *flag, "--report", tmp_path / "page.html")
+    assert ended.returncode == 0, ended.stderr
+    _, words = seen_on(tmp_path / "page.html")
+    assert "A letter is read as the digit that it resembles most" in words  # the network is one of digits
+    assert ("A box stands around" in words) == ("A digit was found on" in words) == (flag == ["--sheet"])
+    assert "How a photograph is read" not in words and "the group with most ink" not in words
+
+
+def test_a_report_begins_with_the_answers_and_not_with_what_a_notebook_says(page):
+    soup, words = seen_on(page[1])
+    assert (
+        soup.title.text == soup.h1.text.strip("¶") == "06 · Reading: what does a trained network make of a photograph?"
+    )
+    for phrase in ("Asks:", "Leaves:", "Three things to try", "Where the story goes on"):
+        assert phrase not in words
+    for phrase in ("A box stands around", "A digit was found on", "the group with most ink", "writers were Americans"):
+        assert phrase in words
+
+
 def test_a_report_leaves_nothing_else_behind(page):
     _, path, folder = page
     assert sorted(inner.name for inner in folder.iterdir()) == ["new", "photos", "temporary"]
@@ -438,7 +554,7 @@ def test_reading_imports_what_it_needs_alone():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
-def test_readmes_lines_of_python_read_a_photograph(trained, photos, tmp_path, monkeypatch, capsys):
+def test_readmes_lines_of_python_read_a_photograph(trained, photos, ruling, tmp_path, monkeypatch, capsys):
     section = (ROOT / "README.md").read_text().split("## Photographs")[1]
     program = section.split("```python\n")[1].split("```")[0]
     monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(trained))

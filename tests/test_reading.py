@@ -72,12 +72,31 @@ def test_sure_and_possible_follow_from_threshold_and_floor(outputs, photograph):
         files.write_json(path, files.read_json(path) | changes)
         return reading.load("hand", outputs=outputs).read(photograph)
 
-    answer = read(threshold=-1, floor=0)
+    answer = read(threshold=-1, floor=read().probabilities[-1])
     assert answer.sure is True and answer.possible == answer.labels
+    assert read(threshold=-1, floor=0)[3:] == (True, ())  # such a floor rules nothing out, and says nothing
     second = answer.probabilities[1]
     answer = read(threshold=1, floor=second)
     assert answer.sure is False and answer.possible == answer.labels[:2]
     assert read(floor=1).possible == answer.labels[:1]
+
+
+@pytest.mark.parametrize(("validation_images", "photographs", "not_found"), [(19, 0, 0), (10, 10, 1), (0, 0, 0)])
+def test_what_so_few_images_say_is_not_believed(outputs, photograph, validation_images, photographs, not_found):
+    path = outputs / "hand" / "model.json"
+    counts = {"validation_images": validation_images, "photographs": photographs, "not_found": not_found}
+    files.write_json(path, files.read_json(path) | {"fitted_on": counts, "floor": 0.01})
+    reader = reading.load("hand", outputs=outputs)
+    answer = reader.read(photograph)
+    assert reader.certainty is None and reader.unknown == "too few validation images"
+    assert answer.label and answer.sure is None and answer.possible == ()
+    counts["validation_images"] += 20
+    files.write_json(path, files.read_json(path) | {"fitted_on": counts})
+    reader = reading.load("hand", outputs=outputs)
+    assert reader.certainty is not None and reader.unknown == ""
+    assert reader.read(photograph).sure is not None and reader.read(photograph).possible
+    files.write_json(path, files.read_json(path) | {"certainty_code": ["older"]})
+    assert reading.load("hand", outputs=outputs).unknown == "trained by older code"
 
 
 def test_of_a_model_of_before_it_is_not_known_what_is_sure(outputs, photograph):
@@ -87,8 +106,10 @@ def test_of_a_model_of_before_it_is_not_known_what_is_sure(outputs, photograph):
         del description[name]
     files.write_json(path, description)
     (outputs / "hand" / "certainty.npz").unlink()
-    answer = reading.load("hand", outputs=outputs).read(photograph)
+    reader = reading.load("hand", outputs=outputs)
+    answer = reader.read(photograph)
     assert answer.label and answer.sure is None and answer.possible == ()
+    assert reader.unknown == "trained by older code"
 
 
 def test_where_no_digit_is_there_is_no_label(trained):

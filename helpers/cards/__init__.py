@@ -1,7 +1,8 @@
 """Photographs and what a Reader says of them, as HTML: a card each, for a notebook and for a report.
 
-A card shows the photograph with a box around the digit, what the network saw, the probability of each class, and the
-answer in words; or why there is none. That of a sheet has a box around each digit, and what was read in lines.
+A card shows the photograph with a box around the digit, or without one where images are taken whole, what the network
+saw, the probability of each class, and the answer in words; or why there is none. That of a sheet has a box around each
+digit, and what was read in lines.
 Photographs are shrunk to thumbnails, so that a page of hundreds stays light.
 """
 
@@ -29,6 +30,8 @@ SHEET = 720  # the same of a sheet with several digits
 QUALITY = 75  # of its JPEG
 MOST_OTHERS = 3  # labels that are named beside an answer; where more are possible, hardly any is ruled out
 BARS = 10  # classes at most, the most probable ones
+TAKEN = "<figcaption>the photograph</figcaption>"
+SEEN = "<figcaption>as the network saw it</figcaption>"
 STYLE = Path(__file__).resolve().with_name("cards.css")
 
 
@@ -44,6 +47,7 @@ class Card(NamedTuple):
     problem: str = ""  # why it could not be read
     thumbnail: bytes = b""  # JPEG
     boxes: tuple[Shares, ...] = ()  # around each digit that was found
+    is_whole: bool = False  # whether the image is taken as it is, and no digit looked for
     path: str = ""  # of its file, where it has one
     truth: str = ""  # the class that it shows, where that is known
 
@@ -51,6 +55,11 @@ class Card(NamedTuple):
     def label(self) -> str | None:
         """The class that was read, None where there is none."""
         return self.answer.label if self.answer else None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether there is an answer: on an image that is taken whole always, elsewhere where a digit was found."""
+        return bool(self.boxes) or (self.is_whole and self.answer is not None)
 
     @property
     def is_wrong(self) -> bool:
@@ -79,19 +88,23 @@ def read_file(reader: Reader, name: str, path: str, sheet: bool = False) -> Card
     """Return the Card of the photograph in the file `path`, which is shown as `name`; `sheet`: of several digits."""
     name = name.encode("utf-8", "replace").decode()  # that of a file need not be text
     read = read_sheet if sheet else read_pixels
+    is_whole = reader.framing == "whole" and not sheet
     try:
         with warnings.catch_warnings(action="ignore"):  # what NumPy thinks of an odd image helps nobody
             return read(reader, name, pictures.open_file(path))._replace(path=path)
     except pictures.Unreadable as error:
-        return Card(name, problem=str(error), path=path)
+        return Card(name, problem=str(error), path=path, is_whole=is_whole)
     except Exception as error:  # one odd image must not cost the answers on all others
-        return Card(name, problem=f"a defect of this program, {type(error).__name__}", path=path)
+        problem = f"a defect of this program, {type(error).__name__}"
+        return Card(name, problem=problem, path=path, is_whole=is_whole)
 
 
 def read_pixels(reader: Reader, name: str, pixels: np.ndarray, truth: str = "") -> Card:
     """Return the Card of a photograph, uint8 (h, w, 3); `truth` is the class that it shows, where that is known."""
     answer = reader.read(pixels)
-    return Card(name, answer, thumbnail=as_thumbnail(pixels), boxes=boxes_of([answer], pixels), truth=truth)
+    is_whole = reader.framing == "whole"
+    boxes = () if is_whole else boxes_of([answer], pixels)
+    return Card(name, answer, thumbnail=as_thumbnail(pixels), boxes=boxes, truth=truth, is_whole=is_whole)
 
 
 def read_sheet(reader: Reader, name: str, pixels: np.ndarray) -> Card:
@@ -170,10 +183,12 @@ def sheet_in_words(sheet: SheetAnswer) -> str:
 def summary(cards: Sequence[Card]) -> str:
     """Return in a sentence, as Markdown, how many of the photographs were read."""
     unread = sum(bool(card.problem) for card in cards)
-    read = sum(bool(card.boxes) for card in cards)
+    read = sum(card.is_read for card in cards)
     unsure = sum(card.answer is not None and card.answer.sure is False for card in cards)
     without = len(cards) - unread - read
-    parts = [f"A digit was found on **{read} of {len(cards)}** photograph{'s' * (len(cards) != 1)}"]
+    counted = f"**{read} of {len(cards)}** photograph{'s' * (len(cards) != 1)}"
+    is_whole = any(card.is_whole for card in cards)
+    parts = [f"There is an answer on {counted}" if is_whole else f"A digit was found on {counted}"]
     if unsure:
         parts.append(f"{unsure} of these answers {'are' if unsure > 1 else 'is'} unsure")
     if without:
@@ -194,20 +209,22 @@ def one(card: Card) -> str:
     words = f'<p class="says">{in_words(card)}</p><p class="name">{escape(card.name)}</p>'
     if card.problem:
         return f'<div class="head"><div>{words}</div></div>'
-    photograph = f'<div class="photograph">{picture(card)}</div>'
+    photograph = f'<figure class="taken"><div class="photograph">{picture(card)}</div>{TAKEN}</figure>'
     if card.answer is None or isinstance(card.answer.framed, NoDigit):
         return f'<div class="head"><div>{words}</div></div><div class="body">{photograph}</div>'
     source = data_address("png", as_png(card.answer.framed.image))
     height, width = card.answer.framed.image.shape[-2:]
     alternative = escape(f"{card.name} as the network saw it, {width} by {height} pixels")
-    seen = f'<img class="seen" src="{source}" alt="{alternative}" width="56" height="56">'
+    image = f'<img src="{source}" alt="{alternative}" width="56" height="56">'
+    seen = f'<figure class="seen">{image}{SEEN}</figure>'
     return f'<div class="head">{seen}<div>{words}</div></div><div class="body">{photograph}{bars(card.answer)}</div>'
 
 
 def picture(card: Card) -> str:
     """Return the photograph of a card as HTML, with a box around each digit, and on a sheet its label."""
     found = {0: "on which no digit was found", 1: "with a box around the digit"}
-    alternative = f"The photograph {card.name}, {found.get(len(card.boxes), 'with a box around each digit')}"
+    shown = "taken whole" if card.is_whole else found.get(len(card.boxes), "with a box around each digit")
+    alternative = f"The photograph {card.name}, {shown}"
     labels = [digit.label or "" for digit in card.sheet.digits] if card.sheet else [""] * len(card.boxes)
     boxes = "".join(box(*each) for each in zip(card.boxes, labels, strict=True))
     return f'<img src="{data_address("jpeg", card.thumbnail)}" alt="{escape(alternative)}">{boxes}'
