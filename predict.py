@@ -98,7 +98,8 @@ def load_reader(options: argparse.Namespace) -> "Reader":
     reader = reading.load(options.run, options.framing)
     if options.sheet and reader.framing == "whole":
         rule = "it reads whole images, and --sheet finds digits by their ink"
-        raise errors.BadInput(rule, field="run", value=reader.run, way_out="say --framing ink to have it try")
+        way_out = "say --framing ink to have it try" if reader.form.is_mnists else "name a run of digits"
+        raise errors.BadInput(rule, field="run", value=reader.run, way_out=way_out)
     return reader
 
 

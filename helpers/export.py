@@ -7,7 +7,8 @@ Pixels are bytes so that no program can hand in another range than the network w
 each name, is JSON:
 
     class_names    of the columns
-    framing        {"name", "version"}: "ink" is framing.frame_ink, "whole" is forms.fit
+    framing        {"name", "version"}: "ink" is framing.frame_ink, "whole" is forms.fit; "stretched" is
+                   framing.frame_whole, by which a network of digits takes images whole
     images         {"size", "colour"}: pixels of a side, and "grey" or "rgb"
     temperature    that of the softmax
     threshold      the familiarity from which an answer is sure, where the run has one
@@ -98,7 +99,7 @@ def metadata(reader: Reader) -> dict[str, Any]:
     version = noted.get("version") if isinstance(noted, dict) else None
     facts = {
         "class_names": reader.class_names,
-        "framing": {"name": reader.framing, "version": version or framing.VERSION},
+        "framing": {"name": "stretched" if reader.stretches else reader.framing, "version": version or framing.VERSION},
         "images": {"size": reader.form.size, "colour": reader.form.colour},
         "temperature": reader.temperature,
         "run": reader.run,

@@ -24,7 +24,6 @@ from .errors import BadInput
 from .forms import Form
 from .framing import Framed, NoDigit
 
-FRAMINGS = ("auto", "ink", "whole")
 NAMED = 5  # runs at most that an error names
 
 
@@ -93,7 +92,7 @@ class Reader:
 
     @property
     def framing(self) -> str:
-        """One of FRAMINGS, not auto."""
+        """How images are framed: "ink" or "whole"."""
         return self.form.framing
 
     @property
@@ -102,6 +101,11 @@ class Reader:
         if self.certainty is not None:
             return ""
         return "too few validation images" if is_fitted_on_few(self.description) else "trained by older code"
+
+    @property
+    def stretches(self) -> bool:
+        """Whether it is a network of digits that is to take images whole: framing.frame_whole makes them like these."""
+        return self.framing == "whole" and forms.of_description(self.description).framing == "ink"
 
     def read(self, pixels: np.ndarray) -> Answer:
         """Return the Answer on a photograph, uint8 (h, w) or (h, w, 3)."""
@@ -145,7 +149,7 @@ class Reader:
         A network of digits that is to take images whole has learnt from paper that is 0 and ink that goes to 255: so
         they are made.
         """
-        if self.framing == "whole" and own_form(self.description).framing == "ink":
+        if self.stretches:
             height, width = pixels.shape[:2]
             return Framed(framing.frame_whole(pixels)[None], framing.Box(0, 0, width, height))
         return forms.frame(pixels, self.form)
@@ -154,13 +158,13 @@ class Reader:
 def load(run: str | None = None, framed: str = "auto", outputs: Path | None = None) -> Reader:
     """Return the Reader of a run's trained network; None is the run that was trained last.
 
-    `framed`: how images are framed, one of FRAMINGS; auto is as the run's own images are. `outputs`: the folder of all
-    runs, None that of runs.outputs_folder. BadInput where there is no such run, or none that is trained, or its model
-    is not as its training left it.
+    `framed`: how images are framed, one of forms.FRAMINGS; auto is as the run's own images are. `outputs`: the folder
+    of all runs, None that of runs.outputs_folder. BadInput where there is no such run, or none that is trained, or its
+    model is not as its training left it.
     """
     outputs = outputs or runs.outputs_folder()
-    if framed not in FRAMINGS:
-        raise BadInput("not known", field="framing", value=framed, way_out=f"choose one of {', '.join(FRAMINGS)}")
+    if framed not in forms.FRAMINGS:
+        raise BadInput("not known", field="framing", value=framed, way_out=f"choose one of {', '.join(forms.FRAMINGS)}")
     name = newest(outputs) if run is None else run
     folder = runs.run_folder(name, outputs)
     if not folder.is_dir():
@@ -217,14 +221,14 @@ def newest_of_digits(outputs: Path) -> str | None:
     """Return the name of the run that was trained last of those that frame digits by their ink, None where none is."""
     for name in runs.all_with(outputs, "training"):
         with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            if own_form(files.read_json(outputs / name / "model.json")).framing == "ink":
+            if forms.of_description(files.read_json(outputs / name / "model.json")).framing == "ink":
                 return name
     return None
 
 
 def check_has_photographs(reader: Reader, named: str) -> None:
     """Raise BadInput where photographs would have to be made, `named` being none, and the Reader is none of digits."""
-    if not named and own_form(reader.description).framing != "ink":
+    if not named and forms.of_description(reader.description).framing != "ink":
         rule = "it takes images whole, and the photographs that are made here are of digits"
         raise BadInput(rule, field="run", value=reader.run, way_out="name photographs of its classes in `files`")
 
@@ -296,20 +300,8 @@ def form_for(run: str, description: dict[str, Any], framed: str) -> Form:
 
     BadInput where ink was asked for, and the model is of other images than 28x28 grey ones.
     """
-    form = own_form(description)
+    form = forms.of_description(description)
     if framed == "ink" and not form.is_mnists:
         rule = f"it takes images {form.describe()}, and ink is framed in {framing.SIDE}x{framing.SIDE} grey pixels"
         raise BadInput(rule, field="run", value=run, way_out="leave out `framing`")
     return form if framed == "auto" else form._replace(framing=framed)
-
-
-def own_form(description: dict[str, Any]) -> Form:
-    """Return the Form of the images that a model was trained on, as model.json describes it.
-
-    One of before knew no other than MNIST's. Images were framed by their ink where it does not say how.
-    """
-    noted = description.get("framing")
-    name = noted.get("name") if isinstance(noted, dict) else None
-    framed = name if name in FRAMINGS and name != "auto" else "ink"
-    images = description.get("images", {})
-    return Form(images.get("size", framing.SIDE), images.get("colour", "grey"), framed)

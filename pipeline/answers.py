@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from helpers import checkpoints, data, files, runs
-from helpers.reading import Reader, own_form
+from helpers import checkpoints, data, files, forms, runs
+from helpers.reading import Reader
 from helpers.runs import StageRecord
 
 from . import reports, runner
@@ -73,7 +73,7 @@ def tags_left_out(reader: Reader, sheet: bool) -> tuple[str, ...]:
         left_out.append(STEPS)
     if reader.framing != "ink":
         left_out.append(BOX)
-    if own_form(reader.description).framing != "ink":
+    if forms.of_description(reader.description).framing != "ink":
         left_out.append(DIGITS)
     return tuple(left_out)
 

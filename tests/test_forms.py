@@ -202,6 +202,33 @@ def test_a_network_of_colour_pictures_reads_them_as_it_was_trained(tmp_path):
         reading.load("colours", "ink", outputs=tmp_path / "outputs")
 
 
+@pytest.mark.parametrize(
+    "images",
+    [
+        {"size": 0, "colour": "rgb"},
+        {"size": 32.0, "colour": "rgb"},
+        {"size": 32, "colour": "auto"},
+        {"size": 32},
+        {"size": True, "colour": "grey"},
+        [],
+        None,
+    ],
+)
+def test_a_form_that_no_training_writes_is_not_believed(images):
+    with pytest.raises(BadInput, match=r"^run: its images are said to be .* which no training writes; train it again"):
+        forms.of_description({"images": images, "framing": {"name": "whole"}})
+
+
+def test_the_form_of_a_model_of_before_is_mnists():
+    assert forms.of_description({}) == Form(framing="ink")
+    assert forms.of_description({"framing": {"name": "whole"}}) == Form()
+    assert forms.of_description({"framing": {"name": "whole"}, "images": {"size": 64, "colour": "rgb"}}) == Form(
+        64, "rgb"
+    )
+    with pytest.raises(BadInput, match="framed by ink, which no training writes"):
+        forms.of_description({"framing": {"name": "ink"}, "images": {"size": 64, "colour": "rgb"}})
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A project with notebooks that leave what they should, and beside it a folder of colours."""
