@@ -271,6 +271,8 @@ def mosaic(
     indent = 0.35 + 0.08 * max(map(len, names))  # inches for the names
     tall = len(rows) * size * height / width + 0.45 + 0.2 * count_lines(texts)
     figure, axis = new(width=max(count * size + indent, 6), height=tall)
+    room = figure.get_figwidth() - indent  # for the title, which begins where the images do
+    room -= (room - count * size) / 2  # a narrow picture stands in the middle
     coloured = sheet.ndim == 3
     axis.imshow(sheet, vmin=0, interpolation=blocks_or_means(sheet, count * size) if coloured else None)
     axis.set_xticks([(column + 0.5) * (width + 2) - 0.5 for column in headings], texts)
@@ -278,7 +280,7 @@ def mosaic(
     axis.tick_params(length=0, labelsize=9, top=False, bottom=False, labeltop=True, labelbottom=False)
     axis.spines[:].set_visible(False)
     axis.grid(False)
-    axis.set_title(wrap(title, figure.get_figwidth() - indent, 12))
+    axis.set_title(wrap(title, room, 12))
     return figure
 
 

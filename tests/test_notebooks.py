@@ -222,7 +222,7 @@ def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels
     source = pictures(channels, size, classes)
     monkeypatch.setattr(data, "load", lambda *arguments: source)
     said = {}
-    for stem in ("00_walkthrough", "02_prototyping", "03_training", "04_results"):
+    for stem in ("00_walkthrough", "01_eda", "02_prototyping", "03_training", "04_results"):
         reader.names.clear()
         for cell in code(nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", 4)):
             words = reader.run(cell.source)
@@ -236,6 +236,13 @@ def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels
     assert 'id="read-a-picture"' in said["04_results"] and "Choose a picture" in said["04_results"]
     pages = re.compile(r"<div class=\"network-pad\".*</div>", re.DOTALL)
     assert not [stem for stem, words in said.items() if re.search(r"\b(ink|paper)\b", pages.sub("", words))]
+    singular = re.compile(r"(?<!\S)1 (images|mistakes|batches|threads|pairs|epochs)\b")
+    assert not [stem for stem, words in said.items() if singular.search(words)]
+    if classes == 2:  # 6 validation images and 8 test images
+        told = "\n".join(said.values())
+        assert told.count("decide nothing") >= 5 and "From that the curves cannot tell" in said["04_results"]
+        claims = "sign of|right most often|First is|missed most often|harms more|ends with|gather|is more than"
+        assert re.findall(claims, told) == []
 
 
 def cell_with(phrase, stem):
@@ -256,8 +263,39 @@ def cell_with(phrase, stem):
 def test_overfitting_is_told_by_a_test_and_not_by_intervals_that_overlap(reader, taught_wrong, new_wrong, verdict):
     reader.names |= {"fair": {"accuracy": 1 - taught_wrong / 1000}, "some": range(1000), "held_back": 1000}
     reader.names |= {"wrong": new_wrong, "fisher_exact": fisher_exact, "evaluation": evaluation, "Markdown": Markdown}
-    said, _ = reader.run(cell_with("Measured alike, the network misreads", "03_training"))
+    said, _ = reader.run(cell_with("Measured alike, the network is wrong on", "03_training"))
     assert verdict in said
+
+
+def test_four_images_do_not_tell_of_overfitting(reader):
+    reader.names |= {"fair": {"accuracy": 1.0}, "some": range(4), "held_back": 4, "wrong": 4}
+    reader.names |= {"fisher_exact": fisher_exact, "evaluation": evaluation, "Markdown": Markdown}
+    said, _ = reader.run(cell_with("Measured alike, the network is wrong on", "03_training"))
+    assert "so few images decide nothing" in said and "more than chance" not in said
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "told"),
+    [
+        ([0.9, 0.9, 0.5], "a, b are right most often"),
+        ([0.9, 0.8, 0.5], "a is right most often, c is trained soonest"),
+    ],
+)
+def test_who_is_first_among_equals_is_not_called_first(reader, accuracies, told):
+    titles = []
+    trade_off = SimpleNamespace(trade_off=lambda *arguments: titles.append(arguments[-1]), show=reader.show)
+    reader.names |= {"accuracy": dict(zip("abc", accuracies, strict=True)), "seconds": {"a": 3, "b": 2, "c": 1}}
+    reader.names |= {"sizes": {"a": 1, "b": 1, "c": 1}, "interval": {}, "plots": trade_off, "folder": None, "size": 9}
+    reader.names |= {"validation": SimpleNamespace(labels=range(100)), "short_training": "1 epoch"}
+    reader.run(cell_with("is trained soonest", "02_prototyping"))
+    assert titles == [told]
+
+
+def test_prose_speaks_of_ink_only_where_it_compares():
+    for path in NOTEBOOKS[:5]:
+        prose = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown"]
+        headings = [line for source in prose for line in source.splitlines() if line.startswith("#")]
+        assert not [line for line in headings if re.search(r"\b(ink|paper|digit)", line, re.IGNORECASE)]
 
 
 def test_a_model_of_other_images_is_refused_in_the_words_of_a_notebook(reader):

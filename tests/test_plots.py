@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from conftest import ROOT
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from helpers import plots
 
@@ -84,6 +85,14 @@ def test_a_mosaic_holds_colours_beside_greys():
     assert np.array_equal(sheet[1:11, 15:27], colour[1].transpose(1, 2, 0))
     assert (sheet[15, 4] == 0).all() and (sheet[13, 1] == 255).all()  # the highest grey is black, 0 is white
     assert (sheet[12:, 14:] == 255).all() and (sheet[11:13] == 255).all()  # where nothing is
+
+
+def test_the_title_of_a_narrow_mosaic_is_not_cut_off():
+    title = "A long title over a single column of images, of which nothing may be cut off"
+    figure = plots.mosaic([made(1, 3, 50, 50)] * 2, ["one", "other"], title)
+    FigureCanvasAgg(figure).draw()
+    drawn_titles = [text for text in figure.findobj(mpl.text.Text) if text.get_text().replace("\n", " ") == title]
+    assert [text.get_window_extent().x1 <= figure.bbox.x1 for text in drawn_titles] == [True]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
