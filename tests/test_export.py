@@ -93,9 +93,12 @@ def test_the_temperature_is_in_it(trained):
     assert np.abs(found[0] - found[1]).max() > 0.1
 
 
+WHOLE = {"key": "0", "framing": {"name": "whole"}}
+
+
 def test_there_may_be_another_number_of_classes():
     names = ("cat", "dog")
-    reader = reading.Reader("pets", models.build("linear-head", classes=2).eval(), names, 1.0, Form(), {"key": "0"})
+    reader = reading.Reader("pets", models.build("linear-head", classes=2).eval(), names, 1.0, Form(), WHOLE)
     content = export.as_onnx(reader)
     assert by_onnx(content, some_images(3)).shape == (3, 2)
     assert json.loads(notes_of(content)["class_names"]) == ["cat", "dog"]
@@ -105,7 +108,7 @@ def test_there_may_be_another_number_of_classes():
 def test_images_may_be_of_another_form():
     form = Form(48, "rgb")
     network = models.build("compact", classes=2, channels=3, size=48).eval()
-    reader = reading.Reader("pets", network, ("cat", "dog"), 1.0, form, {"key": "0"})
+    reader = reading.Reader("pets", network, ("cat", "dog"), 1.0, form, WHOLE)
     content = export.as_onnx(reader)
     images = np.random.default_rng(0).integers(0, 256, (3, *form.shape), dtype=np.uint8)
     assert np.abs(by_onnx(content, images) - by_torch(reader, images)).max() < TOLERANCE

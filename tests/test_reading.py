@@ -129,7 +129,7 @@ def test_framing_is_chosen(outputs, photograph):
     files.write_json(path, files.read_json(path) | {"framing": {"name": "whole"}})
     assert reading.load("hand", outputs=outputs).framing == "whole"
     assert reading.load("hand", "ink", outputs=outputs).framing == "ink"
-    with pytest.raises(BadInput, match="choose one of auto, ink, whole"):
+    with pytest.raises(BadInput, match="choose one of auto, whole, ink"):
         reading.load("hand", "inks", outputs=outputs)
 
 
