@@ -481,7 +481,8 @@ def test_labels_are_made_wrong_and_leaks_are_counted():
 
 
 def test_readme_says_what_share_of_wrong_labels_was_found():
-    rows = json.loads(soundness_benchmark.RESULTS.read_text())["rows"]
+    kept = json.loads(soundness_benchmark.RESULTS.read_text())["rows"]
+    rows = [row for row in kept if row["soundness_code"] == kept[-1]["soundness_code"]]
     found = [row["labels"]["found_share"] for row in rows]
     others = [1000 * row["labels"]["others_share"] for row in rows]
     assert len({row["seed"] for row in rows}) == 5 and min(found) >= 0.9 and max(others) <= 1

@@ -67,3 +67,36 @@ def test_few_images_start_from_the_other_run(said):
     described, first = (files.read_json(folder / "outputs" / run / "model.json") for run in ("few", "first"))
     assert described["start"] == first["weights_sha256"]
     assert described["images"] == {"size": 96, "colour": "rgb"}
+
+
+def rows(name):
+    """Return the rows of a results file."""
+    return files.read_json(ROOT / "benchmarks" / "results" / f"{name}.json")["rows"]
+
+
+def test_the_documents_figures_are_those_of_the_readings():
+    said = " ".join(DOCUMENT.split("## How well does it do?")[1].split("##")[0].split())
+    shares = {}
+    for row in rows("pictures"):
+        key = (row["what"], row.get("generator"), row["dataset"], row["size"], row["channels"], row["epochs"])
+        shares.setdefault(key, []).append(row)
+    colours, grey = (shares["made", "made", "colours", 96, channels, 5][-2:] for channels in (3, 1))
+    textures = [shares["made", "made", "textures", 96, 3, epochs][-2:] for epochs in (5, 10)]
+    for pair in (colours, grey, *textures):
+        assert f"{pair[0]['accuracy']:.1%} and {pair[1]['accuracy']:.1%}" in said
+    small = [row for epochs in (5, 10) for row in shares["made", "made", "textures", 28, 1, epochs]]
+    assert f"{max(row['accuracy'] for row in small):.1%} or less made 28 pixels small" in said
+    crops = rows("pictures")[-1]
+    low, high = crops["accuracy_ci95"]
+    assert f"{crops['accuracy']:.1%} of {crops['test_images']} ({low:.1%} to {high:.1%})" in said
+    assert f"{crops['histograms_accuracy']:.1%} by histograms" in said
+    few = rows("few")[-1]
+    means = [100 * sum(few[kind]) / 5 for kind in ("from_nothing", "from_nothing_gently", "from_run")]
+    assert (
+        "{:.1f}% from nothing, {:.1f}% from nothing with the steps of a start, {:.1f}% from a run".format(*means)
+        in said
+    )
+    folder = rows("folder")[-1]
+    seconds = [folder["parts"][part]["seconds"] for part in ("first", "again")]
+    besides = (folder["parts"]["split"]["peak_bytes"] - folder["image_bytes"]) / 1e9
+    assert f"read in {seconds[0]:.1f} s, again in {seconds[1]:.1f} s, and took {besides:.1f} GB besides" in said
