@@ -65,7 +65,7 @@ def test_reports_and_answers_are_there(said):
 def test_few_images_start_from_the_other_run(said):
     folder, _ = said
     described, first = (files.read_json(folder / "outputs" / run / "model.json") for run in ("few", "first"))
-    assert described["start"] == first["weights_sha256"]
+    assert described["start"]["weights_sha256"] == first["weights_sha256"]
     assert described["images"] == {"size": 96, "colour": "rgb"}
 
 
@@ -78,6 +78,8 @@ def test_the_documents_figures_are_those_of_the_readings():
     said = " ".join(DOCUMENT.split("## How well does it do?")[1].split("##")[0].split())
     shares = {}
     for row in rows("pictures"):
+        if row["what"] == "speed":
+            continue
         key = (row["what"], row.get("generator"), row["dataset"], row["size"], row["channels"], row["epochs"])
         shares.setdefault(key, []).append(row)
     colours, grey = (shares["made", "made", "colours", 96, channels, 5][-2:] for channels in (3, 1))
@@ -86,7 +88,7 @@ def test_the_documents_figures_are_those_of_the_readings():
         assert f"{pair[0]['accuracy']:.1%} and {pair[1]['accuracy']:.1%}" in said
     small = [row for epochs in (5, 10) for row in shares["made", "made", "textures", 28, 1, epochs]]
     assert f"{max(row['accuracy'] for row in small):.1%} or less made 28 pixels small" in said
-    crops = rows("pictures")[-1]
+    crops = [row for row in rows("pictures") if row["what"] == "photographs"][-1]
     low, high = crops["accuracy_ci95"]
     assert f"{crops['accuracy']:.1%} of {crops['test_images']} ({low:.1%} to {high:.1%})" in said
     assert f"{crops['histograms_accuracy']:.1%} by histograms" in said
