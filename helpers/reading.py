@@ -220,7 +220,7 @@ def newest(outputs: Path) -> str:
 def newest_of_digits(outputs: Path) -> str | None:
     """Return the name of the run that was trained last of those that frame digits by their ink, None where none is."""
     for name in runs.all_with(outputs, "training"):
-        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+        with contextlib.suppress(BadInput, OSError, ValueError, TypeError, AttributeError):
             if forms.of_description(files.read_json(outputs / name / "model.json")).framing == "ink":
                 return name
     return None

@@ -313,7 +313,8 @@ def find_start(name: str, request: Request) -> str:
     has_same_images = noted["fingerprint"] == request.fingerprint or noted["dataset"] == request.dataset
     if has_same_images and drawn != drawn_here:
         rule = "it has learnt from some of the same images, and would be validated on them here"
-        raise BadInput(rule, field="start_from", value=name, way_out=f"say `seed` {noted['seed']}")
+        way_out = f"say `seed` {noted['seed']}, and the same `validation_size`"
+        raise BadInput(rule, field="start_from", value=name, way_out=way_out)
     return noted["weights_sha256"]
 
 

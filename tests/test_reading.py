@@ -262,6 +262,10 @@ def test_of_runs_trained_last_one_of_digits_makes_photographs(outputs):
         files.write_json(outputs / name / "model.json", described | {"framing": {"name": framing_name}})
         note(outputs, name, f"{started}T00:00:00+00:00")
     assert reading.newest(outputs) == "whole" and reading.newest_of_digits(outputs) == "ink"
+    described = files.read_json(outputs / "whole" / "model.json")
+    files.write_json(outputs / "whole" / "model.json", described | {"images": {"size": 0, "colour": "grey"}})
+    assert reading.newest_of_digits(outputs) == "ink"  # one that says what no training writes holds up nobody
+    files.write_json(outputs / "whole" / "model.json", described)
     assert reading.newest_of_digits(outputs / "nothing") is None
     with pytest.raises(BadInput, match=r"name photographs of its classes in `files`"):
         reading.check_has_photographs(reading.load("whole", outputs=outputs), "")
