@@ -39,10 +39,14 @@ class Imports:
 
 
 class Kernels:
-    """The kernels of one command, started with one environment; none outlives the block that opens them."""
+    """The kernels of one command, started with one environment; none outlives the block that opens them.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    Unless they may start `ahead` of time, each starts when its notebook does.
+    """
+
+    def __init__(self, environment: Mapping[str, str], ahead: bool = True) -> None:
         self.environment = dict(environment)
+        self.ahead = ahead
         self.prepared: dict[str, tuple[Imports, KernelManager]] = {}
 
     def __enter__(self) -> Kernels:
@@ -54,7 +58,7 @@ class Kernels:
 
     def prepare(self, stage: Stage) -> None:
         """Start a kernel that `take` will find ready, unless there is one; it imports at once."""
-        if stage.name not in self.prepared:
+        if self.ahead and stage.name not in self.prepared:
             imports = Imports.of(stage)
             self.prepared[stage.name] = imports, start(imports.statements, self.environment)
 

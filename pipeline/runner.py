@@ -23,7 +23,7 @@ from .execute import StageFailed, execute, without_paths
 from .kernels import Kernels
 from .plan import Decision, check_needs, decide, out_of_date, plan
 from .request import Request, differences_of
-from .screen import Screen
+from .screen import Audience, Screen
 from .stages import STAGES, Stage
 
 logger = logging.getLogger(__name__)
@@ -32,17 +32,18 @@ ORIGIN = ("threads", "commit", "versions", "machine")  # fields of a StageRecord
 BUSY = 0.75  # cores that a training misses because of other programs, from which on it is told to suffer
 
 
-def run(request: Request, screen: Screen | None = None) -> Path:
+def run(request: Request, screen: Audience | None = None, alone: bool = True) -> Path:
     """Run the stages of a Request that are not up to date, in order; return the run's folder.
 
-    `screen` is told what happens. Raises BadInput before anything is created, or, for a stage that is needed and a file
+    `screen` is told what happens. A run that is `alone` gets its kernels ready ahead of time, and brings the index over
+    all runs up to date; beside others that would take the core of another run. Raises BadInput before anything is created, or, for a stage that is needed and a file
     that is to be deleted, when their turn comes; DatasetUnavailable where the images change meanwhile; RunInUse,
     StageFailed, KeyboardInterrupt.
     """
     screen = screen or Screen(quiet=True)
     expected = [decision.stage for decision in plan(request) if not decision.up_to_date]
     folder = runs.open_run(request.run, request.outputs)
-    with runs.lock(folder), Kernels(request.environment) as kernels, up_to_date_pages(folder):
+    with runs.lock(folder), Kernels(request.environment, alone) as kernels, up_to_date_pages(folder, alone):
         manifest = take_over(request, screen)
         for number, stage in enumerate(request.stages, 1):
             check_dataset(request)
@@ -79,7 +80,7 @@ def check_images(request: Request, record: StageRecord) -> None:
         raise
 
 
-def tell_of_threads(stage: Stage, request: Request, manifest: Manifest | None, screen: Screen) -> None:
+def tell_of_threads(stage: Stage, request: Request, manifest: Manifest | None, screen: Audience) -> None:
     """Say so where a model was trained with another number of threads, with which it would have other weights.
 
     PyTorch may take fewer threads than a command expects; only where the expectation has changed, too, will it now take
@@ -104,26 +105,27 @@ def remark_on_needs(stage: Stage, request: Request, manifest: Manifest) -> str:
 
 
 @contextmanager
-def up_to_date_pages(folder: Path) -> Iterator[None]:
-    """Bring a run's pages and the index up to date when the block ends; what made it fail matters more than a page."""
+def up_to_date_pages(folder: Path, with_index: bool) -> Iterator[None]:
+    """Bring a run's pages, and the index, up to date when the block ends; what made it fail matters more than a page."""
     try:
         yield
     except BaseException as reason:
         try:
-            render_all(folder)
+            render_all(folder, with_index)
         except Exception as error:
             if str(error) != str(reason):
                 logger.warning("the pages of this run are not up to date: %s", error)
         raise
-    render_all(folder)
+    render_all(folder, with_index)
 
 
-def render_all(folder: Path) -> None:
-    """Bring a run's pages, their archive and the index over all runs up to date."""
+def render_all(folder: Path, with_index: bool = True) -> None:
+    """Bring a run's pages and their archive up to date, and the index over all runs."""
     manifest = runs.load_manifest(folder)
     if manifest is not None:
         reports.render_pages(folder, manifest)
-    index.write_index(folder.parent)
+    if with_index:
+        index.write_index(folder.parent)
 
 
 def describe(request: Request, manifest: Manifest | None) -> Manifest:
@@ -145,7 +147,7 @@ def describe(request: Request, manifest: Manifest | None) -> Manifest:
     )
 
 
-def take_over(request: Request, screen: Screen) -> Manifest | None:
+def take_over(request: Request, screen: Audience) -> Manifest | None:
     """Return the manifest of the run that is in a Request's folder already, None where another run begins there.
 
     A run that was renamed or copied goes on under its new name. One of other parameters is deleted if that is forced;
@@ -178,7 +180,7 @@ def own_files(stage: Stage, folder: Path) -> list[Path]:
     return [*paths, reports.executed_notebook(folder, stage.notebook), reports.page_of(folder, stage)]
 
 
-def set_aside_altered(folder: Path, before: StageRecord, screen: Screen) -> None:
+def set_aside_altered(folder: Path, before: StageRecord, screen: Audience) -> None:
     """Rename the checkpoints and the model.json that are not as the training `before` left them, so that none is used.
 
     The SHA-256 beside a checkpoint and those in model.json tell damage alone: whoever changes one can change the
@@ -201,7 +203,7 @@ def is_altered(folder: Path, path: Path, known: Mapping[str, str]) -> bool:
     return files.file_digest(path) != known.get(str(path.relative_to(folder)))
 
 
-def delete(folder: Path, paths: Iterable[Path], screen: Screen) -> None:
+def delete(folder: Path, paths: Iterable[Path], screen: Audience) -> None:
     """Delete those `paths` that are there, and say so; BadInput, and nothing is deleted, where one is no plain file."""
     present = [path for path in dict.fromkeys(paths) if os.path.lexists(path)]
     for path in present:
@@ -220,7 +222,7 @@ def run_stage(
     request: Request,
     manifest: Manifest,
     kernels: Kernels,
-    screen: Screen,
+    screen: Audience,
     following: Sequence[Stage],
 ) -> None:
     """Run one stage and record it in the manifest, whatever happens to it; render its page, and tell how it ended.
@@ -296,7 +298,7 @@ def origin_of_model(stage: Stage, folder: Path, record: StageRecord, before: Sta
 
 
 @contextmanager
-def screen_line(stage: Stage, folder: Path, record: StageRecord, screen: Screen) -> Iterator[None]:
+def screen_line(stage: Stage, folder: Path, record: StageRecord, screen: Audience) -> Iterator[None]:
     """Tell how a stage ended, once the block that renders its page has; a stage that failed needs no page."""
     try:
         yield
@@ -356,7 +358,7 @@ class Assistant:
     leave a processor free.
     """
 
-    def __init__(self, kernels: Kernels, screen: Screen, folder: Path, following: Sequence[Stage]) -> None:
+    def __init__(self, kernels: Kernels, screen: Audience, folder: Path, following: Sequence[Stage]) -> None:
         self.kernels = kernels
         self.screen = screen
         self.folder = folder

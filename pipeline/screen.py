@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO, Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import IO, Any, Protocol
 
 from rich.console import Console
 from rich.live import Live
@@ -18,6 +18,28 @@ from .stages import Stage
 
 STYLES = {"done": "green", "up to date": "dim", "failed": "red", "stopped": "yellow"}
 BAR = 20  # characters
+
+
+class Audience(Protocol):
+    """Whoever is told how the stages of a run get on."""
+
+    def say(self, text: str = "") -> None:
+        """Take a line for a person."""
+
+    def stage(self, stage: Stage, announcement: str) -> AbstractContextManager[None]:
+        """Take note that a stage is at work while the block runs."""
+
+    def cell(self, number: int, total: int) -> None:
+        """Take note that the stage has reached a cell."""
+
+    def message(self, fields: Mapping[str, Any]) -> None:
+        """Take what a kernel told: the fields of helpers.progress."""
+
+    def skip(self, stage: Stage) -> None:
+        """Take note that a stage was up to date."""
+
+    def finish(self, stage: Stage, record: StageRecord, report: str) -> None:
+        """Take note how a stage ended, and where its report lies."""
 
 
 class Screen:
