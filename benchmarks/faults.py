@@ -4,6 +4,7 @@
     python benchmarks/faults.py --parts changes            some of them; the others stay in the file as they were
     python benchmarks/faults.py --parts kills --kills 50   fewer or more of them
     python benchmarks/faults.py --parts fuzz               what benchmarks/fuzz.py tries; goes on where it was stopped
+    python benchmarks/faults.py --parts grid               what benchmarks/grid_faults.py tries, about 15 minutes
 
 Findings go to benchmarks/results/faults.json. Instants and places are drawn at random from a seed that is kept there.
 """
@@ -31,6 +32,7 @@ import origin
 import psutil
 import torch
 from fuzz import fuzz
+from grid_faults import grid
 
 from helpers import checkpoints, data, downloads, files, models, recipes, runs, training
 from pipeline import index
@@ -507,9 +509,8 @@ def cost(_: argparse.Namespace) -> dict[str, Any]:
     return {"seconds, median": sorted(seconds)[len(seconds) // 2], "seconds, longest": max(seconds)}
 
 
-PARTS = {
-    part.__name__: part for part in (kills, signals, hangups, changes, writes, pairs, collisions, hashes, cost, fuzz)
-}
+TRIALS = (kills, signals, hangups, changes, writes, pairs, collisions, hashes, cost, grid, fuzz)
+PARTS = {part.__name__: part for part in TRIALS}
 
 
 def main() -> None:
@@ -520,6 +521,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--changes", type=int, default=300)
     parser.add_argument("--fuzz", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=20, help="SIGKILLs of the part `grid`")
     options = parser.parse_args()
     facts = origin.facts()
     for name in options.parts:

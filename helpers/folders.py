@@ -232,6 +232,13 @@ def kept_file(path: Path, ending: str) -> Path:
     return cache_folder() / f"{digest(str(path))[:16]}{ending}"
 
 
+def forget(path: Path) -> None:
+    """Delete what is kept of the folder at `path`, which will not be read again."""
+    for ending in (".json", ".npz", ".pixels"):
+        with contextlib.suppress(OSError, RuntimeError):
+            kept_file(path, ending).unlink()
+
+
 def load_kept(path: Path, listed: str) -> Kept | None:
     """Return what was decoded of the folder at `path` when its listing and form had the digest `listed`, or None.
 

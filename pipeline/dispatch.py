@@ -145,7 +145,7 @@ class Cluster:
         )
 
     def send(self, what: str, pack: Callable[[], bytes]) -> Future:
-        """Return the Future of a parcel that several runs need, which the scheduler keeps for workers that come later."""
+        """Return the Future of a parcel that several runs need; the scheduler keeps it for workers that come later."""
         if what not in self.sent:
             self.sent[what] = self.client.submit(bytes, pack(), pure=False)
         return self.sent[what]

@@ -36,9 +36,9 @@ def run(request: Request, screen: Audience | None = None, alone: bool = True) ->
     """Run the stages of a Request that are not up to date, in order; return the run's folder.
 
     `screen` is told what happens. A run that is `alone` gets its kernels ready ahead of time, and brings the index over
-    all runs up to date; beside others that would take the core of another run. Raises BadInput before anything is created, or, for a stage that is needed and a file
-    that is to be deleted, when their turn comes; DatasetUnavailable where the images change meanwhile; RunInUse,
-    StageFailed, KeyboardInterrupt.
+    all runs up to date; beside others that would take the core of another run. Raises BadInput before anything is
+    created, or, for a stage that is needed and a file that is to be deleted, when their turn comes; DatasetUnavailable
+    where the images change meanwhile; RunInUse, StageFailed, KeyboardInterrupt.
     """
     screen = screen or Screen(quiet=True)
     expected = [decision.stage for decision in plan(request) if not decision.up_to_date]
@@ -106,7 +106,7 @@ def remark_on_needs(stage: Stage, request: Request, manifest: Manifest) -> str:
 
 @contextmanager
 def up_to_date_pages(folder: Path, with_index: bool) -> Iterator[None]:
-    """Bring a run's pages, and the index, up to date when the block ends; what made it fail matters more than a page."""
+    """Bring a run's pages, and the index, up to date when the block ends; what made it fail matters more than they."""
     try:
         yield
     except BaseException as reason:

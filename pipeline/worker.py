@@ -221,7 +221,7 @@ def ended_in_any_case(child: subprocess.Popen[str]) -> Iterator[None]:
 
 
 def kill_children(seconds: float) -> None:
-    """Wait until the children at work for this process have ended; kill those that take longer, and what they started."""
+    """Wait until the children at work for this process have ended; kill those that take longer, and their kernels."""
     deadline = time.monotonic() + seconds
     while CHILDREN and time.monotonic() < deadline:
         time.sleep(0.05)
