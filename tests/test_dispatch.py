@@ -1,0 +1,196 @@
+"""Runs of a grid: here and on a cluster the same files; failures, signals and lost workers."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+TIMES = ("started", "seconds")
+SEEDS = ("--seed", "0", "1")
+FAILS = """
+if seed == 1:
+    raise errors.TrainingDiverged("the loss is not a number", field="learning_rate", value=seed)
+"""
+
+
+def content(folder):
+    """Return {path: what of a run's file must not depend on when it was made}."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if not path.is_file() or name in (".lock", "reports/.rendered.json", "reports.zip"):
+            continue
+        found[name] = path.read_bytes()
+        if name == "run.json":
+            manifest = json.loads(found[name])
+            del manifest["digest"]
+            for record in manifest["stages"].values():
+                for field in TIMES:
+                    del record[field]
+            found[name] = manifest
+        elif path.suffix == ".html":
+            found[name] = None  # it holds the time at which its run began
+    return found
+
+
+def wait_until(condition, process=None, seconds=120):
+    """Look again and again until a condition holds; fail where the process ends before, or after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        if process is not None and process.poll() is not None:
+            pytest.fail(f"ended with {process.returncode}: {process.communicate()}")
+        time.sleep(0.02)
+
+
+def jobs_of(process):
+    """Return the children of a process that run a point of a grid, and those that these have started."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def wait_in_notebook(project):
+    """Let the notebook of the EDA leave a file `begun-...` in the project, and then wait for one called `go`."""
+    project.notebook(
+        "01_eda",
+        f"import os, pathlib, time\nplace = pathlib.Path({str(project.folder)!r})",
+        "(place / f'begun-{os.getpid()}').touch()",
+        "while not (place / 'go').exists():\n    time.sleep(0.02)",
+        "(folder / 'dataset.json').write_text('{}')",
+    )
+
+
+def begun(project):
+    """Return how many notebooks have begun to wait."""
+    return len(list(project.folder.glob("begun-*")))
+
+
+def test_the_points_of_a_grid_are_the_runs_of_single_commands(project):
+    code, out, error = project.run(*SEEDS, "--only", "eda", "training", "--threads", "1")
+    assert code == 0, out + error
+    project.outputs.rename(project.folder / "together")
+    for seed in "01":
+        assert project.run("--seed", seed, "--only", "eda", "training", "--threads", "1")[0] == 0
+    names = [path.parent.name for path in sorted(project.outputs.glob("*/run.json"))]
+    assert len(names) == 2
+    for name in names:
+        assert content(project.outputs / name) == content(project.folder / "together" / name)
+    code, out, error = project.run(*SEEDS, "--only", "eda", "training", "--threads", "1")
+    assert code == 0 and "2 up to date" in out, out + error
+
+
+def test_a_point_that_fails_keeps_no_other_from_its_end(project):
+    project.notebook("03_training", FAILS, "(folder / 'model.json').write_text('{}')")
+    project.notebook("01_eda", FAILS, "(folder / 'dataset.json').write_text('{}')")
+    code, out, error = project.run("--seed", "1", "0", "2", "--only", "eda", "--threads", "1")
+    assert code == 1, out + error
+    assert "seed1" in out + error and "the loss is not a number" in out + error
+    assert "reports/01_eda.html" in out + error and "Traceback" not in error
+    states = {}
+    for path in sorted(project.outputs.glob("*/run.json")):
+        states[json.loads(path.read_text())["seed"]] = json.loads(path.read_text())["stages"]["eda"]["state"]
+    assert states == {0: "done", 1: "failed", 2: "done"}
+
+
+def test_ctrl_c_ends_every_child_and_the_same_command_goes_on(project):
+    wait_in_notebook(project)
+    command = (*SEEDS, "--only", "eda", "--threads", "1")
+    process = project.start(*command)
+    wait_until(lambda: begun(project) == 2, process)
+    children = jobs_of(process)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130 and "the same command goes on" in error and "Traceback" not in error
+    assert not psutil.wait_procs(children, timeout=0.5)[1]
+    (project.folder / "go").touch()
+    code, out, error = project.run(*command)
+    assert code == 0, out + error
+
+
+def test_a_killed_client_leaves_no_child_and_the_same_command_goes_on(project):
+    wait_in_notebook(project)
+    command = (*SEEDS, "--only", "eda", "--threads", "1")
+    process = project.start(*command)
+    wait_until(lambda: begun(project) == 2, process)
+    children = jobs_of(process)
+    process.kill()
+    process.communicate()
+    assert not psutil.wait_procs(children, timeout=20)[1]
+    (project.folder / "go").touch()
+    code, out, error = project.run(*command)
+    assert code == 0, out + error
+
+
+@pytest.fixture
+def cluster(project):
+    """A function that starts a scheduler or a worker, in a folder of its own, and with words and environment."""
+    started = []
+
+    def start(kind, name, *words, **environment):
+        place = project.folder / "cluster" / name
+        place.mkdir(parents=True)
+        surroundings = os.environ | {"PYTHONPATH": str(project.folder), "NO_COLOR": "1"} | environment
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *words, "--no-dashboard"]
+        with open(place / "log", "w") as log:
+            process = subprocess.Popen(command, cwd=place, env=surroundings, stdout=log, stderr=log)
+        started.append(process)
+        return process
+
+    yield start
+    for process in reversed(started):
+        with contextlib.suppress(psutil.Error):
+            for one in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+                one.kill()
+        process.wait()
+
+
+def start_scheduler(cluster, project):
+    """Start a scheduler; return its address."""
+    file = project.folder / "scheduler.json"
+    cluster("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
+    wait_until(file.is_file)
+    return json.loads(file.read_text())["address"]
+
+
+def start_worker(cluster, name, address, *words, **environment):
+    """Start a worker of one thread in a folder of its own."""
+    return cluster("worker", name, address, "--nthreads", "1", "--no-nanny", "--name", name, *words, **environment)
+
+
+def test_a_run_comes_back_from_a_cluster_as_it_would_be_here(project, cluster):
+    address = start_scheduler(cluster, project)
+    other = project.copy_to(project.folder.parent / f"{project.folder.name}-other")
+    (other.folder / "helpers" / "errors.py").write_text((other.folder / "helpers" / "errors.py").read_text() + "#\n")
+    start_worker(cluster, "one", address)
+    start_worker(cluster, "odd", address, PYTHONPATH=str(other.folder))
+    command = (*SEEDS, "--only", "eda", "training", "--threads", "1")
+    code, out, error = project.run(*command, "--scheduler", address)
+    assert code == 0, out + error
+    assert "odd" in out and "errors.py" in out  # refused
+    project.outputs.rename(project.folder / "there")
+    assert project.run(*command)[0] == 0
+    names = [path.parent.name for path in sorted(project.outputs.glob("*/run.json"))]
+    assert len(names) == 2
+    for name in names:
+        assert content(project.outputs / name) == content(project.folder / "there" / name)
+    assert not list((project.folder / "cluster" / "one").rglob("run.json"))  # nothing of it stays there
+
+
+def test_a_lost_worker_and_a_killed_child_cost_a_run_and_no_file(project, cluster):
+    wait_in_notebook(project)
+    address = start_scheduler(cluster, project)
+    workers = [start_worker(cluster, name, address) for name in ("one", "two")]
+    process = project.start(*SEEDS, "--only", "eda", "--threads", "1", "--scheduler", address)
+    wait_until(lambda: begun(project) == 2, process)
+    [job] = [one for one in jobs_of(workers[1]) if "pipeline.job" in " ".join(one.cmdline())]
+    workers[0].kill()
+    job.kill()
+    (project.folder / "go").touch()
+    out, error = process.communicate(timeout=120)
+    assert process.returncode == 0, out + error
+    assert len(list(project.outputs.glob("*/run.json"))) == 2 and not list(project.outputs.glob(".*"))
