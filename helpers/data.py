@@ -117,6 +117,9 @@ class Source(Protocol):
     def summarise(self, folder: Path) -> DatasetSummary:
         """Return title, fingerprint and counts, the same as those of what `load` returns."""
 
+    def files(self, folder: Path) -> list[Path]:
+        """Return the files that it is read from, each in `folder`: a machine that has them there has the dataset."""
+
     def load(self, folder: Path) -> Dataset:
         """Return the Dataset, which `fetch` has found whole."""
 
@@ -185,6 +188,10 @@ class PublishedSet:
         classes = len(self.published.class_names)
         return DatasetSummary(self.title(folder), fingerprint, training_images, classes, remarks)
 
+    def files(self, folder: Path) -> list[Path]:
+        """Return the four files, and what proves them: archives and noted sums, of a set whose sums are not known."""
+        return downloads.kept_files(self.published, folder)
+
     def load(self, folder: Path) -> Dataset:
         """Return the Dataset."""
         import torch
@@ -229,6 +236,10 @@ class Digits:
         """Return the DatasetSummary; the fingerprint is that of scikit-learn's version."""
         fingerprint = digest({"digits": importlib.metadata.version("scikit-learn")})
         return DatasetSummary(DIGITS_TITLE, fingerprint, training_images=1_438, classes=10)
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return no file: scikit-learn has them."""
+        return []
 
     def load(self, folder: Path) -> Dataset:
         """Return the Dataset. The test set is a stratified fifth that does not depend on any seed.
@@ -281,6 +292,10 @@ class ImageFolder:
     def summarise(self, folder: Path) -> DatasetSummary:
         """Return the DatasetSummary; the fingerprint is that of the form, and of the images' names and bytes."""
         return summarise_folder(self.path, folders.describe(self.path, self.form))
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the image files, those that are no whole image included: they are counted."""
+        return [self.path / file.name for file in folders.read_listing(self.path).files]
 
     def load(self, folder: Path) -> Dataset:
         """Return the Dataset."""
@@ -435,6 +450,15 @@ def summarise(name: str, data_dir: str | Path | None = None, wish: Wish = AS_IT_
     """
     with told_of_files(name):
         return find_source(name, data_dir, wish).summarise(data_folder(data_dir))
+
+
+def files_of(name: str, data_dir: str | Path | None = None, wish: Wish = AS_IT_COMES) -> list[Path]:
+    """Return the files that a dataset is read from, which `resolve` has named; none where it comes with a library.
+
+    All lie in the folder of datasets. BadInput, DatasetUnavailable.
+    """
+    with told_of_files(name):
+        return find_source(name, data_dir, wish).files(data_folder(data_dir))
 
 
 def load(

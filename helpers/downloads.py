@@ -215,6 +215,20 @@ def sums(published: Published, folder: Path) -> dict[str, str | None]:
     return measured
 
 
+def kept_files(published: Published, folder: Path) -> list[Path]:
+    """Return the four files of a Published, and those beside them that say what they must be, where they are needed.
+
+    A set whose sums are not known beforehand is shown as not verified where its archives are not there.
+    """
+    raw = raw_folder(published, folder)
+    paths = [raw / name for name in FILES]
+    if not published.sums:
+        archives = [raw / f"{name}.gz" for name in proven_sums(published, raw)]
+        noted = [raw / SUMS] if noted_sums(raw) else []
+        paths += archives + noted
+    return paths
+
+
 def problems(published: Published, folder: Path) -> dict[str, str]:
     """Return {file: what is wrong with it} for the four files of a Published; {} where all is well."""
     raw = raw_folder(published, folder)
