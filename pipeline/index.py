@@ -64,11 +64,6 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
     if manifest.dataset.note:
         dataset += ", MNIST was not there"
     rendered = reports.read_rendered(folder)
-    pages = []
-    for stage in STAGES.values():
-        page = reports.page_of(folder, stage)
-        if stage.name in manifest.stages and reports.is_as_made(folder, page, rendered):
-            pages.append((stage.name, link_to(folder, page)))
     archive = folder / reports.ARCHIVE
     confusion = "figures/confusion_matrix.png"
     shows_confusion = accuracy and runs.read_recorded(folder, manifest, confusion)
@@ -82,11 +77,22 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "seconds": f"{sum(history['seconds']):.0f} s" if history else "",
         "state": state_of(folder, manifest),
         "started": max((reports.in_words(record.started) for record in manifest.stages.values()), default=""),
-        "reports": pages,
+        "reports": pages_of(folder, manifest),
         "zip": link_to(folder, archive) if reports.is_as_made(folder, archive, rendered) else "",
         "history": history,
         "confusion": link_to(folder, folder / confusion) if shows_confusion else "",
     }
+
+
+def pages_of(folder: Path, manifest: Manifest) -> list[tuple[str, str]]:
+    """Return [(stage, address as seen from beside the runs)] of the pages of a run that are as they were made."""
+    rendered = reports.read_rendered(folder)
+    pages = []
+    for stage in STAGES.values():
+        page = reports.page_of(folder, stage)
+        if stage.name in manifest.stages and reports.is_as_made(folder, page, rendered):
+            pages.append((stage.name, link_to(folder, page)))
+    return pages
 
 
 def link_to(folder: Path, path: Path) -> str:
@@ -96,6 +102,12 @@ def link_to(folder: Path, path: Path) -> str:
 
 def state_of(folder: Path, manifest: Manifest) -> str:
     """Return how a run stands, in a few words."""
+    remarks = [record.remark for record in manifest.stages.values() if record.remark]
+    return trouble_with(folder, manifest) or altered_page(folder, manifest) or " ".join(["done", *remarks])
+
+
+def trouble_with(folder: Path, manifest: Manifest) -> str:
+    """Return in a few words why a run's figures are not all there; "" where they are. Pages hold no figure of it."""
     if not manifest.stages:
         return "not begun"
     for name, record in manifest.stages.items():
@@ -109,8 +121,7 @@ def state_of(folder: Path, manifest: Manifest) -> str:
         for path in SHOWN:
             if path in record.outputs and runs.read_recorded(folder, manifest, path) is None:
                 return f"{path} has changed since {name} ran"
-    remarks = [record.remark for record in manifest.stages.values() if record.remark]
-    return altered_page(folder, manifest) or " ".join(["done", *remarks])
+    return ""
 
 
 def altered_page(folder: Path, manifest: Manifest) -> str:
