@@ -9,8 +9,10 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from helpers import files, runs
 from helpers.runs import Manifest
@@ -22,8 +24,62 @@ from .stages import STAGES
 logger = logging.getLogger(__name__)
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
+PARTS = ("report.css", "report.js", "sort.js", "runs.js")
 SHOWN = ("model.json", "history.csv", "metrics.json", "figures/confusion_matrix.png")  # what the index takes from a run
 UNREADABLE = "failed: its files cannot be read"
+
+
+class Part(BaseModel):
+    """A part of a grid.json that the index takes; what else is there is left."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class MeanOf(Part):
+    """A mean over runs, a share from 0 to 1."""
+
+    mean: float = Field(ge=0, le=1)
+
+
+class SettingOf(Part):
+    """A setting and its rank in its group."""
+
+    name: str
+    rank: int | None
+    validation_accuracy: MeanOf | None
+
+
+class GroupOf(Part):
+    """Settings that are ranked against each other."""
+
+    dataset: str
+    settings: list[SettingOf]
+
+    @property
+    def first(self) -> str:
+        """The first setting with its validation accuracy, in words; "" where none is ranked."""
+        for setting in self.settings:
+            if setting.rank == 1 and setting.validation_accuracy is not None:
+                return f"{self.dataset}: {setting.name}, {setting.validation_accuracy.mean:.2%}"
+        return ""
+
+
+class CountsOf(Part):
+    """How many runs a grid has, and how they stand."""
+
+    all: int
+    done: int
+    failed: int
+
+
+class GridSummary(Part):
+    """What the index takes from a grid.json."""
+
+    version: Literal[1]
+    runs: CountsOf
+    started: str
+    finished: str
+    groups: list[GroupOf]
 
 
 def write_index(outputs: Path) -> None:
@@ -32,11 +88,13 @@ def write_index(outputs: Path) -> None:
 
     rows = [row_of(path.parent) for path in sorted(outputs.glob("*/run.json"))]
     rows.sort(key=lambda row: row["started"], reverse=True)
-    texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js", "runs.js")}
+    texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in PARTS}
+    grids = [row_of_grid(path) for path in sorted(outputs.glob("grids/*/grid.json"))]
+    grids.sort(key=lambda row: row["started"], reverse=True)
     others = ["comparison.html"] if (outputs / "comparison.html").is_file() else []
     environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True)
     environment.filters["sparkline"] = sparkline
-    page = environment.get_template("runs.html.j2").render(runs=rows, parts=texts, others=others)
+    page = environment.get_template("runs.html.j2").render(runs=rows, grids=grids, parts=texts, others=others)
     files.write_file(outputs / "index.html", page)
 
 
@@ -52,6 +110,28 @@ def row_of(folder: Path) -> dict[str, Any]:
         logger.debug("%s cannot be read: %s", folder, error)
     name = folder.name.encode(errors="replace").decode()  # that of a folder need not be text
     return {"name": name, "state": UNREADABLE, "started": "", "reports": []}
+
+
+def row_of_grid(path: Path) -> dict[str, Any]:
+    """Return one grid's line from its grid.json; one that cannot be read keeps no other from the page."""
+    folder = path.parent
+    row = {"name": folder.name.encode(errors="replace").decode(), "link": "", "runs": UNREADABLE, "first": []}
+    row |= {"started": "", "finished": ""}
+    try:
+        grid = GridSummary.model_validate(files.parse_json(files.read_file(path)))
+    except (OSError, ValueError) as error:
+        logger.debug("%s cannot be read: %s", path, error)
+        return row
+    counts = grid.runs
+    page = folder / "grid.html"
+    standing = [f"{counts.done} of {counts.all} done", *([f"{counts.failed} failed"] if counts.failed else [])]
+    return row | {
+        "link": quote(f"grids/{folder.name}/{page.name}") if page.is_file() else "",
+        "runs": ", ".join(standing),
+        "first": [in_words for group in grid.groups if (in_words := group.first)],
+        "started": reports.in_words(grid.started),
+        "finished": reports.in_words(grid.finished),
+    }
 
 
 def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
