@@ -114,21 +114,24 @@ def row_of(folder: Path) -> dict[str, Any]:
 
 def row_of_grid(path: Path) -> dict[str, Any]:
     """Return one grid's line from its grid.json; one that cannot be read keeps no other from the page."""
-    folder = path.parent
-    row = {"name": folder.name.encode(errors="replace").decode(), "link": "", "runs": UNREADABLE, "first": []}
-    row |= {"started": "", "finished": ""}
+    name = path.parent.name.encode(errors="replace").decode()
     try:
-        grid = GridSummary.model_validate(files.parse_json(files.read_file(path)))
+        return {"name": name} | summarise_grid(path)
     except (OSError, ValueError) as error:
         logger.debug("%s cannot be read: %s", path, error)
-        return row
+    return {"name": name, "link": "", "runs": UNREADABLE, "first": [], "started": "", "finished": ""}
+
+
+def summarise_grid(path: Path) -> dict[str, Any]:
+    """Return the line of a grid but for its name; OSError or ValueError where its grid.json is none."""
+    grid = GridSummary.model_validate(files.parse_json(files.read_file(path)))
+    page = path.with_name("grid.html")
     counts = grid.runs
-    page = folder / "grid.html"
     standing = [f"{counts.done} of {counts.all} done", *([f"{counts.failed} failed"] if counts.failed else [])]
-    return row | {
-        "link": quote(f"grids/{folder.name}/{page.name}") if page.is_file() else "",
+    return {
+        "link": quote(f"grids/{path.parent.name}/{page.name}") if page.is_file() else "",
         "runs": ", ".join(standing),
-        "first": [in_words for group in grid.groups if (in_words := group.first)],
+        "first": [group.first for group in grid.groups if group.first],
         "started": reports.in_words(grid.started),
         "finished": reports.in_words(grid.finished),
     }
