@@ -45,6 +45,8 @@ STYLE: dict[Any, Any] = {
 }
 MORE_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei", "Noto Sans")
 DPI = 160  # twice what the figures are shown at, so that they stay sharp
+PHONE = 4.4  # inches: a figure that wide is read on a phone as it is
+OF_SETTINGS = (BLUE, RED, GREEN, PURPLE, ORANGE, BLACK)  # the best first
 QUALITY = 85  # of the JPEG of a figure that holds images in colour
 MNISTS = (1, 28, 28)  # the form of images that hold ink
 LARGE = 40  # pixels: of images with a longer side little is seen at a thumb nail's size
@@ -78,19 +80,24 @@ def show(figure: Figure, name: str, caption: str, description: str, folder: Path
     images in colour is a JPEG, which takes a tenth of the bytes. `folder` is the run's; RunInUse where somebody else is
     writing there.
     """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
+    content = as_png(figure)
     with runs.writing(folder):
-        files.write_file(folder / "figures" / f"{name}.png", buffer.getvalue())
+        files.write_file(folder / "figures" / f"{name}.png", content)
     kind = "image/png"
-    content = buffer.getvalue()
     if holds_colour_images(figure):
         kind = "image/jpeg"
-        content = as_jpeg(buffer)
+        content = as_jpeg(io.BytesIO(content))
     data = {kind: content, "text/plain": description}
     metadata = {"alt": description, "width": round(figure.get_figwidth() * DPI / 2)}
     display(data, raw=True, metadata={kind: metadata})
     display(Markdown(f"*{caption}*"))
+
+
+def as_png(figure: Figure) -> bytes:
+    """Return a Figure as the bytes of a PNG file, on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
+    return buffer.getvalue()
 
 
 def holds_colour_images(figure: Figure) -> bool:
@@ -513,3 +520,110 @@ def reliability(predictions: evaluation.Predictions, title: str) -> Figure:
     right.set(title="Images at each confidence", xlabel="confidence", ylabel="images, log scale", yscale="log")
     right.set_ylim(0.7, None)
     return figure
+
+
+def accuracy_by_value(values: Sequence[Any], accuracy: ArrayLike, label: str, logarithmic: bool = False) -> Figure:
+    """Return validation accuracy, shares (runs,), against the value that each run has of one setting, called `label`.
+
+    A dot is a run; beside the dots of a value stand their mean and, from two runs on, its interval by Student. Numbers
+    lie on a scale, a logarithmic one where asked for; other values stand below each other, as names.
+    """
+    if not all(isinstance(value, int | float) for value in values):
+        return accuracy_by_name([str(value) for value in values], accuracy, label)
+    figure, axis = new(width=PHONE, height=3.2)
+    different = sorted(set(values))
+    for value in different:
+        own, mean, low, high = summarise_runs(accuracy, [other == value for other in values])
+        axis.plot(np.full(len(own), value), own, "o", color=SKY, markersize=5, alpha=0.7)
+        axis.plot([value, value], [low, high], color=BLUE)
+        axis.plot(value, mean, "D", color=BLUE, markersize=6)
+    axis.set(xlabel=label, ylabel="validation accuracy, %")
+    if logarithmic:
+        axis.set_xscale("log")
+    if len(different) <= 6:
+        axis.set_xticks(different, [f"{value:g}" for value in different])
+        axis.set_xticks([], minor=True)
+    return figure
+
+
+def accuracy_by_name(names: Sequence[str], accuracy: ArrayLike, label: str) -> Figure:
+    """Return what `accuracy_by_value` shows where the values are names, the first at the top."""
+    different = list(dict.fromkeys(names))
+    room = min(max(0.45 * len(different), 1.5), 9.0)
+    figure, axis = new(width=PHONE, height=room + 0.8)
+    for place, name in enumerate(different):
+        own, mean, low, high = summarise_runs(accuracy, [other == name for other in names])
+        axis.plot(own, np.full(len(own), place), "o", color=SKY, markersize=5, alpha=0.7)
+        axis.plot([low, high], [place, place], color=BLUE)
+        axis.plot(mean, place, "D", color=BLUE, markersize=6)
+    name_ticks(axis.yaxis, different, inches=room)
+    axis.set(xlabel="validation accuracy, %", ylabel=label, ylim=(len(different) - 0.5, -0.5))
+    return figure
+
+
+def summarise_runs(accuracy: ArrayLike, chosen: Sequence[bool]) -> tuple[np.ndarray, float, float, float]:
+    """Return the accuracy of the `chosen` runs in per cent, their mean and the ends of its interval, at most 100."""
+    own = 100 * np.asarray(accuracy, dtype=float)[np.asarray(chosen)]
+    mean, low, high = evaluation.mean_interval(own)
+    return own, mean, low, min(high, 100)
+
+
+def losses_by_run(curves: Sequence[ArrayLike], settings: Sequence[int], names: Sequence[str]) -> Figure:
+    """Return the validation loss of each run, (epochs,) in nats, after each of its epochs, on a logarithmic scale.
+
+    `settings`: the place in `names` of each run's setting, the best first. Each setting has a colour, up to six of
+    them; of more, the first is coloured and the others are grey.
+    """
+    figure, axis = new(width=PHONE, height=3.0 + legend_height(names))
+    thin = 1.6 if len(curves) <= 12 else 0.7
+    for curve, place in sorted(zip(curves, settings, strict=True), key=lambda pair: -pair[1]):  # the first on top
+        loss = np.asarray(curve, dtype=float)
+        loss = np.where(loss > 0, loss, np.nan)  # a logarithm has no place for others
+        mark = "o" if len(loss) == 1 else ""
+        axis.plot(1 + np.arange(len(loss)), loss, marker=mark, color=colour_of(place, len(names)), linewidth=thin)
+    axis.set(xlabel="epoch", ylabel="validation loss, nats", yscale="log")
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+    plain_ticks(axis.yaxis)
+    name_colours(figure, names)
+    return figure
+
+
+def accuracy_by_seconds(
+    seconds: ArrayLike, accuracy: ArrayLike, settings: Sequence[int], names: Sequence[str]
+) -> Figure:
+    """Return the validation accuracy of each run, shares (runs,), against the seconds that its training took.
+
+    Colours are as in `losses_by_run`. Seconds that differ tenfold are on a logarithmic scale.
+    """
+    taken, shares = np.asarray(seconds, dtype=float), 100 * np.asarray(accuracy, dtype=float)
+    figure, axis = new(width=PHONE, height=3.0 + legend_height(names))
+    order = np.argsort(-np.asarray(settings), kind="stable")  # the first on top
+    colours = [colour_of(settings[place], len(names)) for place in order]
+    axis.scatter(taken[order], shares[order], c=colours, s=26, alpha=0.8)
+    axis.set(xlabel="seconds of training", ylabel="validation accuracy, %")
+    if len(taken) and taken.min() > 0 and taken.max() > 10 * taken.min():
+        axis.set_xscale("log")
+        plain_ticks(axis.xaxis)
+    name_colours(figure, names)
+    return figure
+
+
+def colour_of(place: int, settings: int) -> str:
+    """Return the colour of the setting at `place`, the best at 0, where so many `settings` are drawn."""
+    if settings <= len(OF_SETTINGS):
+        return OF_SETTINGS[place]
+    return OF_SETTINGS[0] if place == 0 else "#9a9a9a"
+
+
+def legend_height(names: Sequence[str]) -> float:
+    """Return the inches that `name_colours` takes below a figure."""
+    return 0.2 * (len(names) if len(names) <= len(OF_SETTINGS) else 2)
+
+
+def name_colours(figure: Figure, names: Sequence[str]) -> None:
+    """Say below a Figure which colour is which setting's, as `colour_of` gives them out."""
+    shown = [(colour_of(place, len(names)), name) for place, name in enumerate(names)]
+    if len(names) > len(OF_SETTINGS):
+        shown = [shown[0], (shown[1][0], f"the other {len(names) - 1} settings")]
+    lines = [mpl.lines.Line2D([], [], color=colour, marker="o", markersize=4) for colour, _ in shown]
+    figure.legend(lines, [shorten(name, 46) for _, name in shown], loc="outside lower left", fontsize=9)

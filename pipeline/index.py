@@ -9,8 +9,10 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from helpers import files, runs
 from helpers.runs import Manifest
@@ -22,8 +24,62 @@ from .stages import STAGES
 logger = logging.getLogger(__name__)
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
+PARTS = ("report.css", "report.js", "sort.js", "runs.js")
 SHOWN = ("model.json", "history.csv", "metrics.json", "figures/confusion_matrix.png")  # what the index takes from a run
 UNREADABLE = "failed: its files cannot be read"
+
+
+class Part(BaseModel):
+    """A part of a grid.json that the index takes; what else is there is left."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class MeanOf(Part):
+    """A mean over runs, a share from 0 to 1."""
+
+    mean: float = Field(ge=0, le=1)
+
+
+class SettingOf(Part):
+    """A setting and its rank in its group."""
+
+    name: str
+    rank: int | None
+    validation_accuracy: MeanOf | None
+
+
+class GroupOf(Part):
+    """Settings that are ranked against each other."""
+
+    dataset: str
+    settings: list[SettingOf]
+
+    @property
+    def first(self) -> str:
+        """The first setting with its validation accuracy, in words; "" where none is ranked."""
+        for setting in self.settings:
+            if setting.rank == 1 and setting.validation_accuracy is not None:
+                return f"{self.dataset}: {setting.name}, {setting.validation_accuracy.mean:.2%}"
+        return ""
+
+
+class CountsOf(Part):
+    """How many runs a grid has, and how they stand."""
+
+    all: int
+    done: int
+    failed: int
+
+
+class GridSummary(Part):
+    """What the index takes from a grid.json."""
+
+    version: Literal[1]
+    runs: CountsOf
+    started: str
+    finished: str
+    groups: list[GroupOf]
 
 
 def write_index(outputs: Path) -> None:
@@ -32,11 +88,13 @@ def write_index(outputs: Path) -> None:
 
     rows = [row_of(path.parent) for path in sorted(outputs.glob("*/run.json"))]
     rows.sort(key=lambda row: row["started"], reverse=True)
-    texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js", "runs.js")}
+    texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in PARTS}
+    grids = [row_of_grid(path) for path in sorted(outputs.glob("grids/*/grid.json"))]
+    grids.sort(key=lambda row: row["started"], reverse=True)
     others = ["comparison.html"] if (outputs / "comparison.html").is_file() else []
     environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True)
     environment.filters["sparkline"] = sparkline
-    page = environment.get_template("runs.html.j2").render(runs=rows, parts=texts, others=others)
+    page = environment.get_template("runs.html.j2").render(runs=rows, grids=grids, parts=texts, others=others)
     files.write_file(outputs / "index.html", page)
 
 
@@ -54,6 +112,31 @@ def row_of(folder: Path) -> dict[str, Any]:
     return {"name": name, "state": UNREADABLE, "started": "", "reports": []}
 
 
+def row_of_grid(path: Path) -> dict[str, Any]:
+    """Return one grid's line from its grid.json; one that cannot be read keeps no other from the page."""
+    name = path.parent.name.encode(errors="replace").decode()
+    try:
+        return {"name": name} | summarise_grid(path)
+    except (OSError, ValueError) as error:
+        logger.debug("%s cannot be read: %s", path, error)
+    return {"name": name, "link": "", "runs": UNREADABLE, "first": [], "started": "", "finished": ""}
+
+
+def summarise_grid(path: Path) -> dict[str, Any]:
+    """Return the line of a grid but for its name; OSError or ValueError where its grid.json is none."""
+    grid = GridSummary.model_validate(files.parse_json(files.read_file(path)))
+    page = path.with_name("grid.html")
+    counts = grid.runs
+    standing = [f"{counts.done} of {counts.all} done", *([f"{counts.failed} failed"] if counts.failed else [])]
+    return {
+        "link": quote(f"grids/{path.parent.name}/{page.name}") if page.is_file() else "",
+        "runs": ", ".join(standing),
+        "first": [group.first for group in grid.groups if group.first],
+        "started": reports.in_words(grid.started),
+        "finished": reports.in_words(grid.finished),
+    }
+
+
 def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Return the line of a run whose manifest could be read; a file that a stage has not left so is not shown."""
     model = runs.read_recorded(folder, manifest, "model.json")
@@ -64,11 +147,6 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
     if manifest.dataset.note:
         dataset += ", MNIST was not there"
     rendered = reports.read_rendered(folder)
-    pages = []
-    for stage in STAGES.values():
-        page = reports.page_of(folder, stage)
-        if stage.name in manifest.stages and reports.is_as_made(folder, page, rendered):
-            pages.append((stage.name, link_to(folder, page)))
     archive = folder / reports.ARCHIVE
     confusion = "figures/confusion_matrix.png"
     shows_confusion = accuracy and runs.read_recorded(folder, manifest, confusion)
@@ -82,11 +160,22 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "seconds": f"{sum(history['seconds']):.0f} s" if history else "",
         "state": state_of(folder, manifest),
         "started": max((reports.in_words(record.started) for record in manifest.stages.values()), default=""),
-        "reports": pages,
+        "reports": pages_of(folder, manifest),
         "zip": link_to(folder, archive) if reports.is_as_made(folder, archive, rendered) else "",
         "history": history,
         "confusion": link_to(folder, folder / confusion) if shows_confusion else "",
     }
+
+
+def pages_of(folder: Path, manifest: Manifest) -> list[tuple[str, str]]:
+    """Return [(stage, address as seen from beside the runs)] of the pages of a run that are as they were made."""
+    rendered = reports.read_rendered(folder)
+    pages = []
+    for stage in STAGES.values():
+        page = reports.page_of(folder, stage)
+        if stage.name in manifest.stages and reports.is_as_made(folder, page, rendered):
+            pages.append((stage.name, link_to(folder, page)))
+    return pages
 
 
 def link_to(folder: Path, path: Path) -> str:
@@ -96,6 +185,12 @@ def link_to(folder: Path, path: Path) -> str:
 
 def state_of(folder: Path, manifest: Manifest) -> str:
     """Return how a run stands, in a few words."""
+    remarks = [record.remark for record in manifest.stages.values() if record.remark]
+    return trouble_with(folder, manifest) or altered_page(folder, manifest) or " ".join(["done", *remarks])
+
+
+def trouble_with(folder: Path, manifest: Manifest) -> str:
+    """Return in a few words why a run's figures are not all there; "" where they are. Pages hold no figure of it."""
     if not manifest.stages:
         return "not begun"
     for name, record in manifest.stages.items():
@@ -109,8 +204,7 @@ def state_of(folder: Path, manifest: Manifest) -> str:
         for path in SHOWN:
             if path in record.outputs and runs.read_recorded(folder, manifest, path) is None:
                 return f"{path} has changed since {name} ran"
-    remarks = [record.remark for record in manifest.stages.values() if record.remark]
-    return altered_page(folder, manifest) or " ".join(["done", *remarks])
+    return ""
 
 
 def altered_page(folder: Path, manifest: Manifest) -> str:

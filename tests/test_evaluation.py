@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from helpers import evaluation
 from helpers.evaluation import Predictions
@@ -160,3 +161,55 @@ def test_equal_readings_have_no_difference_and_one_seed_is_enough():
     assert evaluation.compare_paired(same, same).mean == 0 and not evaluation.compare_paired(same, same).is_real
     one, other = readings(np.full(1000, 0.95), 1, generator), readings(np.full(1000, 0.8), 1, generator)
     assert evaluation.compare_paired(one, other).is_real and not evaluation.compare_paired(one, one).is_real
+
+
+def split_up(ahead, behind, images):
+    """Return (one, other), bool (images,): `ahead` images that one alone reads, `behind` that the other alone does."""
+    one, other = np.ones(images, bool), np.ones(images, bool)
+    other[:ahead], one[ahead : ahead + behind] = False, False
+    return one, other
+
+
+@pytest.mark.parametrize(("ahead", "behind"), [(60, 40), (70, 40), (130, 100), (25, 8)])
+def test_one_repeat_is_compared_as_mcnemars_test_does(ahead, behind):
+    one, other = split_up(ahead, behind, 5000)
+    difference, p_value = evaluation.compare_within_seeds([one], [other])
+    exact = stats.binomtest(ahead, ahead + behind).pvalue
+    middle = exact - stats.binom.pmf(ahead, ahead + behind, 0.5)  # mid-p: Fagerland and others 2013
+    assert p_value == pytest.approx(middle, rel=0.1, abs=1e-3) and p_value == pytest.approx(exact, rel=0.35)
+    assert difference.mean == pytest.approx((ahead - behind) / 5000) and difference.is_real == (p_value < 0.05)
+
+
+def test_many_images_are_compared_as_the_paired_t_test_does():
+    pairs = [split_up(*counts, 10**6) for counts in ((9000, 4000), (7000, 6000), (8000, 2000), (5000, 6000))]
+    one, other = zip(*pairs, strict=True)
+    difference, p_value = evaluation.compare_within_seeds(one, other)
+    means = [left.mean() - right.mean() for left, right in pairs]
+    assert p_value == pytest.approx(stats.ttest_1samp(means, 0).pvalue, rel=0.02)
+    interval = stats.t.interval(0.95, 3, loc=np.mean(means), scale=stats.sem(means))
+    assert difference == pytest.approx((np.mean(means), *interval), rel=0.02)
+
+
+def test_settings_that_are_the_same_are_seldom_told_apart():
+    generator = np.random.default_rng(0)
+    for repeats in (1, 2, 5):
+        found = 0
+        for _ in range(400):
+            one, other = generator.random((2, repeats, 500)) > 0.1
+            found += evaluation.compare_within_seeds(one, other)[1] <= 0.05
+        assert found <= 0.08 * 400  # 5%, and chance
+
+
+def test_a_comparison_is_the_same_from_either_side_and_never_certain():
+    one, other = split_up(500, 0, 500)
+    forth, p_value = evaluation.compare_within_seeds([one] * 5, [other] * 5)
+    back, the_same = evaluation.compare_within_seeds([other] * 5, [one] * 5)
+    assert p_value == the_same > 0 and (back.mean, back.low) == pytest.approx((-forth.mean, -forth.high))
+    difference, p_value = evaluation.compare_within_seeds([one], [one])
+    assert p_value == 1 and difference.mean == 0 and difference.low < 0 < difference.high
+
+
+def test_holm_adjusts_for_the_number_of_tests():
+    assert evaluation.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # Wikipedia's example
+    assert evaluation.holm([0.01, 0.04], family=6) == pytest.approx([0.06, 0.2])
+    assert evaluation.holm([0.6, 0.9]) == [1.0, 1.0] and evaluation.holm([]) == []

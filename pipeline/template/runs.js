@@ -1,32 +1,8 @@
 "use strict";
 {
   const runs = JSON.parse(document.getElementById("data").textContent), table = document.getElementById("runs");
-  const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells], NS = "http://www.w3.org/2000/svg";
+  const body = table.tBodies[0], NS = "http://www.w3.org/2000/svg";
   const colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"], dashes = ["", "7 4", "2 3"];
-
-  // The table sorts by a column: numbers by value, words by letter; empty cells stay last.
-  const value = (row, column) => {
-    const text = row.cells[column].textContent.trim(), number = parseFloat(text);
-    return /^[\d.]+( s|%.*)?$/.test(text) && !Number.isNaN(number) ? number : text.toLowerCase();
-  };
-  heads.slice(0, -1).forEach((head, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = head.textContent;
-    head.replaceChildren(button);
-    button.onclick = () => {
-      const down = head.getAttribute("aria-sort") === "ascending", rows = [...body.rows], shift = table.dataset.shift | 0;
-      heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      rows.sort((one, two) => {
-        const [a, b] = [value(one, column + shift), value(two, column + shift)];
-        if (a === "" || b === "") return (a === "") - (b === "");
-        const order = typeof a === typeof b ? (a > b) - (a < b) : typeof a === "number" ? -1 : 1;
-        return down ? -order : order;
-      });
-      body.append(...rows);
-    };
-  });
 
   // A box before each run that has curves picks it for comparison.
   const compare = document.getElementById("compare"), chosen = document.getElementById("chosen");
@@ -92,7 +68,6 @@
     const head = document.createElement("th");
     head.textContent = "pick";
     table.tHead.rows[0].prepend(head);
-    table.dataset.shift = 1;
     for (const row of body.rows) {
       const cell = row.insertCell(0), run = runs[row.dataset.run];
       if (!run.history || !run.history.seconds) continue;

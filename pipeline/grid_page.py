@@ -1,0 +1,447 @@
+"""The page over a grid: outputs/grids/<name>/grid.html, and what it shows as grid.csv and grid.json."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from helpers import files
+
+from . import standings
+from .grids import AXES, REPEATS, Grid
+from .reports import TEMPLATE, in_words
+from .standings import Comparison, Estimate, Group, Reading, Setting, Standings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Row = tuple[int, Reading, standings.Figures]  # a finished run, with the place of its setting
+Drawn = tuple["Figure", str, str]  # a figure, its caption, its alternative text
+PARTS = ("report.css", "report.js", "sort.js")
+KINDS = {"failed": "without figures", "missing": "not at their end"}  # of runs that are not done
+VERSION = 1  # of grid.json
+ESTIMATED = ("validation_accuracy", "validation_loss", "validation_f1", "train_accuracy", "training_seconds")
+COLUMNS = (
+    *("run", "state", "rank", *AXES),
+    *("validation_accuracy", "validation_loss", "validation_f1", "train_accuracy", "train_loss"),
+    *("epochs_done", "training_seconds", "message"),
+)
+
+
+def write(grid: Grid) -> Path:
+    """Write grid.html, grid.csv and grid.json of a grid from the files of its runs; return the path of the page.
+
+    The same runs give the same bytes. OSError where that fails.
+    """
+    stand = standings.read(grid)
+    summary = summarise(stand)
+    files.write_file(grid.folder / "grid.csv", as_csv(summary["points"]))
+    files.write_json(grid.folder / "grid.json", summary)
+    return files.write_file(grid.folder / "grid.html", as_html(stand, summary))
+
+
+def summarise(stand: Standings) -> dict[str, Any]:
+    """Return all that the page shows, as grid.json holds it. Shares from 0 to 1, losses in nats; null is not known."""
+    ranks: dict[str, int | None] = {}
+    for group in stand.groups:
+        for setting in group.settings:
+            ranks |= {reading.point.run: setting.rank for reading in setting.readings}
+    states = Counter(kind_of(reading) for reading in stand.readings)
+    return {
+        "version": VERSION,
+        "name": stand.grid.name,
+        "axes": list(stand.grid.axes),
+        "runs": {"all": len(stand.readings)} | {kind: states[kind] for kind in ("done", "failed", "missing")},
+        "started": min((reading.started for reading in stand.readings if reading.started), default=""),
+        "finished": max((reading.finished for reading in stand.readings), default=""),
+        "groups": [summarise_group(group) for group in stand.groups],
+        "points": [summarise_point(reading, ranks[reading.point.run]) for reading in stand.readings],
+    }
+
+
+def kind_of(reading: Reading) -> str:
+    """Return `done`, `failed`, or `missing` for a run that is not at its end."""
+    if reading.figures is not None:
+        return "done"
+    return "missing" if reading.state.startswith(("not ", "running", "stopped")) else "failed"
+
+
+def summarise_group(group: Group) -> dict[str, Any]:
+    """Return what the page shows of a group of settings."""
+    return {
+        "dataset": group.dataset,
+        "fingerprint": group.fingerprint,
+        "form": list(group.form),
+        "validation_size": group.validation_size,
+        "settings": [summarise_setting(setting) for setting in group.settings],
+        "differences": [summarise_comparison(comparison) for comparison in group.comparisons],
+        "test": summarise_test(group),
+    }
+
+
+def summarise_setting(setting: Setting) -> dict[str, Any]:
+    """Return what the page shows of a setting; its figures are null where no run of it is done."""
+    row: dict[str, Any] = {"name": setting.name, "rank": setting.rank, "tied": setting.tied, "values": setting.values}
+    row["runs"] = {"all": len(setting.readings), "done": len(setting.done)}
+    for figure in ESTIMATED:
+        row[figure] = summarise_estimate(setting.estimate(figure)) if setting.done else None
+    return row
+
+
+def summarise_estimate(estimate: Estimate) -> dict[str, Any]:
+    """Return an Estimate as JSON holds it."""
+    return {
+        "mean": estimate.mean,
+        "low": known(estimate.low),
+        "high": known(estimate.high),
+        "n": estimate.count,
+    }
+
+
+def known(value: float) -> float | None:
+    """Return a figure, or None for NaN, which JSON does not have."""
+    return value if math.isfinite(value) else None
+
+
+def summarise_comparison(comparison: Comparison) -> dict[str, Any]:
+    """Return what the page shows of the first of a group against another."""
+    difference = comparison.difference
+    return {
+        "to": comparison.other.name,
+        "repeats": comparison.repeats,
+        "mean": difference.mean if difference else None,
+        "low": difference.low if difference else None,
+        "high": difference.high if difference else None,
+        "p": comparison.p_value,
+        "adjusted_p": comparison.adjusted,
+        "verdict": comparison.verdict,
+    }
+
+
+def summarise_test(group: Group) -> dict[str, Any] | None:
+    """Return the test accuracy of the first of a group; None where it is not known."""
+    if group.test is None or group.first is None:
+        return None
+    rows = [{"run": run, **accuracy.model_dump()} for run, accuracy in group.test.accuracies]
+    return {"setting": group.first.name, **summarise_estimate(group.test.mean), "runs": rows}
+
+
+def summarise_point(reading: Reading, rank: int | None) -> dict[str, Any]:
+    """Return the row of a point: COLUMNS, and the validation loss after each epoch. What is not known is None."""
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {"run": reading.point.run, "state": reading.state, "rank": rank, "message": reading.message}
+    row |= reading.point.settings | {"seed": reading.point.seed, "fold": reading.point.fold, "curve": []}
+    figures = reading.figures
+    if figures is not None:
+        for name in (*standings.FIGURES, "training_seconds"):
+            row[name] = getattr(figures, name)
+        row["epochs_done"] = figures.epochs
+        row["curve"] = list(figures.curve)
+    return row
+
+
+def as_csv(points: list[dict[str, Any]]) -> str:
+    """Return the content of grid.csv: a header, then one line a point; what is not known is left empty."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(points)
+    return table.getvalue()
+
+
+def as_html(stand: Standings, summary: dict[str, Any]) -> str:
+    """Return the page of a grid: one file that opens offline, and without JavaScript."""
+    from jinja2 import Environment, FileSystemLoader
+
+    points = [show_point(reading, row) for reading, row in zip(stand.readings, summary["points"], strict=True)]
+    environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True)
+    return environment.get_template("grid.html.j2").render(
+        name=stand.grid.name,
+        counts=count_runs(summary["runs"]),
+        started=in_words(summary["started"]),
+        finished=in_words(summary["finished"]),
+        axes=stand.grid.axes,
+        groups=[show_group(stand, group) for group in stand.groups],
+        points=points,
+        failed=[point for point in points if point["kind"] == "failed"],
+        chance=standings.CHANCE,
+        parts={name: (TEMPLATE / name).read_text(encoding="utf-8") for name in PARTS},
+    )
+
+
+def count_runs(counts: dict[str, int]) -> str:
+    """Return in words how many runs a grid has, and how they stand."""
+    words = [f"{counts['all']} {plural('run', counts['all'])}", f"{counts['done']} done"]
+    words += [f"{counts[kind]} {text}" for kind, text in KINDS.items() if counts[kind]]
+    return ", ".join(words)
+
+
+def plural(word: str, count: int) -> str:
+    """Return a word as it stands beside a number."""
+    return word if count == 1 else f"{word}s"
+
+
+def show_point(reading: Reading, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a point as the page shows it: texts."""
+    figures = reading.figures
+    texts = {"accuracy": "", "loss": "", "f1": "", "train": "", "epochs": "", "seconds": ""}
+    if figures is not None:
+        texts = {
+            "accuracy": percent(figures.validation_accuracy),
+            "loss": f"{figures.validation_loss:.4f}",
+            "f1": percent(figures.validation_f1),
+            "train": percent(figures.train_accuracy),
+            "epochs": str(figures.epochs),
+            "seconds": f"{figures.training_seconds:.1f} s",
+        }
+    return texts | {
+        "run": reading.point.run,
+        "state": reading.state,
+        "kind": kind_of(reading),
+        "message": reading.message,
+        "rank": row["rank"] or "",
+        "values": {axis: "" if row[axis] is None else row[axis] for axis in AXES},
+        "pages": [(title, f"../../{link}") for title, link in reading.pages],
+    }
+
+
+def percent(share: float) -> str:
+    """Return a share as the page shows it."""
+    return f"{share:.2%}"
+
+
+def between(low: float, high: float) -> str:
+    """Return an interval of a share that cannot be above 1; "" where it is not known."""
+    return f"{percent(low)} to {percent(min(high, 1))}" if math.isfinite(low) else ""
+
+
+def in_points(share: float) -> str:
+    """Return a difference of two shares in points, with its sign."""
+    return f"{100 * share:+.2f}"
+
+
+def chance_of(p_value: float) -> str:
+    """Return a p-value as the page shows it."""
+    return f"{p_value:.3f}" if p_value >= 0.001 else "below 0.001"
+
+
+def show_group(stand: Standings, group: Group) -> dict[str, Any]:
+    """Return a group of settings as the page shows it: texts and figures."""
+    first = group.first
+    name = name_group(group)
+    ranked = [setting for setting in group.settings if setting.rank]
+    several = len(stand.groups) > 1
+    return {
+        "title": name if several else "",
+        "of": f": {name}" if several else "",
+        "answer": answer(group),
+        "next": compare_with_next(group),
+        "sentences": qualify(group),
+        "first": first.name if first else "",
+        "settings": [show_setting(setting) for setting in group.settings],
+        "tied": any(setting.tied for setting in ranked),
+        "differences": [show_comparison(comparison) for comparison in group.comparisons],
+        "pairs": len(ranked) * (len(ranked) - 1) // 2,
+        "test_rows": [(run, str(accuracy)) for run, accuracy in group.test.accuracies] if group.test else [],
+        "figures": draw(stand, group) if ranked else [],
+    }
+
+
+def name_group(group: Group) -> str:
+    """Return in words which images the settings of a group are validated on."""
+    size = "" if group.validation_size is None else f", {group.validation_size} validation images"
+    return f"{group.dataset}{size}"
+
+
+def answer(group: Group) -> str:
+    """Return the sentence that says which setting is first on validation."""
+    first = group.first
+    if first is None:
+        return "No run has finished, so that nothing can be ranked."
+    reached = first.estimate("validation_accuracy")
+    spread = f"mean of {reached.count} runs, 95% interval {between(reached.low, reached.high)}"
+    if reached.count == 1:
+        spread = "one run, so that it is not known how far another seed would lie from it"
+    verb = "is first, with a" if len(group.settings) > 1 else "reaches a"
+    return f"{first.name} {verb} validation accuracy of {percent(reached.mean)} ({spread})."
+
+
+def compare_with_next(group: Group) -> str:
+    """Return the sentences that say whether the first of a group is more than chance ahead of the others."""
+    if not group.comparisons:
+        return "There is no other setting to compare it with." if group.first else ""
+    comparison = group.comparisons[0]
+    told_apart = sum(other.verdict == standings.MORE_THAN_CHANCE for other in group.comparisons)
+    of_all = f" It is told apart from {told_apart} of the {len(group.comparisons)} others."
+    if len(group.comparisons) == 1:
+        of_all = ""
+    if comparison.difference is None or comparison.adjusted is None:
+        return f"It cannot be compared with the next, {comparison.other.name}: {comparison.verdict}.{of_all}"
+    tie = " The two have the same accuracy, and the lower loss decided." if comparison.other.tied else ""
+    mean, low, high = comparison.difference
+    return (
+        f"It is {in_points(mean)} points ahead of the next, {comparison.other.name} (95% interval {in_points(low)} "
+        f"to {in_points(high)}, adjusted p {chance_of(comparison.adjusted)}): {comparison.verdict}.{tie}{of_all}"
+    )
+
+
+def qualify(group: Group) -> list[str]:
+    """Return the sentences that say what the first reaches on test images, and how far all this can be believed."""
+    if group.first is None:
+        return []
+    test = "None of its runs has judged the test images, so that no figure here is free of the choice."
+    if group.test is not None:
+        mean = group.test.mean
+        spread = f"mean of {mean.count} runs, 95% interval {between(mean.low, mean.high)}"
+        if mean.count == 1:
+            accuracy = group.test.accuracies[0][1]
+            spread = f"one run, 95% interval {between(accuracy.low, accuracy.high)}"
+        test = f"Its test accuracy is {percent(mean.mean)} ({spread}). That of no other setting was read."
+    sentences = [test]
+    if group.comparisons:
+        sentences.append(
+            "The first was chosen by its validation accuracy, and a figure that was chosen because it is the highest "
+            "is likely to be too high; test images have no part in the choice."
+        )
+    if any(comparison.repeats == 1 for comparison in group.comparisons):
+        sentences.append(
+            "Where two settings have one run in common, the test speaks for other images, and not for other trainings: "
+            "another seed may well turn it round."
+        )
+    return sentences
+
+
+def show_setting(setting: Setting) -> dict[str, str]:
+    """Return a setting as the page shows it: texts, empty where no run of it is done."""
+    row = {"rank": "", "name": setting.name, "runs": f"{len(setting.done)} of {len(setting.readings)}"}
+    if not setting.done:
+        return row
+    accuracy = setting.estimate("validation_accuracy")
+    return row | {
+        "rank": f"{setting.rank}{'*' if setting.tied else ''}",
+        "accuracy": percent(accuracy.mean),
+        "interval": between(accuracy.low, accuracy.high),
+        "loss": f"{setting.estimate('validation_loss').mean:.4f}",
+        "f1": percent(setting.estimate("validation_f1").mean),
+        "train": percent(setting.estimate("train_accuracy").mean),
+        "seconds": f"{setting.estimate('training_seconds').mean:.1f} s",
+    }
+
+
+def show_comparison(comparison: Comparison) -> dict[str, str]:
+    """Return a comparison as the page shows it: texts, empty where the two have nothing in common."""
+    row = {"to": comparison.other.name, "verdict": comparison.verdict, "repeats": str(comparison.repeats)}
+    if comparison.difference is None or comparison.p_value is None or comparison.adjusted is None:
+        return row
+    mean, low, high = comparison.difference
+    return row | {
+        "mean": in_points(mean),
+        "interval": f"{in_points(low)} to {in_points(high)}",
+        "p": chance_of(comparison.p_value),
+        "adjusted": chance_of(comparison.adjusted),
+    }
+
+
+def draw(stand: Standings, group: Group) -> list[dict[str, Any]]:
+    """Return the figures of a group, each with its caption and its alternative text."""
+    import matplotlib as mpl
+
+    from helpers import plots  # matplotlib, which no other part of a grid needs
+
+    ranked = [setting for setting in group.settings if setting.rank]
+    names = [setting.name for setting in ranked]
+    rows = [
+        (place, reading, reading.figures)
+        for place, setting in enumerate(ranked)
+        for reading in setting.readings
+        if reading.figures is not None
+    ]
+    accuracy = [figures.validation_accuracy for _, _, figures in rows]
+    with mpl.rc_context():
+        plots.use_style()
+        drawn = [
+            draw_axis(axis, [value_on(axis, reading) for _, reading, _ in rows], accuracy, group)
+            for axis in axes_to_draw(stand.grid, group)
+        ]
+        drawn.append(draw_losses(rows, names, group))
+        drawn.append(draw_seconds(rows, names, group))
+        return [embed(*part) for part in drawn]
+
+
+def draw_losses(rows: list[Row], names: list[str], group: Group) -> Drawn:
+    """Return (figure, caption, alternative text) of the validation loss by epoch."""
+    from helpers import plots
+
+    figure = plots.losses_by_run([figures.curve for _, _, figures in rows], [place for place, _, _ in rows], names)
+    lowest = min(figures.validation_loss for _, _, figures in rows)
+    caption = "Validation loss after each epoch, a line a run, on a logarithmic scale."
+    text = f"Lines of validation loss by epoch, {len(rows)} {plural('run', len(rows))} on {name_group(group)}"
+    return figure, caption, f"{text}; the lowest ends at {lowest:.4f} nats."
+
+
+def draw_seconds(rows: list[Row], names: list[str], group: Group) -> Drawn:
+    """Return (figure, caption, alternative text) of the validation accuracy against the time of training."""
+    from helpers import plots
+
+    seconds = [figures.training_seconds for _, _, figures in rows]
+    accuracy = [figures.validation_accuracy for _, _, figures in rows]
+    figure = plots.accuracy_by_seconds(seconds, accuracy, [place for place, _, _ in rows], names)
+    caption = "Validation accuracy against the seconds of training, a dot a run: up and to the left is better."
+    text = f"Dots of validation accuracy against seconds, {len(rows)} {plural('run', len(rows))} on {name_group(group)}"
+    text += f", from {min(seconds):.1f} to {max(seconds):.1f} s; the highest is {percent(max(accuracy))}."
+    return figure, caption, text
+
+
+def axes_to_draw(grid: Grid, group: Group) -> list[str]:
+    """Return the axes along which the runs of a group differ; those of repeats where there is no other."""
+    different = [axis for axis in grid.axes if len(set(values_on(axis, group))) > 1]
+    return [axis for axis in different if axis not in REPEATS] or different
+
+
+def values_on(axis: str, group: Group) -> list[Any]:
+    """Return the value on an axis of each run of a group."""
+    return [value_on(axis, reading) for setting in group.settings for reading in setting.readings]
+
+
+def value_on(axis: str, reading: Reading) -> Any:
+    """Return the value of a run on an axis."""
+    if axis in REPEATS:
+        return getattr(reading.point, axis)
+    return reading.point.settings[axis]
+
+
+def draw_axis(axis: str, values: list[Any], accuracy: list[float], group: Group) -> Drawn:
+    """Return (figure, caption, alternative text) of validation accuracy along one axis."""
+    from helpers import plots
+
+    label = axis.replace("_", " ")
+    figure = plots.accuracy_by_value(values, accuracy, label, logarithmic=axis == "learning_rate")
+    means = {}
+    for value in dict.fromkeys(values):
+        own = [share for other, share in zip(values, accuracy, strict=True) if other == value]
+        means[value] = sum(own) / len(own)
+    best = max(means, key=lambda value: means[value])
+    caption = (
+        f"Validation accuracy by {label}. A dot is a run; diamond and line are the mean of all runs with that value, "
+        "whatever their other settings, and its 95% interval."
+    )
+    text = f"Validation accuracy by {label} on {name_group(group)}: the highest mean"
+    return figure, caption, f"{text}, {percent(means[best])}, is at {best}."
+
+
+def embed(figure: Figure, caption: str, description: str) -> dict[str, Any]:
+    """Return a figure as the template takes it: a PNG in base64, its size in CSS pixels, caption, alternative text."""
+    from helpers import plots
+
+    return {
+        "content": base64.b64encode(plots.as_png(figure)).decode(),
+        "width": round(figure.get_figwidth() * plots.DPI / 2),
+        "height": round(figure.get_figheight() * plots.DPI / 2),
+        "caption": caption,
+        "alt": description,
+    }

@@ -1,0 +1,222 @@
+"""The page over a grid, its CSV and its JSON: right to the figure, in a real browser, and whatever the runs hold."""
+
+import csv
+import json
+import re
+import time
+
+import numpy as np
+import pytest
+from made_grids import correct, grid, leave, point
+from scipy import stats
+from test_browser import COLOUR_RULES, violations, visit  # noqa: F401  (a fixture)
+
+from helpers import files, plots, runs
+from pipeline import grid_page, index
+
+EVIL = """<script>document.title="run"</script> "><img src=x onerror=document.title="run">"""
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A grid of two recipes, two learning rates and three seeds, in which one run failed and one is not there."""
+    points = []
+    for recipe, share in (("fast", 0.85), ("balanced", 0.93)):
+        for rate, more in ((0.001, 0), (0.003, 0.02)):
+            for seed in range(3):
+                place = point(tmp_path, seed, recipe=recipe, learning_rate=rate, only=("training", "results"))
+                points.append(place)
+                read = correct(share + more + seed / 100, seed)
+                if (recipe, rate, seed) == ("fast", 0.001, 1):
+                    leave(place, read, state="failed", message=f"TrainingDiverged: {EVIL}")
+                elif (recipe, rate, seed) != ("fast", 0.001, 2):
+                    losses = [2 * (1 - share) / epoch for epoch in range(1, 6)]
+                    leave(place, read, losses=losses, seconds=1 + seed, test=0.871 + seed / 1000 + more)
+    return grid(tmp_path, points, ("recipe", "learning_rate", "seed"))
+
+
+def table(made):
+    """Return the rows of grid.csv."""
+    return list(csv.DictReader((made.folder / "grid.csv").read_text().splitlines()))
+
+
+def test_the_figures_are_those_that_scipy_finds_from_the_csv(made):
+    grid_page.write(made)
+    rows, summary = table(made), json.loads((made.folder / "grid.json").read_text())
+    assert len(rows) == 12 and [row["run"] for row in rows] == [place.run for place in made.points]
+    assert summary["runs"] == {"all": 12, "done": 10, "failed": 1, "missing": 1} and summary["version"] == 1
+    settings = summary["groups"][0]["settings"]
+    assert [setting["rank"] for setting in settings] == [1, 2, 3, 4]
+    for setting in settings:
+        own = [row for row in rows if row["recipe"] == setting["values"]["recipe"]]
+        own = [row for row in own if float(row["learning_rate"]) == setting["values"]["learning_rate"]]
+        assert {row["rank"] for row in own} == {str(setting["rank"])}
+        for figure in grid_page.ESTIMATED:
+            values = [float(row[figure]) for row in own if row["state"] == "done"]
+            found = setting[figure]
+            assert found["mean"] == pytest.approx(np.mean(values)) and found["n"] == len(values)
+            if len(values) == 1:
+                assert found["low"] is found["high"] is None
+            elif np.ptp(values):
+                interval = stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
+                assert (found["low"], found["high"]) == pytest.approx(interval)
+    differences = summary["groups"][0]["differences"]
+    assert [row["to"] for row in differences] == [setting["name"] for setting in settings[1:]]
+    best = [float(row["validation_accuracy"]) for row in rows if row["rank"] == "1"]
+    for difference, setting in zip(differences, settings[1:], strict=True):
+        beside = [row["validation_accuracy"] for row in rows if row["rank"] == str(setting["rank"])]
+        pairs = [(one, float(two)) for one, two in zip(best, beside, strict=True) if two]
+        assert difference["mean"] == pytest.approx(np.mean([one - two for one, two in pairs]))
+        assert difference["repeats"] == len(pairs) and difference["p"] <= difference["adjusted_p"] <= 1
+        assert (difference["verdict"] == "more than chance") == (difference["adjusted_p"] <= 0.05)
+    order = sorted(differences, key=lambda row: row["p"])  # Holm, for the 6 pairs of 4 settings
+    steps = [min(1, (6 - place) * row["p"]) for place, row in enumerate(order)]
+    assert [row["adjusted_p"] for row in order] == pytest.approx(np.maximum.accumulate(steps).tolist())
+
+
+def test_test_accuracy_is_that_of_the_first_and_nowhere_else(made):
+    page = grid_page.write(made).read_text()
+    summary = json.loads((made.folder / "grid.json").read_text())
+    test = summary["groups"][0]["test"]
+    assert test["setting"] == "balanced, learning rate 0.003" and test["mean"] == pytest.approx(0.892)
+    everything = page + json.dumps(summary) + (made.folder / "grid.csv").read_text()
+    shown = re.sub('base64,[^"]*', "", everything)
+    assert "89.20%" in shown and not re.search(r"87\.[123]\d?%|0\.87[123]", shown)
+    assert "likely to be too high" in page
+
+
+def test_the_page_opens_with_the_answer_and_names_what_failed(made):
+    page = grid_page.write(made).read_text()
+    opening = re.sub("<[^>]+>", "", page.split("<main>")[1])
+    assert opening.strip().startswith("balanced, learning rate 0.003 is first, with a validation accuracy of 96.00%")
+    assert page.index('id="failed"') < page.index("<h2>Settings") and "TrainingDiverged: &lt;script&gt;" in page
+    assert EVIL not in page and page.count("<img ") == 4  # two axes, losses, seconds
+    links = re.findall(r'href="(\.\./\.\./[^"]+)"', page)
+    assert len(links) == 1 + 11 + 1 and all((made.folder / link).is_file() for link in links[1:])
+
+
+def test_the_same_runs_give_the_same_bytes(made):
+    grid_page.write(made)
+    before = {path.name: path.read_bytes() for path in made.folder.iterdir()}
+    grid_page.write(made)
+    assert before == {path.name: path.read_bytes() for path in made.folder.iterdir()} and len(before) == 3
+
+
+def test_a_page_of_a_run_that_was_changed_is_not_linked(made):
+    changed = made.points[0].request.folder / "reports" / "03_training.html"
+    changed.write_text("another")
+    assert f"{made.points[0].run}/reports" not in grid_page.write(made).read_text()
+    assert table(made)[0]["state"] == "done"
+
+
+@pytest.mark.parametrize("state", ["one", "failed", "diverged", "missing"])
+def test_a_grid_of_one_point_or_of_none_that_is_done(tmp_path, state):
+    points = [point(tmp_path, 0)] if state == "one" else [point(tmp_path, seed) for seed in range(2)]
+    losses = (1.0, float("inf") if state == "diverged" else 0.0)
+    for place in points if state != "missing" else []:
+        leave(place, correct(0.9), losses=losses, state="failed" if state == "failed" else "done")
+    page = grid_page.write(grid(tmp_path, points, ("seed",))).read_text()
+    assert ("No run has finished" in page) == (state != "one") and page.count("<img ") == (2 if state == "one" else 0)
+    assert ("None of its runs has judged the test images" in page) == (state == "one")
+    json.loads((tmp_path / "grids" / "made" / "grid.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """The page of a grid of 300 runs, and how many seconds it took."""
+    outputs = tmp_path_factory.mktemp("many")
+    points = [
+        leave(point(outputs, seed, batch_size=size), correct(0.8 + size / 1000, seed), seconds=size)
+        for size in range(16, 46)
+        for seed in range(10)
+    ]
+    wanted = grid(outputs, points, ("batch_size", "seed"))
+    began = time.perf_counter()
+    return grid_page.write(wanted), time.perf_counter() - began
+
+
+def test_three_hundred_runs_cost_seconds_and_sort_in_less_than_one(visit, many):  # noqa: F811
+    path, seconds = many
+    page = visit(path)
+    assert seconds < 20 and path.stat().st_size < 2e6 and page.locator("#points tbody tr").count() == 300
+    took = page.evaluate("""() => { const began = performance.now();
+        document.querySelector("#points th:nth-child(9) button").click(); document.body.offsetHeight;
+        return performance.now() - began; }""")
+    column = page.locator("#points tbody").evaluate("body => [...body.rows].map(row => row.cells[5].textContent)")
+    shares = [float(text.rstrip("%")) for text in column]
+    page.click("#points th:nth-child(6) button")
+    column = page.locator("#points tbody").evaluate("body => [...body.rows].map(row => row.cells[5].textContent)")
+    assert [float(text.rstrip("%")) for text in column] == sorted(shares) and took < 1000
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_everyone_can_use_the_page(visit, made, width):  # noqa: F811
+    path = grid_page.write(made)
+    for scheme, rules in (("light", {}), ("dark", COLOUR_RULES)):
+        page = visit(path, width, color_scheme=scheme)
+        assert violations(page, rules) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.complaints == [f"data:{url[5:]}" for url in page.complaints]
+        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    alternatives = page.evaluate("[...document.images].map(image => image.alt)")
+    assert len(set(alternatives)) == 4 and all(len(text) > 20 for text in alternatives)
+    assert page.title() == "Grid made"  # no text of a run was run
+
+
+def test_the_page_is_readable_without_javascript(visit, made):  # noqa: F811
+    page = visit(grid_page.write(made), java_script_enabled=False)
+    assert not page.locator("button:visible").count() and page.locator("#points tbody tr").count() == 12
+    assert page.locator("#failed + details li").is_visible()
+
+
+def test_the_index_lists_grids_and_a_broken_one_breaks_nothing(visit, made):  # noqa: F811
+    page = grid_page.write(made)
+    outputs = made.outputs
+    for name, content in (("torn", b'{"version": 1'), ("later", b'{"version": 2}'), ("odd", b"[]"), ("half", b"\xff")):
+        files.write_file(outputs / "grids" / name / "grid.json", content)
+    summary = json.loads((made.folder / "grid.json").read_text())
+    summary["groups"][0]["settings"][0]["name"] = EVIL
+    files.write_json(outputs / "grids" / "evil" / "grid.json", summary)
+    index.write_index(outputs)
+    shown = visit(outputs / "index.html")
+    rows = shown.locator("#grids tbody tr").all_inner_texts()
+    assert len(rows) == 6 and sum(index.UNREADABLE in row for row in rows) == 4 and violations(shown) == []
+    (line,) = (row.split("\t") for row in rows if row.startswith("made"))
+    assert line[1:] == [
+        "10 of 12 done, 1 failed",
+        "digits: balanced, learning rate 0.003, 96.00%",
+        "2026-01-31 12:00 UTC",
+        "2026-01-31 12:00 UTC",
+    ]
+    shown.click("#grids a")
+    assert shown.url == page.as_uri() and shown.title() == "Grid made"
+
+
+def test_an_index_without_grids_has_no_list_of_them(tmp_path):
+    leave(point(tmp_path), correct(0.9))
+    index.write_index(tmp_path)
+    assert 'id="grids"' not in (tmp_path / "index.html").read_text()
+
+
+def test_figures_hold_what_they_are_given():
+    figure = plots.accuracy_by_value([0.1, 0.1, 0.01], [0.9, 0.8, 0.7], "learning rate", logarithmic=True)
+    (axis,) = figure.axes
+    assert axis.get_xscale() == "log"
+    assert sorted(y for line in axis.lines if line.get_marker() == "o" for y in line.get_ydata()) == [70, 80, 90]
+    assert [line.get_ydata()[0] for line in axis.lines if line.get_marker() == "D"] == pytest.approx([70, 85])
+    (axis,) = plots.accuracy_by_value(["one", "two", "one"], [0.9, 0.8, 1.0], "recipe").axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["one", "two"]
+    (axis,) = plots.losses_by_run([[1, 0.5], [2, float("nan")]], [1, 0], ["best", "other"]).axes
+    assert axis.lines[-1].get_color() == plots.BLUE and axis.get_yscale() == "log"
+    names = [f"setting {place}" for place in range(9)]
+    figure = plots.accuracy_by_seconds([1] * 8 + [100], [0.9] * 9, list(range(9)), names)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["setting 0", "the other 8 settings"]
+    assert figure.axes[0].get_xscale() == "log"
+
+
+def test_a_grid_page_reads_no_model(made, monkeypatch):
+    opened = []
+    read_file = files.read_file
+    monkeypatch.setattr(runs, "read_file", lambda path: opened.append(path.name) or read_file(path))
+    grid_page.write(made)
+    assert set(opened) == {"history.csv", "validation.npz", "model.json", "metrics.json"}
