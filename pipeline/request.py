@@ -121,10 +121,7 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
     if dataset not in data.NAMES:
         parameters |= {"image_size": form.size, "colour": form.colour, "framing": form.framing}
     summary = data.summarise(dataset, data_dir, Wish(*form))
-    if recipe.validation_size is not None:
-        data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
-    if recipe.fold is not None and summary.rarest is not None:
-        data.check_fold(recipe.fold, summary.rarest)
+    check_split(recipe, summary)
     check_device(parameters.get("device"))
     name = wishes.run or default_name(dataset, data_dir, form, recipe, parameters)
     request = Request(
@@ -145,6 +142,14 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
     request = request.model_copy(update={"start": settle_start(request, wishes, before)})
     check_run(request, wishes)
     return request
+
+
+def check_split(recipe: Recipe, summary: data.DatasetSummary) -> None:
+    """Raise BadInput where the images that are to validate cannot be drawn, as far as is known by now."""
+    if recipe.validation_size is not None:
+        data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
+    if recipe.fold is not None and summary.rarest is not None:
+        data.check_fold(recipe.fold, summary.rarest)
 
 
 def check_run(request: Request, wishes: Wishes) -> None:

@@ -37,7 +37,6 @@ def test_a_run_says_what_it_started_from(project):
 
 
 def test_a_run_of_a_fold_validates_on_its_images_and_may_start_another_of_the_same(project):
-    """An older model, which knows of no fold, is one of a run without."""
     folder = project.outputs / "fold"
     with np.load(folder / "validation.npz") as arrays:
         labels = arrays["labels"].tolist()
