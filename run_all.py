@@ -19,7 +19,7 @@ import webbrowser
 from collections.abc import Sequence
 
 from helpers import data, errors, forms, recipes, runs
-from pipeline.command_line import SIGNALS, Parser, check_heard, fail, flag, one_of, rate, stop, whole
+from pipeline.command_line import SIGNALS, Parser, check_heard, fail, flag, fold, one_of, rate, stop, whole
 from pipeline.plan import plan
 from pipeline.request import Request, Wishes, settle
 from pipeline.runner import run
@@ -49,6 +49,8 @@ def add_training_flags(parser: Parser) -> None:
     add("--learning-rate", type=rate, metavar="X", help="the highest rate of the schedule (the recipe's)")
     validation_help = "training images held back to validate (the dataset's)"
     add("--validation-size", type=whole(1, 100_000), metavar="N", help=validation_help)
+    fold_help = "the I-th of K parts of the training images validates, in place of a number of them"
+    add("--fold", type=fold, metavar="I/K", help=fold_help)
     start_help = "a run whose weights to start from, all but its last layer (none: from random ones)"
     add("--start-from", metavar="RUN", help=start_help)
     add("--device", type=one_of(("auto", "cpu", "cuda", "mps")), metavar="NAME", help="auto, cpu, cuda or mps (auto)")

@@ -59,7 +59,7 @@ def read(recipe: recipes.Recipe, seed: int, source: data.Dataset, facts: Facts) 
     facts = begin(folder, key, facts)
     bar = progress.training_bar(recipe.epochs)
     network, history = training.train(source, recipe, seed, "cpu", folder, bar)
-    splits = data.split(source, seed, recipe.validation_size)
+    splits = data.split(source, seed, recipe.validation_size, recipe.fold)
     predictions = {name: evaluation.predict_split(network, part) for name, part in splits.items()}
     metrics = {name: evaluation.metrics(part) for name, part in predictions.items()}
     temperature = evaluation.fit_temperature(predictions["validation"])

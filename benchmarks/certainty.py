@@ -181,11 +181,12 @@ def main() -> None:
     found = checkpoints.load_model(runs.run_folder(reader.run))
     assert found is not None  # the reader has just loaded it
     model = found.description
-    splits = data.split(data.load("mnist"), model["seed"], model["recipe"]["validation_size"])
+    recipe = model["recipe"]
+    splits = data.split(data.load("mnist"), model["seed"], recipe["validation_size"], recipe.get("fold"))
     generator = np.random.default_rng(SEED)
     row = {
         "seed": SEED,
-        "recipe": model["recipe"]["name"],
+        "recipe": recipe["name"],
         "key": model["key"],
         "framing": framing.VERSION,
         "code": certainty.CODE,

@@ -46,7 +46,7 @@ def take(source: Dataset, a_class: int, seed: int) -> Dataset:
 def accuracy(few: Dataset, recipe: Recipe, seed: int, start: TrainedModel | None) -> float:
     """Return the share of test images that one training reads."""
     network, _ = training.train(few, recipe, seed, start=start)
-    test = data.split(few, seed, recipe.validation_size)["test"]
+    test = data.split(few, seed, recipe.validation_size, recipe.fold)["test"]
     return float(evaluation.predict_split(network, test).correct.mean())
 
 

@@ -79,6 +79,7 @@ def by_run(name: str | None) -> tuple[Read, dict[str, Any]]:
         "recipe": model["recipe"]["name"],
         "training_seed": model["seed"],
         "validation_size": model["recipe"]["validation_size"],
+        "fold": model["recipe"].get("fold"),
         "key": model["key"],
         "framing": framing.VERSION,
         "framing_code": files.code_digest(Path(framing.__file__)),
@@ -151,7 +152,8 @@ def main() -> None:
     facts = origin.facts()
     torch.set_num_threads(1)
     read, about = READERS[options.reader](options.run)
-    splits = data.split(data.load("mnist"), about.get("training_seed", 0), about.get("validation_size"))
+    drawn = (about.get("training_seed", 0), about.get("validation_size"), about.get("fold"))
+    splits = data.split(data.load("mnist"), *drawn)
     row = {
         "reader": options.reader,
         "split": options.split,

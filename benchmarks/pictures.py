@@ -87,7 +87,8 @@ def read(source: data.Dataset, recipe: recipes.Recipe, seed: int) -> Row:
     started = time.perf_counter()
     network, history = training.train(source, recipe, seed)
     seconds = time.perf_counter() - started
-    predictions = evaluation.predict_split(network, data.split(source, seed, recipe.validation_size)["test"])
+    test = data.split(source, seed, recipe.validation_size, recipe.fold)["test"]
+    predictions = evaluation.predict_split(network, test)
     hits = int(predictions.correct.sum())
     channels, size = source.images.shape[1:3]
     return {

@@ -82,7 +82,7 @@ def accuracy(network: torch.nn.Module, split: data.Split) -> float:
 def read(source: data.Dataset, recipe: recipes.Recipe, seed: int, corrupted: Splits | None) -> dict[str, Any]:
     """Return what came of one training: accuracies and its seconds; test images only where they come `corrupted`."""
     network, history = training.train(source, recipe, seed)
-    splits = data.split(source, seed, recipe.validation_size)
+    splits = data.split(source, seed, recipe.validation_size, recipe.fold)
     found = {
         "validation_accuracy": history[-1]["validation_accuracy"],
         "train_seconds": round(sum(epoch["seconds"] for epoch in history), 2),

@@ -136,11 +136,12 @@ def main() -> None:
     found = checkpoints.load_model(runs.run_folder(reader.run))
     assert found is not None  # the reader has just loaded it
     model = found.description
-    splits = data.split(data.load("mnist"), model["seed"], model["recipe"]["validation_size"])
+    recipe = model["recipe"]
+    splits = data.split(data.load("mnist"), model["seed"], recipe["validation_size"], recipe.get("fold"))
     about = {
         "split": options.split,
         "seed": options.seed,
-        "recipe": model["recipe"]["name"],
+        "recipe": recipe["name"],
         "key": model["key"],
         "framing": framing.VERSION,
         "framing_code": files.code_digest(Path(framing.__file__)),

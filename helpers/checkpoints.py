@@ -17,9 +17,9 @@ from . import errors, files, forms, models, runs
 from .certainty import CODE, Certainty
 from .evaluation import Predictions
 
-# Of model.json. 3 knew no images but those of 28x28 grey pixels; 2 knew no network that normalises each image by
-# itself, and no "threshold"; 1 had neither "version" nor "temperature" nor "validation_sha256".
-VERSION = 4
+# Of model.json. 4 knew no folds; 3 knew no images but those of 28x28 grey pixels; 2 knew no network that normalises
+# each image by itself, and no "threshold"; 1 had neither "version" nor "temperature" nor "validation_sha256".
+VERSION = 5
 logger = logging.getLogger(__name__)
 
 KEPT = 2  # checkpoints a run

@@ -12,13 +12,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from . import downloads, folders, forms
+import numpy as np
+
+from . import downloads, folders, forms, recipes
 from .errors import BadInput, DatasetUnavailable
 from .files import PROJECT, absolute, digest
 from .forms import Form, Wish
@@ -92,6 +95,7 @@ class DatasetSummary(NamedTuple):
     training_images: int  # before any is held back to validate
     classes: int
     remarks: tuple[str, ...] = ()  # what a person should know before anything runs, a line each
+    rarest: int | None = None  # training images of the smallest class; None where nobody counts before it is loaded
 
 
 class Source(Protocol):
@@ -327,15 +331,16 @@ class ImageFolder:
 
 def summarise_folder(path: Path, images: folders.Folder) -> DatasetSummary:
     """Return the DatasetSummary of the folder of images at `path`, which holds `images`."""
-    training_images = int((~images.is_test).sum())
+    images_per_class = np.bincount(images.labels[~images.is_test], minlength=len(images.class_names))
     if not images.is_test.any():
-        training_images -= count_test_images(images)
+        images_per_class = images_per_class - share_out(images_per_class, count_test_images(images), both_sides=True)
     return DatasetSummary(
         title=folders.show(path.name),
         fingerprint=images.fingerprint,
-        training_images=training_images,
+        training_images=int(images_per_class.sum()),
         classes=len(images.class_names),
         remarks=images.remarks,
+        rarest=int(images_per_class.min()),
     )
 
 
@@ -526,14 +531,7 @@ def stratified(labels: Tensor, size: int, seed: int, both_sides: bool = False) -
     """
     import torch
 
-    images_per_class = torch.bincount(labels)
-    shares = images_per_class.double() * size / len(labels)
-    fewest = torch.zeros_like(images_per_class)
-    most = images_per_class
-    if both_sides:
-        fewest = images_per_class.clamp(max=1)
-        most = images_per_class - 1
-    counts = round_shares(shares, size, fewest, most)
+    counts = share_out(torch.bincount(labels).numpy(), size, both_sides)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     chosen = []
     for label, count in enumerate(counts.tolist()):
@@ -542,19 +540,31 @@ def stratified(labels: Tensor, size: int, seed: int, both_sides: bool = False) -
     return torch.cat(chosen).sort().values
 
 
-def round_shares(shares: Tensor, total: int, fewest: Tensor, most: Tensor) -> Tensor:
+def share_out(images_per_class: np.ndarray, size: int, both_sides: bool = False) -> np.ndarray:
+    """Return how many images of each class are among `size` that hold each in its share, int64 (classes,).
+
+    `both_sides` is that of `stratified`.
+    """
+    shares = images_per_class.astype(np.float64) * size / images_per_class.sum()
+    fewest = np.zeros_like(images_per_class)
+    most = images_per_class
+    if both_sides:
+        fewest = np.minimum(images_per_class, 1)
+        most = images_per_class - 1
+    return round_shares(shares, size, fewest, most)
+
+
+def round_shares(shares: np.ndarray, total: int, fewest: np.ndarray, most: np.ndarray) -> np.ndarray:
     """Return whole numbers near `shares`, float64 (n,), that add up to `total`, each from `fewest` to `most`.
 
     All are int64 (n,). Rounded by the method of the largest remainder (Hamilton 1792).
     """
-    import torch
-
-    counts = shares.floor().long().clamp(fewest, most)
+    counts = np.minimum(np.maximum(np.floor(shares).astype(np.int64), fewest), most)
     while counts.sum() < total:
-        remainders = (shares - counts).masked_fill(counts >= most, -torch.inf)
+        remainders = np.where(counts >= most, -np.inf, shares - counts)
         counts[remainders.argmax()] += 1
     while counts.sum() > total:
-        excesses = (counts - shares).masked_fill(counts <= fewest, -torch.inf)
+        excesses = np.where(counts <= fewest, -np.inf, counts - shares)
         counts[excesses.argmax()] -= 1
     return counts
 
@@ -566,19 +576,59 @@ def check_validation_size(size: int, images: int, classes: int) -> None:
         raise BadInput(rule, field="validation_size", value=size)
 
 
-def split(dataset: Dataset, seed: int = 0, validation_size: int | None = None) -> dict[str, Split]:
+def check_fold(fold: str, rarest: int) -> None:
+    """Raise BadInput where the smallest class, of `rarest` training images, is too small for every fold to have one.
+
+    `fold`: as in 2/5. A fold that validates nothing of a class would have no figures of it.
+    """
+    folds = recipes.read_fold(fold)[1]
+    rule = ""
+    if rarest < 2:
+        rule = "a class of this dataset has fewer than 2 training images, too few to be divided"
+    elif folds > rarest:
+        rule = f"K must be at most {rarest}, as many as the rarest class of this dataset has training images"
+    if rule:
+        raise BadInput(rule, field="fold", value=fold)
+
+
+def draw_fold(labels: Tensor, seed: int, fold: str) -> Tensor:
+    """Return the indices, int64 in ascending order, of one of K folds of `labels`, int64 (n,); `fold` is as in 2/5.
+
+    The folds of one seed are disjoint and hold every index; their sizes differ by one at most, and so do those of each
+    class among them. They depend on labels, seed and K alone. BadInput where a class has fewer than K images.
+    """
+    import torch
+    from sklearn.model_selection import StratifiedKFold
+
+    number, folds = recipes.read_fold(fold)
+    check_fold(fold, int(torch.bincount(labels).min()))
+    drawn = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
+    _, validation = next(itertools.islice(drawn, number - 1, None))
+    return torch.from_numpy(validation)
+
+
+def split(
+    dataset: Dataset, seed: int = 0, validation_size: int | None = None, fold: str | None = None
+) -> dict[str, Split]:
     """Return {"train": Split, "validation": Split, "test": Split} of a Dataset.
 
     The test set is the dataset's own. Validation is a stratified part of the rest, drawn by `seed`; `validation_size`
-    counts images. BadInput where a class would be left without a training or a validation image.
+    counts images. In its place, `fold` 2/5 is the second of five such parts, which together are all of the rest.
+    BadInput where a class would be left without a training or a validation image, and for both at once.
     """
     import torch
 
-    size = dataset.validation_size if validation_size is None else validation_size
+    recipes.check_fold(fold, validation_size)
     rest = (~dataset.is_test).nonzero()[:, 0]
-    check_validation_size(size, len(rest), len(dataset.class_names))
+    labels = dataset.labels[rest]
+    if fold is not None:
+        chosen = draw_fold(labels, seed, fold)
+    else:
+        size = dataset.validation_size if validation_size is None else validation_size
+        check_validation_size(size, len(rest), len(dataset.class_names))
+        chosen = stratified(labels, size, seed, both_sides=True)
     in_validation = torch.zeros(len(rest), dtype=torch.bool)
-    in_validation[stratified(dataset.labels[rest], size, seed, both_sides=True)] = True
+    in_validation[chosen] = True
     indices = {
         "train": rest[~in_validation],
         "validation": rest[in_validation],

@@ -5,6 +5,7 @@ Torch is not imported here: run_all.py lists the recipes without it.
 
 import difflib
 import math
+import re
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -40,7 +41,8 @@ class Recipe:
     colour_jitter: float = 0.0  # share by which saturation may change
     dropout: float = 0.0  # where the network has a place for it
     normalise_each: bool = False  # each image by its own mean and deviation, else by those of the training images
-    validation_size: int | None = None  # None: the dataset's own
+    validation_size: int | None = None  # None: the dataset's own, or what `fold` says
+    fold: str | None = None  # "2/5": the second of five parts of the training images validates; None: no such part
     min_batches_per_epoch: int = 40  # a small dataset is cut into smaller batches,
     min_batch_size: int = 1  # but none smaller than this
 
@@ -183,20 +185,24 @@ RECIPES = {
         tuned("narrow", "the same network with our training"),
     )
 }
-OVERRIDES = ("epochs", "batch_size", "learning_rate", "validation_size")
+OVERRIDES = ("epochs", "batch_size", "learning_rate", "validation_size", "fold")
+MOST_FOLDS = 100
 
 
-def choose(name: str, continues: bool = False, **overrides: float | None) -> Recipe:
+def choose(name: str, continues: bool = False, **overrides: float | str | None) -> Recipe:
     """Return the Recipe `name` with each override that is not None in place of the recipe's own value.
 
     `continues`: whether the training starts from the weights of another; see `gently`. `overrides` are fields of a
-    Recipe, as a rule those in OVERRIDES. BadInput for an unknown name, and for a value that cannot be trained with.
+    Recipe, as a rule those in OVERRIDES; a `fold` takes the place of the recipe's validation_size. BadInput for an
+    unknown name, and for a value that cannot be trained with.
     """
     if name not in RECIPES:
         nearest = difflib.get_close_matches(name, RECIPES, n=len(RECIPES), cutoff=0)
         raise BadInput("not known", field="recipe", value=name, way_out=f"choose one of {', '.join(nearest)}")
     changes: dict[str, Any] = {field: value for field, value in overrides.items() if value is not None}
     recipe = gently(RECIPES[name]) if continues else RECIPES[name]
+    if "fold" in changes:
+        recipe = replace(recipe, validation_size=None)
     recipe = replace(recipe, **changes)
     check(recipe)
     return recipe
@@ -223,6 +229,28 @@ def check(recipe: Recipe) -> None:
     rate = recipe.learning_rate
     if not isinstance(rate, int | float) or not math.isfinite(rate) or not 0 < rate <= 10:
         raise BadInput("must be a number above 0 and at most 10", field="learning_rate", value=rate)
+    check_fold(recipe.fold, recipe.validation_size)
+
+
+def check_fold(fold: str | None, validation_size: int | None) -> None:
+    """Raise BadInput for a `fold` that is none, and where a number of validation images is given beside it."""
+    if fold is None:
+        return
+    read_fold(fold)
+    if validation_size is not None:
+        rule = "says which images validate, and so does `validation_size`"
+        raise BadInput(rule, field="fold", value=fold, way_out="leave one of them out")
+
+
+def read_fold(fold: str) -> tuple[int, int]:
+    """Return (I, K) of the text I/K, the I-th of K folds; K is from 2 to MOST_FOLDS, I from 1 to K. BadInput else."""
+    numbers = re.fullmatch("([1-9][0-9]{0,2})/([1-9][0-9]{0,2})", fold) if isinstance(fold, str) else None
+    if numbers:
+        number, folds = int(numbers[1]), int(numbers[2])
+        if 2 <= folds <= MOST_FOLDS and number <= folds:
+            return number, folds
+    rule = f"must be I/K, as in 2/5, the second of five parts: K from 2 to {MOST_FOLDS}, I from 1 to K"
+    raise BadInput(rule, field="fold", value=repr(fold) if fold == "" else fold)
 
 
 def check_form(recipe: Recipe, size: int, channels: int) -> None:

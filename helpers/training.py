@@ -91,7 +91,7 @@ def train(
     `start`: a model, of the same network, whose weights to start from; its last layer is drawn anew, and the others do
     not learn in the first FROZEN_EPOCHS. See `start_from`.
     """
-    splits = data.split(dataset, seed, recipe.validation_size)
+    splits = data.split(dataset, seed, recipe.validation_size, recipe.fold)
     network = build_network(dataset, recipe, seed, splits["train"], start)
     frozen_epochs = 0 if start is None else FROZEN_EPOCHS
     fitting = (network, recipe, splits["train"], splits["validation"], seed, device)
@@ -189,7 +189,7 @@ def fingerprint(
     How: device, precision, threads and the version of PyTorch. Two trainings with the same fingerprint give the same
     bits on the same machine.
     """
-    splits = data.split(dataset, seed, recipe.validation_size)
+    splits = data.split(dataset, seed, recipe.validation_size, recipe.fold)
     images = [files.digest(tensor.numpy().tobytes()) for name in ("train", "validation") for tensor in splits[name]]
     machine = [str(device), str(precision(device)), torch.get_num_threads(), torch.__version__]
     parts = [values_of(recipe), seed, images, CODE, certainty.CODE, machine]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from types import FrameType
 from typing import NoReturn
 
-from helpers import errors
+from helpers import errors, recipes
 
 HEARD: list[str] = []  # the name of the signal that `stop` has turned into an exception
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -49,6 +49,15 @@ def rate(text: str) -> float:
     if not 0 < number <= 10:
         raise argparse.ArgumentTypeError(f"{shown(text)}: must be a number above 0 and at most 10")
     return number
+
+
+def fold(text: str) -> str:
+    """Return a flag's text as a fold, as in 2/5."""
+    try:
+        recipes.read_fold(text)
+    except errors.BadInput as error:
+        raise argparse.ArgumentTypeError(f"{error.value}: {error.rule}") from None
+    return text
 
 
 def one_of(names: Collection[str]) -> Callable[[str], str]:

@@ -45,6 +45,7 @@ class Wishes(BaseModel):
     batch_size: int | None = None
     learning_rate: float | None = None
     validation_size: int | None = None
+    fold: str | None = None  # as in 2/5
     seed: int | None = None
     device: str | None = None
     threads: int | None = None
@@ -120,8 +121,7 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
     if dataset not in data.NAMES:
         parameters |= {"image_size": form.size, "colour": form.colour, "framing": form.framing}
     summary = data.summarise(dataset, data_dir, Wish(*form))
-    if recipe.validation_size is not None:
-        data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
+    check_split(recipe, summary)
     check_device(parameters.get("device"))
     name = wishes.run or default_name(dataset, data_dir, form, recipe, parameters)
     request = Request(
@@ -142,6 +142,14 @@ def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str
     request = request.model_copy(update={"start": settle_start(request, wishes, before)})
     check_run(request, wishes)
     return request
+
+
+def check_split(recipe: Recipe, summary: data.DatasetSummary) -> None:
+    """Raise BadInput where the images that are to validate cannot be drawn, as far as is known by now."""
+    if recipe.validation_size is not None:
+        data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
+    if recipe.fold is not None and summary.rarest is not None:
+        data.check_fold(recipe.fold, summary.rarest)
 
 
 def check_run(request: Request, wishes: Wishes) -> None:
@@ -252,7 +260,10 @@ def settle_recipe(wishes: Wishes, before: Manifest | None, form: Form) -> tuple[
 
     BadInput names one that cannot be trained with, or a recipe that is not for images of this form.
     """
+    recipes.check_fold(wishes.fold, wishes.validation_size)
     wanted = {} if before is None else dict(before.parameters)
+    if wishes.fold is not None or wishes.validation_size is not None:  # which says anew what validates
+        wanted |= {"fold": None, "validation_size": None}
     for name in ("recipe", "seed", "start_from", *recipes.OVERRIDES, *SETTINGS):
         if getattr(wishes, name) is not None:
             wanted[name] = getattr(wishes, name)
@@ -308,14 +319,26 @@ def find_start(name: str, request: Request) -> str:
     if form.colour != request.form.colour:
         rule = f"its images are {form.colour}, and these are {request.form.colour}"
         raise BadInput(rule, field="start_from", value=name, way_out=f"say `colour` {form.colour}, or name another run")
-    drawn = (noted["seed"], recipe["validation_size"])
-    drawn_here = (request.parameters["seed"], request.recipe.validation_size)
-    has_same_images = noted["fingerprint"] == request.fingerprint or noted["dataset"] == request.dataset
-    if has_same_images and drawn != drawn_here:
-        rule = "it has learnt from some of the same images, and would be validated on them here"
-        way_out = f"say `seed` {noted['seed']}, and the same `validation_size`"
-        raise BadInput(rule, field="start_from", value=name, way_out=way_out)
+    check_start_split(name, noted, request)
     return noted["weights_sha256"]
+
+
+def check_start_split(name: str, noted: dict[str, Any], request: Request) -> None:
+    """Raise BadInput where the run `name`, whose model.json is `noted`, has learnt from images that validate here."""
+    if noted["fingerprint"] != request.fingerprint and noted["dataset"] != request.dataset:
+        return
+    recipe = noted["recipe"]
+    fold = recipe.get("fold")  # models of before know of none
+    drawn = (noted["seed"], recipe["validation_size"], fold)
+    if drawn == (request.parameters["seed"], request.recipe.validation_size, request.recipe.fold):
+        return
+    way_out = f"say `seed` {noted['seed']}, and the same `validation_size`"
+    if fold is not None:
+        way_out = f"say `seed` {noted['seed']}, and `fold` {fold}"
+    elif request.recipe.fold is not None:
+        way_out = f"say `seed` {noted['seed']}, and leave out `fold`"
+    rule = "it has learnt from some of the same images, and would be validated on them here"
+    raise BadInput(rule, field="start_from", value=name, way_out=way_out)
 
 
 def describe_start(name: str, outputs: Path) -> dict[str, Any]:
@@ -354,9 +377,11 @@ def default_name(dataset: str, data_dir: Path, form: Form, recipe: Recipe, param
         dataset = "-".join([f"{plain}-{mark}".strip("-"), *form.words])
     if "start_from" in parameters:
         parameters = parameters | {"start_from": shorten(parameters["start_from"])}
+    if "fold" in parameters:
+        parameters = parameters | {"fold": parameters["fold"].replace("/", "of")}
     words = [dataset, recipe.name, f"{recipe.epochs}epochs", f"seed{parameters['seed']}"]
     departures = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
-    departures |= {"start_from": "from-{}", "device": "{}", "threads": "{}threads"}
+    departures |= {"fold": "fold{}", "start_from": "from-{}", "device": "{}", "threads": "{}threads"}
     for parameter, text in departures.items():
         if parameter in parameters:
             words.append(text.format(parameters[parameter]))

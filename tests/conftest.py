@@ -24,6 +24,7 @@ epochs: int = None  # None is what the recipe says
 batch_size: int = None  # None is what the recipe says
 learning_rate: float = None  # None is what the recipe says
 validation_size: int = None  # None is what the recipe says
+fold: str = None  # None is what the recipe says
 start_from: str = None  # a run whose weights to start from
 device: str = "auto"  # where to compute
 threads: int = None  # None is one a core"""

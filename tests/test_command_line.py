@@ -37,6 +37,17 @@ BAD = [
     (["--seed", "-1"], "error: --seed -1: must be at least 0"),
     (["--batch-size", "1.5"], "error: --batch-size 1.5: must be a whole number"),
     (["--validation-size", "0"], "error: --validation-size 0: must be at least 1"),
+    (
+        ["--fold", "6/5"],
+        "error: --fold 6/5: must be I/K, as in 2/5, the second of five parts: K from 2 to 100, I from 1",
+    ),
+    (["--fold", ""], "error: --fold '': must be I/K"),
+    (["--fold", "2"], "error: --fold 2: must be I/K"),
+    (
+        ["--fold", "2/5", "--validation-size", "9", "--dataset", "digits"],
+        "error: --fold 2/5: says which images validate",
+    ),
+    (["--fold", "2/5", "--validation-size", "10000", "--recipe", "dropout-published"], "error: --fold 2/5: says which"),
 ]
 
 
@@ -114,5 +125,7 @@ def test_a_runs_name_says_every_departure_from_the_recipe(project):
         "5",
     )
     assert out.startswith("run digits-balanced-2epochs-seed5-batch64-lr0.003-1threads\n")
+    _, out, _ = project.run("--dry-run", "--dataset", "digits", "--fold", "2/5", "--threads", "1")
+    assert out.startswith("run digits-balanced-10epochs-seed0-fold2of5-1threads\n")
     _, out, _ = project.run("--dry-run", "--dataset", "digits", "--epochs", "10", "--device", "auto")
     assert out.startswith("run digits-balanced-10epochs-seed0\n")

@@ -219,8 +219,8 @@ def pictures(channels, size, classes):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of libraries about each other, which no kernel shows
-@pytest.mark.parametrize(("channels", "size", "classes"), [(3, 44, 2), (1, 20, 30)])
-def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels, size, classes):
+@pytest.mark.parametrize(("channels", "size", "classes", "fold"), [(3, 44, 2, "2/3"), (1, 20, 30, None)])
+def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels, size, classes, fold):
     source = pictures(channels, size, classes)
     monkeypatch.setattr(data, "load", lambda *arguments: source)
     said = {}
@@ -230,8 +230,11 @@ def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels
             words = reader.run(cell.source)
             said[stem] = said.get(stem, "") + "\n".join(words)
             if "parameters" in cell.metadata.get("tags", []):
-                fewer = {name: value for name, value in SMALL.items() if name not in ("dataset", "recipe")}
+                small = SMALL | {"fold": fold}
+                fewer = {name: value for name, value in small.items() if name not in ("dataset", "recipe")}
                 reader.names |= {name: value for name, value in fewer.items() if name in reader.names}
+        validation = data.split(source, fold=fold)["validation"]
+        assert torch.equal(reader.names["splits"]["validation"].images, validation.images), stem
     recipe = "pictures" if channels == 3 else "balanced"
     assert f"recipe **{recipe}**" in said["03_training"] and f"by the recipe `{recipe}`" in said["04_results"]
     assert ("All were shrunk from 44x44 to 40x40" in said["02_prototyping"]) == (size == 44)

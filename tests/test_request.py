@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT
 from PIL import Image
 
@@ -15,7 +16,7 @@ from helpers import data, errors, files, recipes, runs, training
 from helpers.runs import DatasetRecord, Manifest
 from pipeline import machine, runner
 from pipeline.plan import plan
-from pipeline.request import Wishes, kernel_environment, settle
+from pipeline.request import Wishes, check_start_split, kernel_environment, settle
 from pipeline.stages import STAGES
 
 
@@ -88,6 +89,49 @@ def test_a_run_of_that_name_fills_in_what_was_not_asked_for():
         with pytest.raises(errors.BadInput, match=r"run mine: holds another run \(seed was 7, is 8"):
             settle(wishes)
     assert settle(Wishes(run="mine", seed=8, force=True)).parameters["seed"] == 8
+
+
+def test_a_fold_of_a_run_is_kept_until_something_else_says_what_validates():
+    parameters = {"run": "mine", "dataset": "digits", "recipe": "dropout-published", "seed": 0, "fold": "2/5"}
+    dataset = DatasetRecord(name="digits", title="", fingerprint="")
+    runs.save_manifest(runs.open_run("mine"), Manifest(run="mine", parameters=parameters, dataset=dataset))
+    request = settle(Wishes(run="mine"))
+    assert request.parameters == parameters
+    assert request.recipe.fold == "2/5" and request.recipe.validation_size is None
+    differs = r"run mine: holds another run \(fold was 2/5, is None; validation_size was None, is 100\)"
+    with pytest.raises(errors.BadInput, match=differs):
+        settle(Wishes(run="mine", validation_size=100))
+    with pytest.raises(errors.BadInput, match=r"run mine: holds another run \(fold was 2/5, is 3/5\)"):
+        settle(Wishes(run="mine", fold="3/5"))
+    with pytest.raises(errors.BadInput, match=r"^fold 3/5: says which images validate, and so does `validation_size`"):
+        settle(Wishes(run="mine", fold="3/5", validation_size=100))
+
+
+def test_more_folds_than_the_rarest_class_has_images_are_refused_before_anything_runs(tmp_path):
+    folder = tmp_path / "here" / "shapes"
+    make_images(folder, 100)  # four images a class, of which one tests
+    wishes = {"dataset": "shapes", "data_dir": str(tmp_path / "here"), "recipe": "fast"}
+    assert settle(Wishes(**wishes, fold="3/3")).recipe.fold == "3/3"
+    rule = "^fold 1/4: K must be at most 3, as many as the rarest class of this dataset has training images$"
+    with pytest.raises(errors.BadInput, match=rule):
+        settle(Wishes(**wishes, fold="1/4"))
+    labels = data.load("shapes", tmp_path / "here")
+    assert torch.bincount(labels.labels[~labels.is_test]).min() == 3
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_model_of_before_that_knows_of_no_fold_starts_a_run_without_one():
+    request = settle(Wishes(dataset="digits"))
+    noted = {"fingerprint": request.fingerprint, "dataset": "digits", "seed": 0, "recipe": {"validation_size": None}}
+    check_start_split("old", noted, request)
+    told = {
+        Wishes(dataset="digits", fold="2/5"): "say `seed` 0, and leave out `fold`",
+        Wishes(dataset="digits", validation_size=100): "say `seed` 0, and the same `validation_size`",
+    }
+    for wishes, way_out in told.items():
+        with pytest.raises(errors.BadInput, match="start_from old: it has learnt from some of the same") as caught:
+            check_start_split("old", noted, settle(wishes))
+        assert caught.value.way_out == way_out
 
 
 def test_errors_name_the_field_and_a_command_line_its_flag():

@@ -2,17 +2,19 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from conftest import Project
 
-from helpers import files
+from helpers import data, files
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """The project with a trained run `first`, and `second`, which started from it."""
+    """The project with a trained run `first`, `second`, which started from it, and `fold`, of a fold."""
     found = Project(tmp_path_factory.mktemp("start"), real_notebooks=True)
-    for arguments in (("--run", "first"), ("--run", "second", "--start-from", "first")):
+    others = (("--run", "second", "--start-from", "first"), ("--run", "fold", "--fold", "2/5"))
+    for arguments in (("--run", "first"), *others):
         code, out, error = found.run("--recipe", "fast", "--only", "training", *arguments)
         assert code == 0, out + error
     return found
@@ -34,6 +36,19 @@ def test_a_run_says_what_it_started_from(project):
     assert code == 0 and out.startswith("run digits-fast-1epochs-seed0-from-first\n")
 
 
+def test_a_run_of_a_fold_validates_on_its_images_and_may_start_another_of_the_same(project):
+    folder = project.outputs / "fold"
+    with np.load(folder / "validation.npz") as arrays:
+        labels = arrays["labels"].tolist()
+    validation = data.split(data.load("digits"), fold="2/5")["validation"]
+    assert len(labels) == 288 and labels == validation.labels.tolist()
+    assert files.read_json(folder / "model.json")["recipe"]["fold"] == "2/5"
+    page = (folder / "reports" / "03_training.html").read_text()
+    assert "holds 288 back, fold 2/5 of them all" in page and "fold 2/5 instead of None" in page
+    code, out, error = project.run("--dry-run", "--recipe", "fast", "--fold", "2/5", "--start-from", "fold")
+    assert code == 0 and out.startswith("run digits-fast-1epochs-seed0-fold2of5-from-fold\n"), error
+
+
 @pytest.mark.parametrize(
     "arguments, told",
     [
@@ -41,6 +56,9 @@ def test_a_run_says_what_it_started_from(project):
         (("--start-from", "../first"), "--start-from '../first': use 1 to 120 letters"),
         (("--start-from", "first", "--recipe", "balanced"), "--start-from first: its network is small, and that of"),
         (("--start-from", "first", "--seed", "1"), "--start-from first: it has learnt from some of the same images"),
+        (("--start-from", "first", "--fold", "1/2"), "--start-from first: it has learnt from some of the same images"),
+        (("--start-from", "fold"), "--start-from fold: it has learnt from some of the same images"),
+        (("--start-from", "fold", "--fold", "1/5"), "--start-from fold: it has learnt from some of the same images"),
         (("--start-from", "first", "--run", "first"), "--start-from first: the run itself; name another run"),
     ],
 )

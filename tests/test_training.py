@@ -271,7 +271,7 @@ def test_a_model_of_a_later_version_is_refused_and_not_overwritten(dataset, tmp_
     training.train(dataset, TINY, folder=tmp_path)
     description = files.read_json(tmp_path / "model.json") | {"version": checkpoints.VERSION + 1}
     files.write_json(tmp_path / "model.json", description)
-    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 5, and this code knows 4; use newer"):
+    with pytest.raises(errors.BadInput, match=r"its model\.json is of version 6, and this code knows 5; use newer"):
         checkpoints.load_model(tmp_path)
     with pytest.raises(errors.BadInput, match=r"model\.json is of version 5"):
         training.train(dataset, TINY, folder=tmp_path)
@@ -404,6 +404,9 @@ def test_figures_in_training_are_those_of_evaluation(dataset):
     )
 
 
+FOLD = "must be I/K, as in 2/5, the second of five parts: K from 2 to 100, I from 1 to K"
+
+
 @pytest.mark.parametrize(
     "changes, line",
     [
@@ -411,12 +414,42 @@ def test_figures_in_training_are_those_of_evaluation(dataset):
         ({"learning_rate": math.nan}, "learning_rate nan: must be a number above 0 and at most 10"),
         ({"batch_size": -1}, "batch_size -1: must be a whole number of at least 1"),
         ({"validation_size": 0.5}, "validation_size 0.5: must be a whole number of at least 1"),
+        ({"fold": "6/5"}, f"fold 6/5: {FOLD}"),
+        ({"fold": "1/101"}, f"fold 1/101: {FOLD}"),
+        ({"fold": "1/1"}, f"fold 1/1: {FOLD}"),
+        ({"fold": "0/5"}, f"fold 0/5: {FOLD}"),
+        ({"fold": "02/5"}, f"fold 02/5: {FOLD}"),
+        ({"fold": 2.5}, f"fold 2.5: {FOLD}"),
+        (
+            {"fold": "2/5", "validation_size": 9},
+            "fold 2/5: says which images validate, and so does `validation_size`; leave one of them out",
+        ),
     ],
 )
 def test_recipes_refuse_what_cannot_be_trained(changes, line):
     with pytest.raises(errors.BadInput) as caught:
         recipes.choose("balanced", **changes)
     assert str(caught.value) == line and caught.value.field in changes
+
+
+def test_a_fold_takes_the_place_of_the_recipes_own_number_of_validation_images():
+    assert recipes.choose("dropout-published").validation_size == 10_000
+    chosen = recipes.choose("dropout-published", fold="2/5")
+    assert chosen.validation_size is None and chosen.fold == "2/5"
+
+
+def test_a_training_validates_on_its_fold_and_is_another_than_that_of_any_other_fold(dataset, tmp_path):
+    marks = set()
+    for fold in (None, "1/3", "2/3"):
+        recipe = replace(TINY, fold=fold)
+        training.train(dataset, recipe, folder=tmp_path / str(fold)[0])
+        splits = data.split(dataset, fold=fold)
+        with np.load(tmp_path / str(fold)[0] / "validation.npz") as arrays:
+            assert arrays["labels"].tolist() == splits["validation"].labels.tolist()
+        found = checkpoints.load_model(tmp_path / str(fold)[0])
+        assert found.description["recipe"]["fold"] == fold
+        marks.add(found.description["key"])
+    assert len(marks) == 3
 
 
 def test_an_unknown_recipe_is_refused_with_the_nearest_first():
