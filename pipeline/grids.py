@@ -81,9 +81,7 @@ class Outcome:
 
 def axis_in_words(axis: str, value: Any) -> str:
     """Return the value of an axis as a person reads it: `balanced`, `seed 3`, `learning rate 0.01`."""
-    if axis in ("dataset", "recipe"):
-        return str(value)
-    return f"{value} epochs" if axis == "epochs" else f"{axis.replace('_', ' ')} {value}"
+    return str(value) if axis in ("dataset", "recipe") else f"{axis.replace('_', ' ')} {value}"
 
 
 def settle(
@@ -215,7 +213,7 @@ def default_name(points: Sequence[Point], axes: Sequence[str]) -> str:
     for axis in axes:
         if axis == "fold":
             words[axis] = {f"{len({point.fold for point in points})}folds"}
-        elif axis == "dataset" or axis == "recipe":
+        elif axis in ("dataset", "recipe"):
             words[axis] = {"_".join(sorted(words[axis]))}
         else:
             values = sorted({point.value_of(axis) for point in points})
