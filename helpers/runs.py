@@ -24,6 +24,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from .errors import BadInput, RunInUse
 from .files import PARTIAL, PROJECT, absolute, digest, parse_json, read_file, read_json, write_json
 
+GRIDS = "grids"  # the folder, beside those of the runs, of what is said of several together
 SUBFOLDERS = ("notebooks", "reports", "figures", "checkpoints")
 PATIENCE = 10  # seconds that the kernel of a dead runner may take to notice
 RUNNER_PATIENCE = 1  # seconds that a runner waits for a notebook that is writing
@@ -48,6 +49,8 @@ def run_folder(name: str, outputs: Path | None = None) -> Path:
     if not NAME_RULE.fullmatch(name):
         rule = "use 1 to 120 letters, digits, '.', '_' and '-', the first a letter or digit"
         raise BadInput(rule, field="run", value=repr(name))
+    if name.lower() == GRIDS:
+        raise BadInput("the folder of what is said of grids", field="run", value=name, way_out="choose another")
     if name.lower().endswith((".html", ".md")):
         rule = "the name of a file, not of a folder"
         raise BadInput(rule, field="run", value=name, way_out="choose another")

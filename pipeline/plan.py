@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
+import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import resolve_name
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from helpers import files, runs
 from helpers.errors import BadInput
@@ -21,6 +24,62 @@ from .stages import STAGES, Stage
 HELPERS = files.PROJECT / "helpers"
 SUFFIXES = (".py", ".js", ".html", ".css")  # of what a helper consists of
 TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
+LATELY = 2_000_000_000  # ns; two changes of a file that are further apart have two times on every file system
+
+Value = TypeVar("Value")
+
+
+def kept(files_read: Callable[[Stage], list[str]]) -> Callable[[Callable[[Stage], Value]], Callable[[Stage], Value]]:
+    """Return a decorator for a function of a stage: it is asked once for each state of the files that it reads.
+
+    What it returns must not be changed. A grid asks the same for thousands of points, a runner again after each stage.
+    """
+
+    def decorate(function: Callable[[Stage], Value]) -> Callable[[Stage], Value]:
+        @functools.lru_cache(maxsize=64)
+        def remember(stage: Stage, state: tuple[Any, ...]) -> Value:
+            return function(stage)
+
+        @functools.wraps(function)
+        def ask(stage: Stage) -> Value:
+            state = state_of(files_read(stage))
+            return function(stage) if state is None else remember(stage, state)
+
+        return ask
+
+    return decorate
+
+
+def state_of(paths: Iterable[str]) -> tuple[Any, ...] | None:
+    """Return what tells whether files are still those of before: path, identity, size and times of each.
+
+    None where one is not there, or was changed so lately that it may change again and have the same times.
+    """
+    states = []
+    lately = time.time_ns() - LATELY
+    for path in paths:
+        try:
+            found = os.stat(path)
+        except OSError:
+            return None
+        if max(found.st_mtime_ns, found.st_ctime_ns) > lately:
+            return None
+        states.append((path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+    return tuple(states)
+
+
+def notebook_alone(stage: Stage) -> list[str]:
+    """Return the file of a stage's notebook, as the only one."""
+    return [str(stage.source)]
+
+
+def notebook_and_helpers(stage: Stage) -> list[str]:
+    """Return the files of a stage's notebook and of all helpers."""
+    paths = [str(stage.source)]
+    for folder, subfolders, names in os.walk(HELPERS):
+        subfolders[:] = [name for name in subfolders if folder == str(HELPERS) and name != "__pycache__"]
+        paths += [os.path.join(folder, name) for name in names if name.endswith(SUFFIXES)]
+    return sorted(paths)
 
 
 @dataclass(frozen=True)
@@ -96,7 +155,7 @@ def inputs_of(stage: Stage, request: Request, manifest: Manifest | None) -> dict
         needed["start_from"] = request.start
     counting = declared_parameters(stage).keys() - {"run"}
     return {
-        "notebook": {stage.source.name: files.digest(cells_of(stage))},  # what it printed last time does not count
+        "notebook": {stage.source.name: cells_digest(stage)},  # what it printed last time does not count
         "parameter": {name: value for name, value in request.parameters.items() if name in counting},
         "helper": helper_digests(stage),
         "dataset": {request.dataset: request.summarise().fingerprint, "stands in for MNIST": bool(request.note)},
@@ -155,6 +214,7 @@ def check_parameters(request: Request) -> None:
             raise BadInput(f"parameter {name}: {value!r} is not of type {declared[name]}")
 
 
+@kept(notebook_alone)
 def declared_parameters(stage: Stage) -> dict[str, str]:
     """Return {parameter: type name} of a notebook, as papermill finds them in the cell tagged `parameters`.
 
@@ -181,6 +241,12 @@ def cells_of(stage: Stage) -> list[tuple[str, str]]:
     return [(cell["cell_type"], "".join(cell["source"])) for cell in files.read_json(stage.source)["cells"]]
 
 
+@kept(notebook_alone)
+def cells_digest(stage: Stage) -> str:
+    """Return the SHA-256 of the cells of a stage's notebook, without what they printed."""
+    return files.digest(cells_of(stage))
+
+
 def code_of(stage: Stage) -> list[str]:
     """Return the sources of the code cells of a stage's notebook."""
     return [source for kind, source in cells_of(stage) if kind == "code"]
@@ -192,6 +258,7 @@ def imports_of(stage: Stage) -> str:
     return "\n".join(ast.unparse(node) for node in statements if isinstance(node, ast.Import | ast.ImportFrom))
 
 
+@kept(notebook_and_helpers)
 def helper_digests(stage: Stage) -> dict[str, str | None]:
     """Return {file: SHA-256} of the helpers that a stage's notebook reaches, and of the files that they read."""
     paths = []

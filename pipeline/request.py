@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -25,6 +25,17 @@ from .stages import STAGES, Stage
 
 SETTINGS = ("device", "threads")  # parameters that do not belong to the recipe
 FORM = ("image_size", "colour", "framing")  # parameters that say what the images of a folder are brought to
+IN_A_NAME = {  # how the name of a run says what a parameter is
+    "epochs": "{}epochs",
+    "seed": "seed{}",
+    "batch_size": "batch{}",
+    "learning_rate": "lr{}",
+    "validation_size": "validation{}",
+    "fold": "fold{}",
+    "start_from": "from-{}",
+    "device": "{}",
+    "threads": "{}threads",
+}
 MNISTS_FORM = {"image_size": 28, "colour": "grey", "framing": "whole"}  # of runs of before, which knew no other
 
 
@@ -52,6 +63,15 @@ class Wishes(BaseModel):
     only: tuple[str, ...] | None = None  # names of stages
     force: bool = False
     dry_run: bool = False  # then a dataset that is not there is not fetched
+
+
+class Images(NamedTuple):
+    """The images of a run, settled: the dataset, never `auto`, the folder in which it lies, their form."""
+
+    dataset: str
+    data_dir: Path
+    note: str  # why the dataset stands in for another; "" where it does not
+    form: Form
 
 
 class Request(BaseModel):
@@ -105,18 +125,23 @@ def kernel_environment(environment: Mapping[str, str], data_dir: Path, outputs: 
     return defaults | dict(environment) | settings
 
 
-def settle(wishes: Wishes, outputs: Path | None = None, environment: Mapping[str, str] = os.environ) -> Request:
+def settle(
+    wishes: Wishes,
+    outputs: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    images: Images | None = None,
+) -> Request:
     """Return the Request of a command line: defaults filled in, `auto` and the run's name settled.
 
     What a run of that name already is fills in what was not asked for. `outputs` is the folder of all runs, None that
-    of runs.outputs_folder. BadInput for a wish that breaks a rule, or that contradicts the run of that name;
-    DatasetUnavailable where the dataset cannot be had.
+    of runs.outputs_folder. `images`: what settle_images says of these wishes, where it was asked already. BadInput for
+    a wish that breaks a rule, or that contradicts the run of that name; DatasetUnavailable where the dataset cannot be
+    had.
     """
     outputs = outputs or runs.outputs_folder()
     before = find_run_before(wishes, outputs)
     stages = settle_stages(wishes, before)
-    dataset, data_dir, note = settle_dataset(wishes, before)
-    form = settle_form(wishes, before, dataset, data_dir)
+    dataset, data_dir, note, form = images or settle_images(wishes, before)
     parameters, recipe = settle_recipe(wishes, before, form)
     if dataset not in data.NAMES:
         parameters |= {"image_size": form.size, "colour": form.colour, "framing": form.framing}
@@ -202,6 +227,15 @@ def settle_stages(wishes: Wishes, before: Manifest | None) -> tuple[Stage, ...]:
             rule = f"there is no such run, and {name} needs {', '.join(missing)}"
             raise BadInput(rule, field="run", value=wishes.run, way_out="choose one that is there")
     return tuple(stage for stage in STAGES.values() if stage.name in wishes.only)
+
+
+def settle_images(wishes: Wishes, before: Manifest | None = None) -> Images:
+    """Return the Images that were asked for: found, fetched where that is needed, and checked.
+
+    Errors: BadInput, DatasetUnavailable.
+    """
+    dataset, data_dir, note = settle_dataset(wishes, before)
+    return Images(dataset, data_dir, note, settle_form(wishes, before, dataset, data_dir))
 
 
 def settle_dataset(wishes: Wishes, before: Manifest | None) -> tuple[str, Path, str]:
@@ -367,7 +401,14 @@ def check_device(name: str | None) -> None:
 
 
 def default_name(dataset: str, data_dir: Path, form: Form, recipe: Recipe, parameters: dict[str, Any]) -> str:
-    """Return a run's name that says what it is: dataset, recipe, epochs, seed, then every departure from the recipe.
+    """Return a run's name that says what it is: dataset, recipe, epochs, seed, then every departure from the recipe."""
+    return "-".join(words_of_name(dataset, data_dir, form, recipe, parameters).values())
+
+
+def words_of_name(
+    dataset: str, data_dir: Path, form: Form, recipe: Recipe, parameters: dict[str, Any]
+) -> dict[str, str]:
+    """Return the words of which a run's default name consists, in order, each under the parameter that it tells of.
 
     Images of a folder that are not in MNIST's form have it in the name as well.
     """
@@ -379,13 +420,12 @@ def default_name(dataset: str, data_dir: Path, form: Form, recipe: Recipe, param
         parameters = parameters | {"start_from": shorten(parameters["start_from"])}
     if "fold" in parameters:
         parameters = parameters | {"fold": parameters["fold"].replace("/", "of")}
-    words = [dataset, recipe.name, f"{recipe.epochs}epochs", f"seed{parameters['seed']}"]
-    departures = {"batch_size": "batch{}", "learning_rate": "lr{}", "validation_size": "validation{}"}
-    departures |= {"fold": "fold{}", "start_from": "from-{}", "device": "{}", "threads": "{}threads"}
-    for parameter, text in departures.items():
-        if parameter in parameters:
-            words.append(text.format(parameters[parameter]))
-    return "-".join(words)
+    told = parameters | {"epochs": recipe.epochs}
+    words = {"dataset": dataset, "recipe": recipe.name}
+    for parameter, text in IN_A_NAME.items():
+        if parameter in told:
+            words[parameter] = text.format(told[parameter])
+    return words
 
 
 def shorten(name: str) -> str:
