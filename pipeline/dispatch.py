@@ -20,6 +20,7 @@ from . import inspection, landing, parcels, worker
 from .board import Board
 from .grids import Grid, Outcome, Point
 from .plan import plan
+from .request import Request
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -51,8 +52,7 @@ def run_grid(grid: Grid, jobs: int, scheduler: str | None, board: Board) -> dict
     if due:
         with connect(jobs, scheduler) as client:
             place = Cluster(client, grid, board) if scheduler else Here(client, grid)
-            with place:
-                outcomes |= Loop(client, place, board).run(due)
+            outcomes |= Loop(client, place, board).run(due)
     return outcomes
 
 
@@ -86,11 +86,13 @@ class Here:
     def __init__(self, client: Client, grid: Grid) -> None:
         self.client = client
         self.topic = topic_of(grid)
+        self.topics = (self.topic,)
 
-    def __enter__(self) -> Here:
-        return self
+    def open(self) -> None:
+        """Do nothing: this machine is ready."""
 
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """See that no child is left."""
         worker.kill_children(LIMIT)
 
     def submit(self, point: Point) -> Future:
@@ -113,32 +115,31 @@ class Cluster:
         self.client = client
         self.board = board
         self.address = client.scheduler.address
-        self.is_waiting = False
         self.topic = topic_of(grid)
-        self.threads = grid.points[0].request.threads
+        self.is_waiting = False
         self.sent: dict[str, Future] = {}  # {what: parcel}: a dataset, or a model to start from
-        identity = inspection.identity()
-        self.key = f"literate-mnist-{digest([identity, self.threads])[:12]}"
-        self.inspection = inspection.Inspection(identity, self.key, self.threads)
+        self.inspection = inspect_for(grid.points[0].request)
+        self.topics = (self.topic, self.inspection.key)
 
-    def __enter__(self) -> Cluster:
+    def open(self) -> None:
+        """Have the workers inspected that are there, and those that will come."""
         inspection.register(self.client, self.inspection)
-        self.look()
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        inspection.unregister(self.client, self.inspection)
+    def close(self) -> None:
+        """Let the scheduler forget what was sent."""
+        for future in self.sent.values():
+            future.release()
 
     def submit(self, point: Point) -> Future:
         """Return the Future of a run; what it needs is sent with it, a dataset once to each worker."""
         request = point.request
-        needs = [self.send(f"dataset {request.fingerprint}", lambda: parcels.of_dataset(request))]
+        needs: list[Future | bytes] = [self.send(f"dataset {request.fingerprint}", lambda: parcels.of_dataset(request))]
         if request.start is not None:
             needs.append(self.send(f"start {request.start}", lambda: parcels.of_start(request)))
         if request.folder.is_dir():
             needs.append(parcels.of_run(request.folder))  # what is done of it is not done again
         packed = worker.pack_request(request, here=False)
-        resources = {self.key: 1}
+        resources = {self.inspection.key: 1}
         function = worker.work_elsewhere
         return self.client.submit(
             function, packed, self.topic, *needs, pure=False, retries=RETRIES, resources=resources
@@ -153,10 +154,10 @@ class Cluster:
     def look(self) -> None:
         """Tell once that no worker is there, where none is; BadInput where all that are there differ."""
         workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        fit = [one for one in workers if self.key in one["resources"]]
-        if fit:
+        asked = [one["resources"][self.inspection.key] for one in workers if self.inspection.key in one["resources"]]
+        if any(asked):
             return
-        if workers:
+        if asked and len(asked) == len(workers):
             rule = f"none of its {len(workers)} workers can do what this machine does"
             raise BadInput(
                 rule, field="scheduler", value=self.address, way_out="bring them to the same code and versions"
@@ -190,14 +191,17 @@ class Loop:
     def run(self, points: Iterable[Point]) -> dict[str, Outcome]:
         """Run `points`; return {run: how it ended}. Whatever ends this, no run is left behind at the scheduler."""
         waiting = deque(points)
-        self.client.subscribe_topic(self.place.topic, lambda event: self.news.put(event[1]))
+        for topic in self.place.topics:
+            self.client.subscribe_topic(topic, lambda event: self.news.put(event[1]))
         try:
+            self.place.open()
             while waiting or self.under_way:
                 while waiting and len(self.under_way) < self.capacity():
                     self.submit(waiting.popleft())
                 self.attend()
         finally:
             self.client.cancel([future for _, future in self.under_way.values()])
+            self.place.close()
         return self.outcomes
 
     def capacity(self) -> int:
@@ -219,6 +223,8 @@ class Loop:
             return
         if isinstance(news, Point):
             self.take(news)
+        elif "run" not in news:
+            self.board.say(in_words(news))
         elif news["run"] in self.under_way:
             self.pass_on(self.under_way[news["run"]][0], news)
 
@@ -244,6 +250,21 @@ class Loop:
         future.release()
         self.outcomes[point.run] = outcome
         self.board.finished(point, outcome, seconds)
+
+
+def inspect_for(request: Request) -> inspection.Inspection:
+    """Return what finds the workers on which a Request gives the same bytes as here."""
+    identity = inspection.identity()
+    if request.parameters.get("device") == "cpu":
+        identity.pop("accelerators", None)
+    return inspection.Inspection(identity, inspection.key_of(identity, request.threads), request.threads)
+
+
+def in_words(told: dict[str, Any]) -> str:
+    """Return in a line what an inspection has told of a worker."""
+    if told["kind"] == "refused":
+        return f"worker {told['name']} is refused: {told['why']}"
+    return f"worker {told['name']} takes {told['slots']} at once"
 
 
 def in_a_line(error: BaseException) -> str:

@@ -72,8 +72,8 @@ def work_elsewhere(request: str, topic: str, *sent: bytes) -> Result:
     tell({"kind": "begun", "where": str(get_worker().name)})
     with tempfile.TemporaryDirectory(prefix="run-", dir=get_worker().local_directory) as name:
         scratch = Path(name)
-        for parcel in sent:
-            parcels.unpack(parcel, scratch)
+        for needed in sent:
+            parcels.unpack(needed, scratch)
         environment = move(settled, scratch)
         try:
             outcome = run_child(settled, environment, tell, is_wanted)
