@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
-import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from . import downloads, folders, forms, recipes
+from . import downloads, folders, folds, forms
 from .errors import BadInput, DatasetUnavailable
 from .files import PROJECT, absolute, digest
 from .forms import Form, Wish
@@ -576,37 +575,6 @@ def check_validation_size(size: int, images: int, classes: int) -> None:
         raise BadInput(rule, field="validation_size", value=size)
 
 
-def check_fold(fold: str, rarest: int) -> None:
-    """Raise BadInput where the smallest class, of `rarest` training images, is too small for every fold to have one.
-
-    `fold`: as in 2/5. A fold that validates nothing of a class would have no figures of it.
-    """
-    folds = recipes.read_fold(fold)[1]
-    rule = ""
-    if rarest < 2:
-        rule = "a class of this dataset has fewer than 2 training images, too few to be divided"
-    elif folds > rarest:
-        rule = f"K must be at most {rarest}, as many as the rarest class of this dataset has training images"
-    if rule:
-        raise BadInput(rule, field="fold", value=fold)
-
-
-def draw_fold(labels: Tensor, seed: int, fold: str) -> Tensor:
-    """Return the indices, int64 in ascending order, of one of K folds of `labels`, int64 (n,); `fold` is as in 2/5.
-
-    The folds of one seed are disjoint and hold every index; their sizes differ by one at most, and so do those of each
-    class among them. They depend on labels, seed and K alone. BadInput where a class has fewer than K images.
-    """
-    import torch
-    from sklearn.model_selection import StratifiedKFold
-
-    number, folds = recipes.read_fold(fold)
-    check_fold(fold, int(torch.bincount(labels).min()))
-    drawn = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
-    _, validation = next(itertools.islice(drawn, number - 1, None))
-    return torch.from_numpy(validation)
-
-
 def split(
     dataset: Dataset, seed: int = 0, validation_size: int | None = None, fold: str | None = None
 ) -> dict[str, Split]:
@@ -618,11 +586,11 @@ def split(
     """
     import torch
 
-    recipes.check_fold(fold, validation_size)
+    folds.check(fold, validation_size)
     rest = (~dataset.is_test).nonzero()[:, 0]
     labels = dataset.labels[rest]
     if fold is not None:
-        chosen = draw_fold(labels, seed, fold)
+        chosen = folds.draw(labels, seed, fold)
     else:
         size = dataset.validation_size if validation_size is None else validation_size
         check_validation_size(size, len(rest), len(dataset.class_names))

@@ -5,10 +5,10 @@ Torch is not imported here: run_all.py lists the recipes without it.
 
 import difflib
 import math
-import re
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from . import folds
 from .errors import BadInput
 
 
@@ -186,7 +186,6 @@ RECIPES = {
     )
 }
 OVERRIDES = ("epochs", "batch_size", "learning_rate", "validation_size", "fold")
-MOST_FOLDS = 100
 
 
 def choose(name: str, continues: bool = False, **overrides: float | str | None) -> Recipe:
@@ -229,28 +228,7 @@ def check(recipe: Recipe) -> None:
     rate = recipe.learning_rate
     if not isinstance(rate, int | float) or not math.isfinite(rate) or not 0 < rate <= 10:
         raise BadInput("must be a number above 0 and at most 10", field="learning_rate", value=rate)
-    check_fold(recipe.fold, recipe.validation_size)
-
-
-def check_fold(fold: str | None, validation_size: int | None) -> None:
-    """Raise BadInput for a `fold` that is none, and where a number of validation images is given beside it."""
-    if fold is None:
-        return
-    read_fold(fold)
-    if validation_size is not None:
-        rule = "says which images validate, and so does `validation_size`"
-        raise BadInput(rule, field="fold", value=fold, way_out="leave one of them out")
-
-
-def read_fold(fold: str) -> tuple[int, int]:
-    """Return (I, K) of the text I/K, the I-th of K folds; K is from 2 to MOST_FOLDS, I from 1 to K. BadInput else."""
-    numbers = re.fullmatch("([1-9][0-9]{0,2})/([1-9][0-9]{0,2})", fold) if isinstance(fold, str) else None
-    if numbers:
-        number, folds = int(numbers[1]), int(numbers[2])
-        if 2 <= folds <= MOST_FOLDS and number <= folds:
-            return number, folds
-    rule = f"must be I/K, as in 2/5, the second of five parts: K from 2 to {MOST_FOLDS}, I from 1 to K"
-    raise BadInput(rule, field="fold", value=repr(fold) if fold == "" else fold)
+    folds.check(recipe.fold, recipe.validation_size)
 
 
 def check_form(recipe: Recipe, size: int, channels: int) -> None:

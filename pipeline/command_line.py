@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from types import FrameType
 from typing import NoReturn
 
-from helpers import errors, recipes
+from helpers import errors, folds
 
 HEARD: list[str] = []  # the name of the signal that `stop` has turned into an exception
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -54,7 +54,7 @@ def rate(text: str) -> float:
 def fold(text: str) -> str:
     """Return a flag's text as a fold, as in 2/5."""
     try:
-        recipes.read_fold(text)
+        folds.read(text)
     except errors.BadInput as error:
         raise argparse.ArgumentTypeError(f"{error.value}: {error.rule}") from None
     return text

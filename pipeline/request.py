@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from helpers import data, files, forms, recipes, runs
+from helpers import data, files, folds, forms, recipes, runs
 from helpers.errors import BadInput
 from helpers.files import PROJECT, digest
 from helpers.forms import Form, Wish
@@ -174,7 +174,7 @@ def check_split(recipe: Recipe, summary: data.DatasetSummary) -> None:
     if recipe.validation_size is not None:
         data.check_validation_size(recipe.validation_size, summary.training_images, summary.classes)
     if recipe.fold is not None and summary.rarest is not None:
-        data.check_fold(recipe.fold, summary.rarest)
+        folds.check_rarest(recipe.fold, summary.rarest)
 
 
 def check_run(request: Request, wishes: Wishes) -> None:
@@ -294,7 +294,7 @@ def settle_recipe(wishes: Wishes, before: Manifest | None, form: Form) -> tuple[
 
     BadInput names one that cannot be trained with, or a recipe that is not for images of this form.
     """
-    recipes.check_fold(wishes.fold, wishes.validation_size)
+    folds.check(wishes.fold, wishes.validation_size)
     wanted = {} if before is None else dict(before.parameters)
     if wishes.fold is not None or wishes.validation_size is not None:  # which says anew what validates
         wanted |= {"fold": None, "validation_size": None}

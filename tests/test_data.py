@@ -18,7 +18,7 @@ import torch
 from conftest import ROOT, Project
 from torchvision import datasets
 
-from helpers import data, downloads, errors, files, plots, transforms
+from helpers import data, downloads, errors, files, folds, plots, transforms
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +60,10 @@ def test_a_validation_size_that_leaves_a_class_out_is_refused(digits, size):
         data.split(digits, validation_size=size)
 
 
-@pytest.mark.parametrize("folds", [2, 5, 7, 100])
-def test_folds_are_stratified_parts_that_hold_every_training_image_once(digits, folds):
+@pytest.mark.parametrize("parts", [2, 5, 7, 100])
+def test_folds_are_stratified_parts_that_hold_every_training_image_once(digits, parts):
     labels = digits.labels[~digits.is_test]
-    drawn = [data.draw_fold(labels, 3, f"{number}/{folds}") for number in range(1, folds + 1)]
+    drawn = [folds.draw(labels, 3, f"{number}/{parts}") for number in range(1, parts + 1)]
     assert torch.equal(torch.cat(drawn).sort().values, torch.arange(len(labels)))
     sizes = torch.tensor([len(fold) for fold in drawn])
     assert sizes.max() - sizes.min() <= 1
@@ -74,7 +74,7 @@ def test_folds_are_stratified_parts_that_hold_every_training_image_once(digits, 
 def test_a_fold_validates_and_the_others_teach(digits):
     splits = data.split(digits, seed=3, fold="2/5")
     labels = digits.labels[~digits.is_test]
-    chosen = data.draw_fold(labels, 3, "2/5")
+    chosen = folds.draw(labels, 3, "2/5")
     images = digits.images[~digits.is_test]
     assert torch.equal(splits["validation"].images, images[chosen])
     assert torch.equal(splits["validation"].labels, labels[chosen])
@@ -87,10 +87,10 @@ def test_a_fold_validates_and_the_others_teach(digits):
 def test_a_fold_follows_from_labels_seed_and_number_alone(digits):
     labels = digits.labels[~digits.is_test]
     torch.manual_seed(1)
-    first = data.draw_fold(labels, 0, "2/5")
+    first = folds.draw(labels, 0, "2/5")
     torch.manual_seed(2)
-    assert torch.equal(data.draw_fold(labels, 0, "2/5"), first)
-    assert not torch.equal(data.draw_fold(labels, 1, "2/5"), first)
+    assert torch.equal(folds.draw(labels, 0, "2/5"), first)
+    assert not torch.equal(folds.draw(labels, 1, "2/5"), first)
     dark = replace(digits, images=digits.images // 2, validation_size=50)
     assert torch.equal(data.split(dark, fold="2/5")["validation"].labels, labels[first])
 
@@ -98,13 +98,13 @@ def test_a_fold_follows_from_labels_seed_and_number_alone(digits):
 def test_folds_of_classes_of_few_images():
     labels = torch.tensor([0] * 40 + [1] * 3)
     for number in (1, 2, 3):
-        chosen = labels[data.draw_fold(labels, 0, f"{number}/3")]
+        chosen = labels[folds.draw(labels, 0, f"{number}/3")]
         assert (chosen == 1).sum() == 1 and (chosen == 0).sum() in (13, 14)
     rule = "^fold 1/4: K must be at most 3, as many as the rarest class of this dataset has training images$"
     with pytest.raises(errors.BadInput, match=rule):
-        data.draw_fold(labels, 0, "1/4")
+        folds.draw(labels, 0, "1/4")
     with pytest.raises(errors.BadInput, match=r"^fold 1/2: a class of this dataset has fewer than 2 training images"):
-        data.draw_fold(torch.tensor([0, 0, 0, 1]), 0, "1/2")
+        folds.draw(torch.tensor([0, 0, 0, 1]), 0, "1/2")
 
 
 def test_a_fold_and_a_number_of_validation_images_contradict_each_other(digits):
