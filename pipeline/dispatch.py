@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from helpers.errors import BadInput, ProjectError
-from helpers.files import digest
 
 from . import inspection, landing, parcels, worker
 from .board import Board
