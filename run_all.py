@@ -2,6 +2,7 @@
 
 python run_all.py                             train the recipe `balanced` and report on it
 python run_all.py --epochs 3 --seed 1         another run beside the first
+python run_all.py --seed 0 1 2 --threads 1    several runs, side by side
 python run_all.py --only results --run NAME   look at a finished run again
 python run_all.py --list                      stages, recipes and datasets
 """
@@ -13,24 +14,35 @@ if __name__ == "__main__":  # until `stop` takes over, Ctrl-C ends the imports b
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import argparse
+import importlib.util
 import sys
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from helpers import data, errors, forms, recipes, runs
-from pipeline.command_line import SIGNALS, Parser, check_heard, fail, flag, fold, one_of, rate, stop, whole
-from pipeline.plan import plan
+from pipeline import grids, index, machine
+from pipeline.board import Board, why
+from pipeline.command_line import SIGNALS, Parser, address, check_heard, fail, flag, fold, one_of, rate, stop, whole
+from pipeline.grids import Grid, Outcome
+from pipeline.plan import Decision, plan
 from pipeline.request import Request, Wishes, settle
 from pipeline.runner import run
 from pipeline.screen import Screen
 from pipeline.stages import STAGES
+
+LISTED = 40  # points of a grid that --dry-run shows one by one
 
 
 def make_parser() -> Parser:
     """Return the parser of the command line."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     add_training_flags(parser)
+    add_grid_flags(parser)
     add_run_flags(parser)
     return parser
 
@@ -38,23 +50,30 @@ def make_parser() -> Parser:
 def add_training_flags(parser: Parser) -> None:
     """Let a parser take the flags that say what is trained, on what and how."""
     add = parser.add_argument
-    add("--epochs", type=whole(1, 999), metavar="N", help="passes over the training images (the recipe's: 10)")
-    add("--recipe", type=one_of(recipes.RECIPES), metavar="NAME", help="how to train; --list names them (balanced)")
-    add("--dataset", metavar="NAME|FOLDER", help="a name that --list shows, or a folder of images by class (auto)")
+    recipe_help = "how to train; --list names them (balanced)"
+    dataset_help = "a name that --list shows, or a folder of images by class (auto)"
+    add_axis(parser, "--epochs", "N", "passes over the training images (the recipe's: 10)", whole(1, 999))
+    add_axis(parser, "--recipe", "NAME", recipe_help, one_of(recipes.RECIPES))
+    add_axis(parser, "--dataset", "NAME|FOLDER", dataset_help)
     add("--data-dir", metavar="DIR", help="where datasets lie ($MNIST_DATA_DIR, else data/)")
     add_form_flags(parser)
     seed_help = "draws weights, order, augmentation and validation images (0)"
-    add("--seed", type=whole(0, 2**32 - 1), metavar="N", help=seed_help)
-    add("--batch-size", type=whole(1, 100_000), metavar="N", help="images in a step (the recipe's)")
-    add("--learning-rate", type=rate, metavar="X", help="the highest rate of the schedule (the recipe's)")
+    add_axis(parser, "--seed", "N", seed_help, whole(0, 2**32 - 1))
+    add_axis(parser, "--batch-size", "N", "images in a step (the recipe's)", whole(1, 100_000))
+    add_axis(parser, "--learning-rate", "X", "the highest rate of the schedule (the recipe's)", rate)
     validation_help = "training images held back to validate (the dataset's)"
-    add("--validation-size", type=whole(1, 100_000), metavar="N", help=validation_help)
+    add_axis(parser, "--validation-size", "N", validation_help, whole(1, 100_000))
     fold_help = "the I-th of K parts of the training images validates, in place of a number of them"
     add("--fold", type=fold, metavar="I/K", help=fold_help)
     start_help = "a run whose weights to start from, all but its last layer (none: from random ones)"
     add("--start-from", metavar="RUN", help=start_help)
     add("--device", type=one_of(("auto", "cpu", "cuda", "mps")), metavar="NAME", help="auto, cpu, cuda or mps (auto)")
     add("--threads", type=whole(1, 1024), metavar="N", help="threads that the processor may use (one a core)")
+
+
+def add_axis(parser: Parser, name: str, metavar: str, text: str, convert: Callable[[str], Any] = str) -> None:
+    """Let a parser take a flag of one value or several, each of which is a run then."""
+    parser.add_argument(name, nargs="+", type=convert, metavar=metavar, help=text)
 
 
 def add_form_flags(parser: Parser) -> None:
@@ -68,10 +87,21 @@ def add_form_flags(parser: Parser) -> None:
     add("--framing", type=one_of(("whole", "ink")), metavar="NAME", help=framing_help)
 
 
+def add_grid_flags(parser: Parser) -> None:
+    """Let a parser take the flags that say how several runs are made."""
+    add = parser.add_argument
+    folds_help = "runs of each setting, each validated on another of so many parts of the training images"
+    add("--folds", type=whole(2, 100), metavar="K", help=folds_help)
+    add("--jobs", type=whole(1, 1024), metavar="N", help="runs at a time on this machine (what its cores take)")
+    scheduler_help = "send the runs to the Dask scheduler there, as in tcp://host:8786"
+    add("--scheduler", type=address, metavar="ADDRESS", help=scheduler_help)
+
+
 def add_run_flags(parser: Parser) -> None:
     """Let a parser take the flags that say which run it is, what of it to do, and what to show."""
     add = parser.add_argument
-    add("--run", metavar="NAME", help="the folder under outputs/ (named after what the run is)")
+    run_help = "the folder under outputs/, of several runs under outputs/grids/ (named after what it is)"
+    add("--run", metavar="NAME", help=run_help)
     add("--only", nargs="+", type=one_of(STAGES), metavar="STAGE", help="run these stages and no others")
     add("--force", action="store_true", help="run the stages even if they are up to date, from nothing")
     add("--list", action="store_true", help="print stages, recipes and datasets, and run nothing")
@@ -100,16 +130,41 @@ def show_list() -> None:
     print(f"  {'FOLDER':<22} {data.OTHERS}")
 
 
-def main(options: argparse.Namespace) -> None:
-    """Do what the command line asks."""
+def values_of(options: argparse.Namespace) -> dict[str, list[Any]]:
+    """Return {axis: values} of the flags that may take several, and were said; the folds of --folds among them."""
+    values = {axis: getattr(options, axis) for axis in grids.AXES if axis != "fold"}
+    if options.folds is not None:
+        if getattr(options, "fold", None) is not None:
+            raise errors.BadInput("one of all that `folds` runs", field="fold", way_out="leave one of the two out")
+        values["fold"] = [f"{number}/{options.folds}" for number in range(1, options.folds + 1)]
+    return {axis: chosen for axis, chosen in values.items() if chosen is not None}
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks; return the exit code."""
     if options.list:
         show_list()
-        return
+        return 0
+    values = values_of(options)
+    single = {axis: chosen[0] for axis, chosen in values.items() if len(chosen) == 1}
+    several = {axis: chosen for axis, chosen in values.items() if len(chosen) > 1}
+    asked = {name: getattr(options, name) for name in Wishes.model_fields if name not in several}
+    wishes = Wishes(**asked | single)
+    if several or options.scheduler:
+        return run_several(wishes, several, options)
+    run_one(wishes, options)
+    return 0
+
+
+def run_one(wishes: Wishes, options: argparse.Namespace) -> None:
+    """Make the run that was asked for, and say what came of it."""
     started = time.perf_counter()
-    request = settle(Wishes(**{name: getattr(options, name) for name in Wishes.model_fields}))
+    request = settle(wishes)
     print(f"run {request.run}")
     for remark in remarks_of(request):
         print(f"note: {remark}")
+    if options.jobs is not None:
+        print("note: this is one run; --jobs is for several, which several values of a flag ask for")
     if options.dry_run:
         show_plan(request)
         return
@@ -128,12 +183,119 @@ def main(options: argparse.Namespace) -> None:
         webbrowser.open(page.as_uri())
 
 
+def run_several(wishes: Wishes, several: dict[str, list[Any]], options: argparse.Namespace) -> int:
+    """Make the runs of a grid, and say what came of them; return the exit code, 1 where one failed."""
+    started = time.perf_counter()
+    if not options.dry_run and importlib.util.find_spec("distributed") is None:
+        rule = "several runs, or a scheduler, need the package distributed, which is not installed"
+        raise errors.BadInput(rule, way_out='`pip install -e ".[grid]"` installs it')
+    grid = grids.settle(wishes, several, name=options.run if several else None)
+    jobs = options.jobs or max(1, machine.cores() // grid.points[0].request.threads)
+    jobs = min(jobs, len(grid.points))
+    where = f"sent to {options.scheduler}" if options.scheduler else f"{jobs} at a time"
+    print(f"grid {grid.name}: {in_runs(len(grid.points))}, {where}")
+    for remark in remarks_of_grid(grid, jobs, options):
+        print(f"note: {remark}")
+    if options.dry_run:
+        show_grid(grid, 1 if options.scheduler else jobs)
+        return 0
+    page, outcomes = make(grid, jobs, options.scheduler)
+    failed = [point for point in grid.points if outcomes[point.run].code != 0]
+    for point in failed:
+        print(f"error: {point.run}: {why(point, outcomes[point.run])}", file=sys.stderr)
+    count = f"{len(failed):,} of {in_runs(len(grid.points))} failed; " if failed else ""
+    print(f"{count}{time.perf_counter() - started:.0f} s; the grid: {page}")
+    if options.open:
+        webbrowser.open(page.as_uri())
+    return 1 if failed else 0
+
+
+def make(grid: Grid, jobs: int, scheduler: str | None) -> tuple[Path, dict[str, Outcome]]:
+    """Make the runs of a grid that are not up to date; return the page over them, and {run: how it ended}.
+
+    The index over all runs is brought up to date, whatever ends this.
+    """
+    from pipeline.dispatch import run_grid
+    from pipeline.grid_page import write
+
+    try:
+        with Board(grid, jobs) as board:
+            outcomes = run_grid(grid, jobs, scheduler, board)
+        return write(grid), outcomes
+    finally:
+        if grid.outputs.is_dir():
+            index.write_index(grid.outputs)
+
+
+def in_runs(count: int) -> str:
+    """Return a number of runs in words."""
+    return f"{count:,} run{'s' if count != 1 else ''}"
+
+
 def remarks_of(request: Request) -> list[str]:
     """Return what a person should know before anything runs, a line each."""
-    remarks = [request.note] if request.note else list(request.summarise().remarks)
+    remarks = remarks_on_images(request)
     if runs.is_damaged(request.folder):
         remarks.append("the run.json of this run is not as it was written; nothing in it is believed")
     return remarks
+
+
+def remarks_on_images(request: Request) -> list[str]:
+    """Return what a person should know of the images before anything runs, a line each."""
+    return [request.note] if request.note else list(request.summarise().remarks)
+
+
+def remarks_of_grid(grid: Grid, jobs: int, options: argparse.Namespace) -> list[str]:
+    """Return what a person should know before a grid runs, a line each."""
+    remarks: list[str] = []
+    for point in grid.points:
+        remarks += [remark for remark in remarks_on_images(point.request) if remark not in remarks]
+    damaged = [point.run for point in grid.points if runs.is_damaged(point.request.folder)]
+    remarks += [f"the run.json of {name} is not as it was written; nothing in it is believed" for name in damaged]
+    threads, cores = grid.points[0].request.threads, machine.cores()
+    if options.scheduler:
+        if options.jobs is not None:
+            remarks.append(
+                "--jobs is for this machine; a scheduler's workers take as many runs as they have threads for"
+            )
+    elif jobs > 1 and jobs * threads > cores:
+        wanted = f"{jobs} runs at a time with threads {threads} want {jobs * threads} cores, and there are {cores}"
+        remarks.append(f"{wanted}: each will be slow; --threads 1 --jobs {cores} fits")
+    elif jobs == 1 and options.jobs is None and cores > 1 and len(grid.points) > 1:
+        taken = "all" if threads >= cores else f"{threads} of"
+        advice = f"--threads 1 runs {min(cores, len(grid.points))} side by side, with other weights"
+        remarks.append(f"a run takes {taken} {cores} cores, so they run one after the other; {advice}")
+    return remarks
+
+
+def show_grid(grid: Grid, jobs: int) -> None:
+    """Print which runs of a grid are up to date, which stages of the others would run, and how long that might take."""
+    plans = grids.plans_of(grid)
+    states = {name: state_in_words(decisions) for name, decisions in plans.items()}
+    if len(states) > LISTED:
+        for state, count in Counter(states.values()).most_common():
+            print(f"  {in_runs(count):>11}  {state}")
+    else:
+        width = max(map(len, states))
+        for name, state in states.items():
+            print(f"  {name:<{width}}  {state}")
+    up_to_date = list(states.values()).count("up to date")
+    print(f"{up_to_date:,} of {in_runs(len(states))} up to date")
+    if up_to_date == len(states):
+        return
+    seconds = grids.estimate(grid, jobs, plans)
+    if seconds is None:
+        print("how long it will take cannot be told: no runs like these lie here")
+    else:
+        print(f"about {timedelta(seconds=round(seconds))}, {jobs} at a time, as long as runs like these took")
+
+
+def state_in_words(decisions: Iterable[Decision]) -> str:
+    """Return in words which stages of a run would run."""
+    to_run = [decision for decision in decisions if not decision.up_to_date]
+    if any(decision.reason == "is running" for decision in to_run):
+        return "is running"
+    return f"would run: {', '.join(decision.stage.name for decision in to_run)}" if to_run else "up to date"
 
 
 def show_plan(request: Request) -> None:
@@ -151,8 +313,9 @@ if __name__ == "__main__":
         if not under_nohup:
             signal.signal(number, stop)
     try:
-        main(parse(sys.argv[1:]))
+        exit_code = main(parse(sys.argv[1:]))
         check_heard()
+        sys.exit(exit_code)
     except errors.ProjectError as error:
         fail(error.text(flag), error.exit_code)
     except BrokenPipeError:  # whoever read has gone, as in `run_all.py --list | head -1`

@@ -60,6 +60,13 @@ def fold(text: str) -> str:
     return text
 
 
+def address(text: str) -> str:
+    """Return a flag's text as the address of a scheduler."""
+    if not re.fullmatch(r"[a-z]+://[^\s/]+:[0-9]{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{shown(text)}: must be an address such as tcp://host:8786")
+    return text
+
+
 def one_of(names: Collection[str]) -> Callable[[str], str]:
     """Return a converter that lets only `names` through, and otherwise lists them, the nearest first."""
 

@@ -46,17 +46,8 @@ class Screen:
     """Tells on a stream, standard output unless said otherwise, how the stages get on; nothing where it is `quiet`."""
 
     def __init__(self, stream: IO[str] | None = None, quiet: bool = False) -> None:
-        stream = stream or sys.stdout
-        self.moving = stream.isatty() and os.environ.get("TERM") != "dumb"
-        self.console = Console(
-            file=stream,
-            quiet=quiet,
-            force_terminal=self.moving,
-            force_interactive=self.moving,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
+        self.console = open_console(stream, quiet)
+        self.moving = self.console.is_terminal
         self.live: Live | None = None
         self.stage_name = ""
         self.cell_reached = ""
@@ -117,8 +108,7 @@ class Screen:
 
     def progress(self, fields: Mapping[str, Any]) -> None:
         """Show how far a computation has come; in a log, a line for each epoch that is done."""
-        filled = round(BAR * fields["share"])
-        self.bar = f"{fields['share']:4.0%} {fields['detail']} [{'=' * filled:<{BAR}}] {fields['label']}"
+        self.bar = bar_of(fields)
         if not self.moving and fields["milestone"] > self.milestone:
             self.say(f"      {fields['label']}")
         self.milestone = fields["milestone"]
@@ -134,8 +124,34 @@ class Screen:
 
     def say_state(self, stage: Stage, state: str, rest: str) -> None:
         """Print the closing line of a stage, its state in colour where colours are wanted."""
-        style = "" if self.console.no_color else STYLES.get(state, "")
-        line = Text(f"  {stage.name:<12} ")
-        line.append(f"{state:<8}", style=style)
-        line.append(rest)
-        self.console.print(line, soft_wrap=True)
+        self.console.print(state_line(f"{stage.name:<12}", state, rest, self.console), soft_wrap=True)
+
+
+def open_console(stream: IO[str] | None = None, quiet: bool = False) -> Console:
+    """Return a console on a stream, standard output unless said otherwise; a terminal where lines can move on it."""
+    stream = stream or sys.stdout
+    moving = stream.isatty() and os.environ.get("TERM") != "dumb"
+    return Console(
+        file=stream,
+        quiet=quiet,
+        force_terminal=moving,
+        force_interactive=moving,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def bar_of(fields: Mapping[str, Any]) -> str:
+    """Return how far a computation has come: share, time left, bar, what it does; `fields` as of helpers.progress."""
+    filled = round(BAR * fields["share"])
+    return f"{fields['share']:4.0%} {fields['detail']} [{'=' * filled:<{BAR}}] {fields['label']}"
+
+
+def state_line(name: str, state: str, rest: str, console: Console) -> Text:
+    """Return the closing line of what has a `name`, its state in colour where the console wants colours."""
+    style = "" if console.no_color else STYLES.get(state, "")
+    line = Text(f"  {name} ")
+    line.append(f"{state:<8}", style=style)
+    line.append(rest)
+    return line

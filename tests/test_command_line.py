@@ -9,7 +9,7 @@ from conftest import offline
 BAD = [
     (["--epochs", "0"], "error: --epochs 0: must be at least 1"),
     (["--epochs", "ten"], "error: --epochs ten: must be a whole number"),
-    (["--epochs"], "error: --epochs expected one argument"),
+    (["--epochs"], "error: --epochs expected at least one argument"),
     (["--learning-rate", "nan"], "error: --learning-rate nan: must be a number above 0 and at most 10"),
     (["--learning-rate", "inf"], "error: --learning-rate inf: must be a number above 0 and at most 10"),
     (["--recipe", ""], "error: --recipe '': not known; choose one of "),
@@ -48,10 +48,20 @@ BAD = [
         "error: --fold 2/5: says which images validate",
     ),
     (["--fold", "2/5", "--validation-size", "10000", "--recipe", "dropout-published"], "error: --fold 2/5: says which"),
+    (["--seed", "0", "0"], "error: --seed 0: given twice; leave one out"),
+    (["--seed", "0", "one"], "error: --seed one: must be a whole number"),
+    (["--dataset", "digits", "--validation-size", "90", "1430"], "error: --validation-size 1430: must be from 10 to 1"),
+    (["--dataset", "digits", "--seed", *map(str, range(10_001))], "error: a grid has at most 10,000 points, and this"),
+    (["--seed", "0", "1", "--run", "../x"], "error: --run '../x': use 1 to 120 letters"),
+    (["--run", "grids"], "error: --run grids: the folder of what is said of grids"),
+    (["--folds", "1"], "error: --folds 1: must be at least 2"),
+    (["--folds", "101"], "error: --folds 101: must be at most 100"),
+    (["--jobs", "0"], "error: --jobs 0: must be at least 1"),
+    (["--scheduler", "here"], "error: --scheduler here: must be an address such as tcp://host:8786"),
 ]
 
 
-@pytest.mark.parametrize("arguments, line", BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+@pytest.mark.parametrize("arguments, line", BAD, ids=[" ".join(arguments)[:60] for arguments, _ in BAD])
 def test_bad_input(project, arguments, line):
     if "file" in arguments:
         project.outputs.mkdir()
@@ -87,13 +97,15 @@ def test_list_names_everything(project):
         assert f"\n  {name} " in out
 
 
-@pytest.mark.parametrize("arguments", [["--list"], ["--dry-run", "--dataset", "digits"], ["--dry-run"]])
+@pytest.mark.parametrize(
+    "arguments", [["--list"], ["--dry-run", "--dataset", "digits"], ["--dry-run"], ["--dry-run", "--seed", "0", "1"]]
+)
 def test_looking_imports_no_torch_and_creates_nothing(project, arguments):
     program = (
         "import runpy, sys\n"
         f"sys.argv = ['run_all.py', *{arguments!r}]\n"
         "runpy.run_path('run_all.py', run_name='__main__')\n"
-        "heavy = {'torch', 'torchvision', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'torch', 'torchvision', 'sklearn', 'matplotlib', 'dask', 'distributed'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     result = subprocess.run(

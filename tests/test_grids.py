@@ -1,13 +1,22 @@
 """Several values of a flag: the grid that they make, what is refused, what a person sees, how long it may take."""
 
+import importlib.util
+import io
 import itertools
 import os
+import re
+import sys
+from types import ModuleType
 
 import pytest
 from conftest import ROOT
 
+import run_all
 from helpers import data, errors, runs
-from pipeline import grids, plan, request
+from helpers.runs import DatasetRecord, Manifest, StageRecord
+from pipeline import grids, machine, plan, request
+from pipeline.board import Board
+from pipeline.grids import Outcome
 from pipeline.request import Wishes
 from pipeline.stages import STAGES
 
@@ -206,3 +215,258 @@ def test_a_changed_notebook_is_planned_anew(tmp_path, monkeypatch):
     assert plan.cells_digest(STAGES["eda"]) == before and "seed" in plan.declared_parameters(STAGES["eda"])
     source.write_text(source.read_text().replace("seed", "sead"))
     assert plan.cells_digest(STAGES["eda"]) != before and "sead" in plan.declared_parameters(STAGES["eda"])
+
+
+def leave_run(point, seconds, state="done"):
+    """Leave a run in the outputs folder whose training and results took so long, and are not up to date."""
+    summary = point.request.summarise()
+    dataset = DatasetRecord(name="digits", title=summary.title, fingerprint=summary.fingerprint)
+    record = {"state": state, "started": "2026", "threads_expected": point.request.threads}
+    stages = {name: StageRecord(**record, seconds=value) for name, value in seconds.items()}
+    manifest = Manifest(run=point.run, parameters=point.request.parameters, dataset=dataset, stages=stages)
+    runs.save_manifest(runs.open_run(point.run), manifest)
+
+
+def test_an_estimate_is_the_median_of_runs_like_these():
+    wishes = DIGITS.model_copy(update={"only": ("training", "results")})
+    grid = grids.settle(wishes, {"seed": [0, 1, 2, 3]})
+    assert grids.estimate(grid, 1) is None
+    for point, seconds in zip(grid.points, (10.0, 30.0, 11.0), strict=False):
+        leave_run(point, {"training": seconds, "results": 4.0, "eda": 100.0})
+    assert grids.estimate(grid, 1) == pytest.approx(4 * (11 + 4))
+    assert grids.estimate(grid, 2) == pytest.approx(2 * (11 + 4))
+    assert grids.estimate(grid, 400) == pytest.approx(11 + 4)  # no shorter than the longest
+    for others in ({"epochs": 3}, {"recipe": "balanced"}, {"threads": grid.points[0].request.threads + 1}):
+        assert grids.estimate(grids.settle(wishes.model_copy(update=others), {"seed": [0, 1]}), 1) is None
+    part = grids.settle(wishes, {"recipe": ["fast", "balanced"]})
+    assert grids.estimate(part, 1) is None  # nothing is known of a half of it
+
+
+def test_a_stage_that_failed_tells_no_time():
+    grid = grids.settle(DIGITS.model_copy(update={"only": ("eda",)}), {"seed": [0, 1]})
+    leave_run(grid.points[0], {"eda": 1.0}, state="failed")
+    (grid.outputs / "broken").mkdir()
+    (grid.outputs / "broken" / "run.json").write_text("{")
+    assert grids.estimate(grid, 1) is None
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Stand in for what runs a grid and makes its page: {run: exit code}, and the grids that were handed over."""
+    given = []
+    codes = {}
+
+    def run_grid(grid, jobs, scheduler, board):
+        given.append((grid, jobs, scheduler))
+        outcomes = {}
+        for point in grid.points:
+            outcomes[point.run] = Outcome(codes.get(point.run, 0), "the loss is nan" if point.run in codes else "")
+            board.started(point)
+            board.finished(point, outcomes[point.run], 1.5)
+        return outcomes
+
+    for name, function in {
+        "dispatch.run_grid": run_grid,
+        "grid_page.write": lambda grid: grid.folder / "grid.html",
+    }.items():
+        module = ModuleType(f"pipeline.{name.split('.')[0]}")
+        setattr(module, name.split(".")[1], function)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(machine, "cores", lambda: 4)
+    return given, codes
+
+
+def command(*arguments):
+    """Do what a command line on the embedded digits asks; return the exit code."""
+    return run_all.main(run_all.parse(["--dataset", "digits", "--recipe", "fast", *arguments]))
+
+
+def test_several_values_are_handed_over_as_a_grid(engine, capsys, tmp_path):
+    assert command("--seed", "0", "1", "2", "--threads", "1") == 0
+    ((grid, jobs, scheduler),) = engine[0]
+    assert [point.seed for point in grid.points] == [0, 1, 2] and jobs == 3 and scheduler is None
+    out = capsys.readouterr().out
+    assert out.startswith("grid digits-fast-1epochs-seed0-2-1threads: 3 runs, 3 at a time\n")
+    assert f"s; the grid: {tmp_path / 'outputs' / 'grids' / grid.name / 'grid.html'}\n" in out and "note" not in out
+
+
+def test_the_failed_are_named_and_the_exit_code_is_1(engine, capsys):
+    engine[1]["digits-fast-1epochs-seed1"] = 4
+    assert command("--seed", "0", "1", "2") == 1
+    out, error = capsys.readouterr()
+    assert error == "error: digits-fast-1epochs-seed1: the loss is nan\n" and "1 of 3 runs failed; " in out
+
+
+def test_a_single_point_is_a_run_unless_a_scheduler_is_named(engine, capsys, monkeypatch):
+    made = []
+    monkeypatch.setattr(run_all, "run", lambda request, screen: made.append(request.run) or request.folder)
+    assert command("--seed", "3", "--jobs", "2") == 0
+    assert made == ["digits-fast-1epochs-seed3"] and not engine[0]
+    assert "note: this is one run; --jobs is for several" in capsys.readouterr().out
+    assert command("--seed", "3", "--run", "mine", "--scheduler", "tcp://there:8786") == 0
+    ((grid, _, scheduler),) = engine[0]
+    assert [point.run for point in grid.points] == ["mine"] and scheduler == "tcp://there:8786" and len(made) == 1
+    assert capsys.readouterr().out.startswith("grid mine: 1 run, sent to tcp://there:8786\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jobs", "note"),
+    [
+        ((), 1, "note: a run takes all 4 cores, so they run one after the other; --threads 1 runs 3 side by side"),
+        (("--threads", "3"), 1, "note: a run takes 3 of 4 cores, so they run one after the other; --threads 1 runs 3"),
+        (("--threads", "2"), 2, ""),
+        (("--jobs", "1"), 1, ""),
+        (("--jobs", "3", "--threads", "2"), 3, "note: 3 runs at a time with threads 2 want 6 cores, and there are 4"),
+        (("--jobs", "9", "--threads", "1"), 3, ""),
+        (("--jobs", "9", "--scheduler", "tcp://h:1"), 3, "note: --jobs is for this machine"),
+    ],
+)
+def test_how_many_run_at_a_time_is_told_where_it_does_not_suit_the_machine(
+    engine, capsys, monkeypatch, arguments, jobs, note
+):
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert command("--seed", "0", "1", "2", *arguments) == 0
+    assert engine[0][0][1] == jobs
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note")]
+    assert len(notes) == bool(note) and all(line.startswith(note) for line in notes)
+
+
+def test_without_distributed_one_line_says_what_to_install(engine, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(errors.BadInput, match=r"need the package distributed.*; `pip install -e \"\.\[grid\]\"`"):
+        command("--seed", "0", "1")
+    assert not engine[0]
+    assert command("--seed", "0", "1", "--dry-run") == 0
+
+
+def test_a_dry_run_shows_each_run_of_a_grid_or_counts_them(engine, capsys):
+    assert command("--seed", "0", "1", "--only", "training", "--dry-run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  digits-fast-1epochs-seed0  would run: training" in lines and "0 of 2 runs up to date" in lines
+    assert lines[-1] == "how long it will take cannot be told: no runs like these lie here"
+    for point in grids.settle(DIGITS, {"seed": [7, 8]}).points:
+        leave_run(point, {"training": 60.0})
+    assert command("--seed", *map(str, range(41)), "--only", "training", "--dry-run", "--jobs", "2") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "      41 runs  would run: training" in lines and len(lines) == 4
+    assert lines[-1] == "about 0:20:30, 2 at a time, as long as runs like these took" and not engine[0]
+
+
+def test_ctrl_c_leaves_an_index_of_what_is_finished(engine, monkeypatch, tmp_path):
+    def stopped(*_):
+        (tmp_path / "outputs").mkdir()
+        raise KeyboardInterrupt("SIGINT")
+
+    monkeypatch.setattr(sys.modules["pipeline.dispatch"], "run_grid", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        command("--seed", "0", "1")
+    assert (tmp_path / "outputs" / "index.html").is_file()
+
+
+PROGRESS = {"kind": "progress", "share": 0.5, "detail": "0:10 left", "label": "epoch 1/2", "milestone": 1}
+
+
+def tell(board, points):
+    """Let a board tell of four runs: one is up to date, one done, one failed, one at work."""
+    with board:
+        board.up_to_date(points[0])
+        board.started(points[1])
+        board.started(points[2], "worker-2")
+        board.told(points[1], {"kind": "stage", "stage": "training"})
+        board.told(points[1], {"kind": "cell", "number": 3, "total": 40})
+        board.told(points[1], PROGRESS)
+        board.told(points[2], {"kind": "note", "text": "note: a checkpoint is damaged"})
+        board.told(points[2], {"kind": "ended", "stage": "training"})
+        board.finished(points[1], Outcome(0), 12.34)
+        board.finished(points[2], Outcome(4, "the loss is nan"), 2.0)
+        board.started(points[3])
+        board.told(points[0], PROGRESS)  # too late, of one that has ended
+        return board.counts(), str(board.moving_lines()).splitlines()
+
+
+def test_a_log_gets_a_line_for_each_that_starts_finishes_or_fails():
+    grid = grids.settle(DIGITS, {"seed": range(5)})
+    folder = runs.open_run(grid.points[2].run)
+    leave_run(grid.points[2], {"training": 1.0}, state="failed")
+    page = folder / "reports" / "03_training.html"
+    page.write_text("")
+    stream = io.StringIO()
+    counts, _ = tell(Board(grid, 2, stream), grid.points)
+    assert counts == {"finished": 2, "running": 1, "waiting": 1, "failed": 1}
+    name = "digits-fast-1epochs-seed"
+    lines = stream.getvalue().splitlines()
+    times = [line.rpartition(", ")[2] for line in lines if "left" in line]
+    assert len(times) == 2 and all(re.fullmatch(r"0:00:(24|18|19|12) left\)", text) for text in times)
+    assert [line.split(", 0:")[0] for line in lines] == [
+        f"  {name}1 started",
+        f"  {name}2 started   worker-2",
+        f"  {name}2: note: a checkpoint is damaged",
+        f"  {name}1 done        12.3 s  (2 of 5",
+        f"  {name}2 failed       2.0 s  the loss is nan; see {page}  (3 of 5",
+        f"  {name}3 started",
+    ]
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A terminal of 60 columns and six lines."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("LINES", "6")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return Terminal()
+
+
+def test_a_terminal_gets_moving_lines_that_fit(terminal):
+    grid = grids.settle(DIGITS, {"seed": range(9)})
+    board = Board(grid, 9, terminal)
+    with board:
+        for point in grid.points[:2]:
+            board.started(point, "worker-1")
+        board.told(grid.points[0], {"kind": "stage", "stage": "training"})
+        board.told(grid.points[0], {"kind": "cell", "number": 3, "total": 40})
+        assert str(board.moving_lines()).splitlines() == [
+            "  seed 0  worker-1  4/5 training     cell 3/40",
+            "  seed 1  worker-1",
+            "  finished 0  running 2  waiting 7  failed 0",
+        ]
+        for point in grid.points[2:]:
+            board.started(point)
+        board.told(grid.points[0], PROGRESS)
+        lines = str(board.moving_lines()).splitlines()
+        assert len(lines) == 5 and lines[0].endswith("epoch 1/2") and lines[3] == "  and 6 more at work"
+        board.finished(grid.points[0], Outcome(0), 3.0)
+        assert (
+            str(board.moving_lines())
+            .splitlines()[-1]
+            .startswith("  finished 1  running 8  waiting 0  failed 0  0:00:0")
+        )
+        board.live.refresh()
+    text = terminal.getvalue()
+    assert "started" not in text and re.search(r"seed0 \x1b\[32mdone", text)
+    drawn = [line for line in re.split(r"\r|\n|\x1b\[[0-9;?]*[A-Za-z]", text) if "worker-1" in line]
+    assert drawn and max(map(len, drawn)) <= 60
+    assert text.count("\x1b[?25h") >= text.count("\x1b[?25l") > 0
+
+
+def test_a_board_that_is_interrupted_gives_the_cursor_back(terminal):
+    grid = grids.settle(DIGITS, {"seed": range(2)})
+    with pytest.raises(KeyboardInterrupt), Board(grid, 1, terminal) as board:
+        board.started(grid.points[0])
+        raise KeyboardInterrupt
+    assert "\x1b[?25h" in terminal.getvalue().split("\x1b[?25l")[-1]
+
+
+def test_a_run_that_starts_again_counts_once():
+    grid = grids.settle(DIGITS, {"seed": range(2)})
+    board = Board(grid, 1, io.StringIO())
+    board.started(grid.points[0], "one")
+    board.started(grid.points[0], "two")
+    assert board.counts() == {"finished": 0, "running": 1, "waiting": 1, "failed": 0} and board.time_left("") == ""
