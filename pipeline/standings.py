@@ -140,6 +140,8 @@ class Group:
     form: tuple[int, str, str]
     validation_size: int | None
     settings: list[Setting]  # the best first, then those of which no run is done
+    title: str = ""  # of the dataset
+    note: str = ""  # why the dataset stands in for another
     comparisons: list[Comparison] = field(default_factory=list)
     test: Test | None = None
 
@@ -272,9 +274,13 @@ def group_settings(grid: Grid, readings: Sequence[Reading]) -> list[Group]:
         same = tuple(values[axis] for axis in AXES if axis not in REPEATS)
         settings.setdefault(same, Setting(name_of(grid, values), values, [])).readings.append(reading)
     made = []
-    for key, settings in groups.items():
-        fingerprint, form, size = key
-        made.append(Group(of_group[key].point.request.dataset, fingerprint, form, size, list(settings.values())))
+    for (fingerprint, form, size), settings in groups.items():
+        reading = of_group[fingerprint, form, size]
+        asked = reading.point.request
+        group = Group(asked.dataset, fingerprint, form, size, list(settings.values()), asked.dataset, asked.note)
+        if reading.manifest is not None:
+            group.title = reading.manifest.dataset.title
+        made.append(group)
     return made
 
 
