@@ -275,7 +275,10 @@ def answer(group: Group) -> str:
 def compare_with_next(group: Group) -> str:
     """Return the sentences that say whether the first of a group is more than chance ahead of the others."""
     if not group.comparisons:
-        return "There is no other setting to compare it with." if group.first else ""
+        if group.first is None:
+            return ""
+        alone = len(group.settings) == 1
+        return "There is no other setting to compare it with." if alone else "No run of another setting has finished."
     comparison = group.comparisons[0]
     told_apart = sum(other.verdict == standings.MORE_THAN_CHANCE for other in group.comparisons)
     of_all = f" It is told apart from {told_apart} of the {len(group.comparisons)} others."
@@ -320,7 +323,7 @@ def qualify(group: Group) -> list[str]:
 
 def count_images(group: Group) -> str:
     """Return the sentence that says on which images, and on how many, the settings of a group are validated."""
-    counts = {len(figures.labels) for setting in group.settings for figures in setting.done.values()}
+    counts = {len(figures.correct) for setting in group.settings for figures in setting.done.values()}
     many = " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
     return f"Each run is validated on {many} images of {group.title}."
 
