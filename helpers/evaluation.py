@@ -296,7 +296,8 @@ def compare_within_seeds(
     added up, which is that of a bootstrap over both. How many repeats stand behind it counts by Student's t, with the
     degrees of freedom of Satterthwaite (1946). Where trainings differ no more than images do, it finds a difference
     where there is none in 5% of cases at most; where they differ thrice as much, two repeats find one in 12%, five in
-    5%. A single repeat says nothing of other trainings: then all this speaks for other images alone.
+    5%. A single repeat says nothing of other trainings: then all this speaks for other images alone. Images on which
+    several repeats are validated count as if they were others, and trainings on nearly the same images, too.
     """
     differences = np.array([left.mean() - right.mean() for left, right in zip(one, other, strict=True)])
     repeats = len(differences)

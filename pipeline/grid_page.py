@@ -205,7 +205,7 @@ def show_point(reading: Reading, row: dict[str, Any]) -> dict[str, Any]:
         "kind": kind_of(reading),
         "message": reading.message,
         "rank": row["rank"] or "",
-        "values": {axis: "" if row[axis] is None else row[axis] for axis in AXES},
+        "on": {axis: "" if row[axis] is None else row[axis] for axis in AXES},
         "pages": [(title, f"../../{link}") for title, link in reading.pages],
     }
 
@@ -238,6 +238,7 @@ def show_group(stand: Standings, group: Group) -> dict[str, Any]:
     several = len(stand.groups) > 1
     return {
         "title": name if several else "",
+        "note": group.note,
         "of": f": {name}" if several else "",
         "answer": answer(group),
         "next": compare_with_next(group),
@@ -274,7 +275,10 @@ def answer(group: Group) -> str:
 def compare_with_next(group: Group) -> str:
     """Return the sentences that say whether the first of a group is more than chance ahead of the others."""
     if not group.comparisons:
-        return "There is no other setting to compare it with." if group.first else ""
+        if group.first is None:
+            return ""
+        alone = len(group.settings) == 1
+        return "There is no other setting to compare it with." if alone else "No run of another setting has finished."
     comparison = group.comparisons[0]
     told_apart = sum(other.verdict == standings.MORE_THAN_CHANCE for other in group.comparisons)
     of_all = f" It is told apart from {told_apart} of the {len(group.comparisons)} others."
@@ -284,8 +288,9 @@ def compare_with_next(group: Group) -> str:
         return f"It cannot be compared with the next, {comparison.other.name}: {comparison.verdict}.{of_all}"
     tie = " The two have the same accuracy, and the lower loss decided." if comparison.other.tied else ""
     mean, low, high = comparison.difference
+    where = "ahead of" if mean >= 0 else "in the runs that both have, behind"
     return (
-        f"It is {in_points(mean)} points ahead of the next, {comparison.other.name} (95% interval {in_points(low)} "
+        f"It is {abs(100 * mean):.2f} points {where} the next, {comparison.other.name} (95% interval {in_points(low)} "
         f"to {in_points(high)}, adjusted p {chance_of(comparison.adjusted)}): {comparison.verdict}.{tie}{of_all}"
     )
 
@@ -302,7 +307,7 @@ def qualify(group: Group) -> list[str]:
             accuracy = group.test.accuracies[0][1]
             spread = f"one run, 95% interval {between(accuracy.low, accuracy.high)}"
         test = f"Its test accuracy is {percent(mean.mean)} ({spread}). That of no other setting was read."
-    sentences = [test]
+    sentences = [count_images(group), test]
     if group.comparisons:
         sentences.append(
             "The first was chosen by its validation accuracy, and a figure that was chosen because it is the highest "
@@ -314,6 +319,13 @@ def qualify(group: Group) -> list[str]:
             "another seed may well turn it round."
         )
     return sentences
+
+
+def count_images(group: Group) -> str:
+    """Return the sentence that says on which images, and on how many, the settings of a group are validated."""
+    counts = {len(figures.correct) for setting in group.settings for figures in setting.done.values()}
+    many = " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
+    return f"Each run is validated on {many} images of {group.title}."
 
 
 def show_setting(setting: Setting) -> dict[str, str]:

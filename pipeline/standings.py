@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers import evaluation, runs
+from helpers import evaluation, files, runs
 from helpers.errors import ProjectError
 from helpers.evaluation import Difference
 from helpers.runs import Accuracy, Manifest
@@ -49,7 +49,7 @@ class Figures:
     epochs: int
     training_seconds: float  # of all epochs
     curve: tuple[float, ...]  # the validation loss after each epoch
-    labels: np.ndarray = field(repr=False, compare=False)  # int64 (n,), of the validation images
+    images: str  # a digest of the labels of the validation images: where it differs, the images do
     correct: np.ndarray = field(repr=False, compare=False)  # bool (n,), whether each was read correctly
 
 
@@ -140,6 +140,8 @@ class Group:
     form: tuple[int, str, str]
     validation_size: int | None
     settings: list[Setting]  # the best first, then those of which no run is done
+    title: str = ""  # of the dataset
+    note: str = ""  # why the dataset stands in for another
     comparisons: list[Comparison] = field(default_factory=list)
     test: Test | None = None
 
@@ -254,7 +256,7 @@ def read_figures(folder: Path, manifest: Manifest) -> tuple[Figures | None, str]
         epochs=len(history),
         training_seconds=sum(row["seconds"] for row in history),
         curve=tuple(row["validation_loss"] for row in history),
-        labels=labels,
+        images=files.digest(labels.tobytes()),
         correct=correct,
     )
     return figures, "done"
@@ -272,9 +274,13 @@ def group_settings(grid: Grid, readings: Sequence[Reading]) -> list[Group]:
         same = tuple(values[axis] for axis in AXES if axis not in REPEATS)
         settings.setdefault(same, Setting(name_of(grid, values), values, [])).readings.append(reading)
     made = []
-    for key, settings in groups.items():
-        fingerprint, form, size = key
-        made.append(Group(of_group[key].point.request.dataset, fingerprint, form, size, list(settings.values())))
+    for (fingerprint, form, size), settings in groups.items():
+        reading = of_group[fingerprint, form, size]
+        asked = reading.point.request
+        group = Group(asked.dataset, fingerprint, form, size, list(settings.values()), asked.dataset, asked.note)
+        if reading.manifest is not None:
+            group.title = reading.manifest.dataset.title
+        made.append(group)
     return made
 
 
@@ -336,7 +342,7 @@ def compare_pair(first: Setting, other: Setting) -> tuple[int, Difference | None
     ones, others = [], []
     for repeat, figures in first.done.items():
         beside = other.done.get(repeat)
-        if beside is not None and np.array_equal(figures.labels, beside.labels):
+        if beside is not None and figures.images == beside.images:
             ones.append(figures.correct)
             others.append(beside.correct)
     if not ones:

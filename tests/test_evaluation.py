@@ -213,3 +213,23 @@ def test_holm_adjusts_for_the_number_of_tests():
     assert evaluation.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # Wikipedia's example
     assert evaluation.holm([0.01, 0.04], family=6) == pytest.approx([0.06, 0.2])
     assert evaluation.holm([0.6, 0.9]) == [1.0, 1.0] and evaluation.holm([]) == []
+
+
+def test_a_comparison_is_as_wide_as_a_bootstrap_over_repeats_and_their_images():
+    generator = np.random.default_rng(0)
+    rates = generator.uniform(0.05, 0.2, (2, 6, 1))
+    one, other = generator.random((2, 6, 400)) > rates
+    means = []
+    for _ in range(4000):
+        repeats = generator.integers(6, size=6)
+        images = generator.integers(400, size=(6, 400))
+        drawn = one[repeats[:, None], images].mean(axis=1) - other[repeats[:, None], images].mean(axis=1)
+        spread = (one - 1.0 * other).mean(axis=1)[repeats]
+        means.append((drawn - spread).mean() + spread.mean() * np.sqrt(6 / 5))  # as `resample_seeds` spreads them
+    by_repeats = (one - 1.0 * other).mean(axis=1).var(ddof=1)
+    by_images = np.mean([evaluation.variance_by_images(*pair) for pair in zip(one, other, strict=True)])
+    assert (by_repeats + by_images) / 6 == pytest.approx(np.var(means), rel=0.1)
+    freedom = 5 * (1 + by_images / by_repeats) ** 2
+    difference, p_value = evaluation.compare_within_seeds(one, other)
+    interval = stats.t.interval(0.95, freedom, loc=difference.mean, scale=np.sqrt((by_repeats + by_images) / 6))
+    assert (difference.low, difference.high) == pytest.approx(interval) and (p_value < 0.05) == difference.is_real

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from test_browser import COLOUR_RULES, violations, visit  # noqa: F401  (a fixtu
 
 from helpers import files, plots, runs
 from pipeline import grid_page, index
+from pipeline.reports import TEMPLATE
 
 EVIL = """<script>document.title="run"</script> "><img src=x onerror=document.title="run">"""
 
@@ -93,6 +95,35 @@ def test_the_page_opens_with_the_answer_and_names_what_failed(made):
     assert EVIL not in page and page.count("<img ") == 4  # two axes, losses, seconds
     links = re.findall(r'href="(\.\./\.\./[^"]+)"', page)
     assert len(links) == 1 + 11 + 1 and all((made.folder / link).is_file() for link in links[1:])
+
+
+def test_every_point_stands_with_its_settings(visit, made):  # noqa: F811
+    page = visit(grid_page.write(made))
+    cells = page.locator("#points tbody tr >> nth=5").locator("td").all_inner_texts()
+    assert cells[1:7] == ["done", "3", "fast", "0.003", "2", "89.00%"] and cells[-1] == "training"
+    page.click("#points th:nth-child(3) button")
+    page.click("#points th:nth-child(3) button")
+    ranks = page.locator("#points tbody").evaluate("body => [...body.rows].map(row => row.cells[2].textContent)")
+    assert ranks == ["4"] * 3 + ["3"] * 3 + ["2"] * 3 + ["1"] * 3
+
+
+def test_intervals_ties_and_small_p_values_sort_as_numbers(visit, tmp_path):  # noqa: F811
+    texts = ("below 0.001", "0.020", "-1.50 to +2.00", "10*", "9", "", "+3.10", "5.0 s", "2e-05", "7 of 10")
+    script = (TEMPLATE / "sort.js").read_text()
+    rows = "".join(f"<tr><td>{text}</td></tr>" for text in texts)
+    table = f"<table class=sortable><thead><tr><th>x</th></tr></thead><tbody>{rows}</tbody></table>"
+    page = visit(files.write_file(tmp_path / "page.html", f"<!DOCTYPE html>{table}<script>{script}</script>"))
+    page.click("th button")
+    order = "-1.50 to +2.00|2e-05|below 0.001|0.020|+3.10|5.0 s|7 of 10|9|10*|"
+    assert "|".join(page.locator("td").all_inner_texts()) == order
+
+
+def test_images_that_stand_in_for_others_are_named_above_all(tmp_path):
+    place = leave(point(tmp_path), correct(0.9))
+    noted = place.request.model_copy(update={"note": "MNIST was not there"})
+    page = grid_page.write(grid(tmp_path, [replace(place, request=noted)], ())).read_text()
+    assert page.index("MNIST was not there") < page.index("reaches a validation accuracy")
+    assert "Each run is validated on 400 images of digits." in page
 
 
 def test_the_same_runs_give_the_same_bytes(made):

@@ -3,8 +3,8 @@
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = table.tHead.rows[0].cells, body = table.tBodies[0];
   const value = (cell) => {
-    const text = cell.textContent.trim(), number = parseFloat(text);
-    return /^[+-]?[\d.]+(e[+-]?\d+)?( s|%.*)?$/.test(text) && !Number.isNaN(number) ? number : text.toLowerCase();
+    const text = cell.textContent.trim().replace(/^below /, ""), number = parseFloat(text);
+    return /^[+-]?[\d.]+(e[+-]?\d+)?( s|%.*|\*| (of|to) .*)?$/.test(text) && !Number.isNaN(number) ? number : text.toLowerCase();
   };
   for (const head of heads) {
     if (head.dataset.unsorted !== undefined) continue;
