@@ -24,6 +24,7 @@ from .request import Request
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+LOOPBACK = "127.0.0.1:0"
 CONNECT = 10  # seconds that a scheduler may take to answer
 TICK = 0.5  # seconds between two looks at the cluster
 LIMIT = 4.5  # seconds in which the children here end after Ctrl-C
@@ -67,7 +68,11 @@ def connect(jobs: int, scheduler: str | None) -> Iterator[Client]:
         stack.enter_context(dask.config.set(settings))
         if scheduler is None:
             threads = {"n_workers": 1, "threads_per_worker": jobs, "processes": False, "memory_limit": 0}
-            cluster = stack.enter_context(LocalCluster(**threads, dashboard_address=None))
+            pages = {
+                "dashboard_address": LOOPBACK,
+                "worker_dashboard_address": LOOPBACK,
+            }  # Dask's own; not to be had from elsewhere
+            cluster = stack.enter_context(LocalCluster(**threads, **pages))
             yield stack.enter_context(Client(cluster))
             return
         try:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+INJECTED = "injected-parameters"  # the tag of the cell in which papermill sets the parameters
 PATIENCE = 600  # seconds that a kernel may take to import on a slow disk
 EXIT_CODES = {
     kind.__name__: kind.exit_code
@@ -79,7 +80,7 @@ class CellCounter:
 
     def advance(self, cell: Mapping[str, Any]) -> None:
         """Count one more cell that begins."""
-        if "injected-parameters" not in cell["metadata"].get("tags", []):
+        if INJECTED not in cell["metadata"].get("tags", []):
             self.reached += 1
 
 
@@ -99,6 +100,9 @@ def execute(stage: Stage, parameters: Mapping[str, Any], path: Path, kernel: Ker
     notebook.cells = [cell for cell in notebook.cells if not set(stage.left_out) & set(cell.metadata.get("tags", []))]
     counter = CellCounter(total=len(notebook.cells))
     notebook = parameterize_notebook(notebook, values, kernel_name="python3", language="python")
+    for cell in notebook.cells:
+        if INJECTED in cell.metadata.get("tags", []):
+            cell.id = INJECTED  # papermill draws one at random, and the same run would not be the same file
     with written_in_any_case(notebook, path):
         try:
             run_cells(notebook, kernel, listener, counter)

@@ -19,6 +19,7 @@ from helpers import files, runs
 from helpers.errors import ProjectError
 from helpers.runs import Manifest
 
+from .execute import INJECTED
 from .stages import STAGES, Stage
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def failed_cell(notebook: NotebookNode, header: Header) -> str | None:
             return cell.id
     if header.state == "done":
         return None
-    cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    cells = [cell for cell in notebook.cells if INJECTED not in cell.metadata.get("tags", [])]
     number = min(header.cell or 1, len(cells))
     return cells[number - 1].id
 
