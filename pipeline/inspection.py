@@ -165,6 +165,7 @@ class Inspection(WorkerPlugin):
             worker.state.total_resources.get(self.key, 0) != slots
         ):  # to set it makes the scheduler forget what is in use
             await worker.set_resources(**{self.key: slots})
+            look_again(worker)
         address = worker.contact_address
         about = {"name": address if worker.name == address else f"{worker.name} ({address})"}
         told = {"kind": "refused", "why": why} if why else {"kind": "ready", "slots": slots}
@@ -174,6 +175,18 @@ class Inspection(WorkerPlugin):
         """Return the identity of the installation that this process runs in, asked for the same packages."""
         packages = [thing for thing in self.identity if "/" not in thing]
         return examine(find_project(), [thing for thing in packages if thing not in ("python", *CAPABILITIES)])
+
+
+def look_again(worker: Worker) -> None:
+    """Let the scheduler look for jobs that waited for what a worker has now.
+
+    It does so by itself where a worker joins, or goes on after a pause, and not where one has a new resource: so it is
+    told of a pause, in which nothing happens.
+    """
+    if worker.status.name == "running":
+        for status in ("paused", "running"):
+            told = {"op": "worker-status-change", "status": status, "stimulus_id": f"inspection-{status}"}
+            worker.batched_send(told)
 
 
 class Farewell(SchedulerPlugin):
@@ -194,11 +207,11 @@ def register(client: Client, inspection: Inspection) -> Any:
     """Let each worker of a client's cluster be compared, now and when it joins; return when those now there were.
 
     What they say comes as events of the topic `inspection.key`, to which the client subscribes before. Nothing has to
-    be undone: all ends with the client's connection.
+    be undone: all ends with the client's connection. To be awaited where the client is asynchronous.
     """
     import cloudpickle
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     name = f"{inspection.key}-{client.id}"
-    client.register_plugin(Farewell(name, client.id), name=name)
-    return client.register_plugin(inspection, name=name)
+    plugins = [client.register_plugin(plugin, name=name) for plugin in (Farewell(name, client.id), inspection)]
+    return asyncio.gather(*plugins) if client.asynchronous else None

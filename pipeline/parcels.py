@@ -24,6 +24,7 @@ LIST = "SHA256SUMS.json"  # the member that says what the others have to be: {na
 START = ("run.json", "model.json", "model.safetensors")  # what a run has to hold for another to start from it
 HOLDERS = (".lock", ".holder.json")  # whoever is at work on a run; true of one machine alone
 MOST = 16 * 2**30  # bytes that a parcel may unpack to
+LARGEST = 2 * 2**30  # bytes of one file, which is in memory as a whole
 LEVEL = 1  # of deflate; the usual 6 takes nearly twice as long on MNIST, for a parcel a tenth smaller
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip archive can name
 
@@ -67,9 +68,9 @@ def add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 def unpack(content: bytes, root: Path, most: int = MOST) -> list[str]:
     """Write the files of a parcel into the folder `root`, and return their names, relative to it.
 
-    NotWhole, and nothing is written, where it is damaged, would unpack to more than `most` bytes, or holds anything but
-    plain files inside `root`, each with the SHA-256 in its list. Each file is written whole or not at all, over one
-    that is there.
+    NotWhole, and nothing is written, where it is damaged, says that it unpacks to more than `most` bytes or to a file
+    of more than LARGEST, which it is held to, or holds anything but plain files inside `root`, each with the SHA-256 in
+    its list. Each file is written whole or not at all, over one that is there.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -90,8 +91,10 @@ def check_members(archive: zipfile.ZipFile, root: Path, most: int) -> list[str]:
     names = [entry.filename for entry in entries]
     if len(set(names)) < len(names):
         raise NotWhole(f"a parcel holds {max(names, key=names.count)[:100]!r} twice")
-    if sum(entry.file_size for entry in entries) > most:
-        raise NotWhole(f"a parcel would unpack to more than {most / 1e9:.3g} GB")
+    sizes = [entry.file_size for entry in entries]
+    if sum(sizes) > most or max(sizes, default=0) > LARGEST:
+        limits = f"{most / 1e9:.3g} GB, or holds a file of more than {LARGEST / 1e9:.3g} GB"
+        raise NotWhole(f"a parcel would unpack to more than {limits}")
     folders = {str(folder) for name in names for folder in PurePosixPath(name).parents}
     for entry in entries:
         problem = problem_of(entry, root)

@@ -183,6 +183,9 @@ def test_a_bomb_is_refused_by_its_size_before_it_is_unpacked(tmp_path, monkeypat
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was unpacked"))
     with pytest.raises(parcels.NotWhole, match=r"would unpack to more than 0.0015 GB"):
         parcels.unpack(bomb, tmp_path, most=1_500_000)
+    monkeypatch.setattr(parcels, "LARGEST", 999_999)
+    with pytest.raises(parcels.NotWhole, match=r"holds a file of more than 0.001 GB"):
+        parcels.unpack(bomb, tmp_path)
 
 
 def test_a_bomb_that_lies_about_its_size_unpacks_to_no_more_than_it_says(tmp_path):
