@@ -532,11 +532,10 @@ def accuracy_by_value(values: Sequence[Any], accuracy: ArrayLike, label: str, lo
         return accuracy_by_name([str(value) for value in values], accuracy, label)
     figure, axis = new(width=PHONE, height=3.2)
     different = sorted(set(values))
-    for value in different:
-        own, mean, low, high = summarise_runs(accuracy, [other == value for other in values])
-        axis.plot(np.full(len(own), value), own, "o", color=SKY, markersize=5, alpha=0.7)
-        axis.plot([value, value], [low, high], color=BLUE)
-        axis.plot(value, mean, "D", color=BLUE, markersize=6)
+    shares, means, lows, highs = summarise_runs(values, accuracy, different)
+    axis.plot(values, shares, "o", color=SKY, markersize=5, alpha=0.7)
+    axis.vlines(different, lows, highs, color=BLUE)
+    axis.plot(different, means, "D", color=BLUE, markersize=6)
     axis.set(xlabel=label, ylabel="validation accuracy, %")
     if logarithmic:
         axis.set_xscale("log")
@@ -551,21 +550,27 @@ def accuracy_by_name(names: Sequence[str], accuracy: ArrayLike, label: str) -> F
     different = list(dict.fromkeys(names))
     room = min(max(0.45 * len(different), 1.5), 9.0)
     figure, axis = new(width=PHONE, height=room + 0.8)
-    for place, name in enumerate(different):
-        own, mean, low, high = summarise_runs(accuracy, [other == name for other in names])
-        axis.plot(own, np.full(len(own), place), "o", color=SKY, markersize=5, alpha=0.7)
-        axis.plot([low, high], [place, place], color=BLUE)
-        axis.plot(mean, place, "D", color=BLUE, markersize=6)
+    shares, means, lows, highs = summarise_runs(names, accuracy, different)
+    places = np.arange(len(different))
+    axis.plot(shares, [different.index(name) for name in names], "o", color=SKY, markersize=5, alpha=0.7)
+    axis.hlines(places, lows, highs, color=BLUE)
+    axis.plot(means, places, "D", color=BLUE, markersize=6)
     name_ticks(axis.yaxis, different, inches=room)
     axis.set(xlabel="validation accuracy, %", ylabel=label, ylim=(len(different) - 0.5, -0.5))
     return figure
 
 
-def summarise_runs(accuracy: ArrayLike, chosen: Sequence[bool]) -> tuple[np.ndarray, float, float, float]:
-    """Return the accuracy of the `chosen` runs in per cent, their mean and the ends of its interval, at most 100."""
-    own = 100 * np.asarray(accuracy, dtype=float)[np.asarray(chosen)]
-    mean, low, high = evaluation.mean_interval(own)
-    return own, mean, low, min(high, 100)
+def summarise_runs(values: Sequence[Any], accuracy: ArrayLike, different: Sequence[Any]) -> tuple[np.ndarray, ...]:
+    """Return in per cent the accuracy of each run, and the means of the runs of each value with its interval's ends.
+
+    `values` is that of each run. An interval ends at 100; that of a single run is unknown (nan).
+    """
+    shares = 100 * np.asarray(accuracy, dtype=float)
+    own: dict[Any, list[float]] = {value: [] for value in different}
+    for value, share in zip(values, shares, strict=True):
+        own[value].append(share)
+    means, lows, highs = np.array([evaluation.mean_interval(own[value]) for value in different]).T
+    return shares, means, lows, np.minimum(highs, 100)
 
 
 def losses_by_run(curves: Sequence[ArrayLike], settings: Sequence[int], names: Sequence[str]) -> Figure:
