@@ -138,6 +138,7 @@ def settle(
     a wish that breaks a rule, or that contradicts the run of that name; DatasetUnavailable where the dataset cannot be
     had.
     """
+    folds.check(wishes.fold, wishes.validation_size)
     outputs = outputs or runs.outputs_folder()
     before = find_run_before(wishes, outputs)
     stages = settle_stages(wishes, before)
@@ -294,7 +295,6 @@ def settle_recipe(wishes: Wishes, before: Manifest | None, form: Form) -> tuple[
 
     BadInput names one that cannot be trained with, or a recipe that is not for images of this form.
     """
-    folds.check(wishes.fold, wishes.validation_size)
     wanted = {} if before is None else dict(before.parameters)
     if wishes.fold is not None or wishes.validation_size is not None:  # which says anew what validates
         wanted |= {"fold": None, "validation_size": None}
