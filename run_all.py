@@ -130,14 +130,19 @@ def show_list() -> None:
     print(f"  {'FOLDER':<22} {data.OTHERS}")
 
 
-def values_of(options: argparse.Namespace) -> dict[str, list[Any]]:
-    """Return {axis: values} of the flags that may take several, and were said; the folds of --folds among them."""
+def wishes_of(options: argparse.Namespace) -> tuple[Wishes, dict[str, list[Any]]]:
+    """Return the Wishes of a command line, and {axis: values} of the flags that have several, --folds among them."""
     values = {axis: getattr(options, axis) for axis in grids.AXES if axis != "fold"}
     if options.folds is not None:
         if getattr(options, "fold", None) is not None:
-            raise errors.BadInput("one of all that `folds` runs", field="fold", way_out="leave one of the two out")
+            raise errors.BadInput(
+                "one of those that `folds` asks for", field="fold", way_out="leave one of the two out"
+            )
         values["fold"] = [f"{number}/{options.folds}" for number in range(1, options.folds + 1)]
-    return {axis: chosen for axis, chosen in values.items() if chosen is not None}
+    several = {axis: chosen for axis, chosen in values.items() if chosen and len(chosen) > 1}
+    single = {axis: chosen[0] for axis, chosen in values.items() if chosen and len(chosen) == 1}
+    asked = {name: getattr(options, name) for name in Wishes.model_fields if name not in several}
+    return Wishes(**asked | single), several
 
 
 def main(options: argparse.Namespace) -> int:
@@ -145,20 +150,10 @@ def main(options: argparse.Namespace) -> int:
     if options.list:
         show_list()
         return 0
-    values = values_of(options)
-    single = {axis: chosen[0] for axis, chosen in values.items() if len(chosen) == 1}
-    several = {axis: chosen for axis, chosen in values.items() if len(chosen) > 1}
-    asked = {name: getattr(options, name) for name in Wishes.model_fields if name not in several}
-    wishes = Wishes(**asked | single)
+    started = time.perf_counter()
+    wishes, several = wishes_of(options)
     if several or options.scheduler:
         return run_several(wishes, several, options)
-    run_one(wishes, options)
-    return 0
-
-
-def run_one(wishes: Wishes, options: argparse.Namespace) -> None:
-    """Make the run that was asked for, and say what came of it."""
-    started = time.perf_counter()
     request = settle(wishes)
     print(f"run {request.run}")
     for remark in remarks_of(request):
@@ -167,8 +162,18 @@ def run_one(wishes: Wishes, options: argparse.Namespace) -> None:
         print("note: this is one run; --jobs is for several, which several values of a flag ask for")
     if options.dry_run:
         show_plan(request)
-        return
+        return 0
     folder = run(request, Screen())
+    show_accuracy(folder)
+    page = request.outputs / "index.html"
+    print(f"{time.perf_counter() - started:.0f} s; reports: {page}")
+    if options.open:
+        webbrowser.open(page.as_uri())
+    return 0
+
+
+def show_accuracy(folder: Path) -> None:
+    """Print the accuracy of a run on test images, and what a reader of it should know; nothing where there is none."""
     manifest = runs.load_manifest(folder)
     if manifest is not None and manifest.test_accuracy is not None and not runs.has_its_figures(folder, manifest):
         print("note: its model or its metrics are not as the run left them, so no test accuracy is shown")
@@ -177,10 +182,6 @@ def run_one(wishes: Wishes, options: argparse.Namespace) -> None:
         for record in manifest.stages.values():
             if record.remark:
                 print(f"note: {record.remark}")
-    page = request.outputs / "index.html"
-    print(f"{time.perf_counter() - started:.0f} s; reports: {page}")
-    if options.open:
-        webbrowser.open(page.as_uri())
 
 
 def run_several(wishes: Wishes, several: dict[str, list[Any]], options: argparse.Namespace) -> int:

@@ -105,7 +105,7 @@ def settle(
     axes = tuple(axis for axis in AXES if len(several.get(axis, ())) > 1)
     if axes:
         wishes = wishes.model_copy(update={"run": None})
-    points = tuple(settle_points(wishes, several, outputs, environment))
+    points = tuple(settle_points(wishes, several, outputs, dict(environment)))  # os.environ decodes at each look
     refuse_same_runs(points, several)
     points = tell_datasets_apart(points)
     if name is None:
@@ -163,8 +163,11 @@ def told_of_point(asked: Mapping[str, Any]) -> Iterator[None]:
 
 def settings_of(request: Request) -> dict[str, Any]:
     """Return {axis: value} of all axes but REPEATS, as a run has them; None is what its dataset says."""
-    values = {axis: getattr(request.recipe, axis) for axis in recipes.OVERRIDES}
-    return {"dataset": request.dataset, "recipe": request.recipe.name} | values
+    settings = {"dataset": request.dataset, "recipe": request.recipe.name}
+    for axis in AXES:
+        if axis not in settings and axis not in REPEATS:
+            settings[axis] = getattr(request.recipe, axis)
+    return settings
 
 
 def tell_datasets_apart(points: Sequence[Point]) -> tuple[Point, ...]:

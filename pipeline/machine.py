@@ -1,6 +1,7 @@
 """What a figure depends on beside its parameters: versions, commit, processor, threads. No name of a person or host."""
 
 import contextlib
+import functools
 import importlib.metadata
 import os
 import platform
@@ -83,7 +84,13 @@ def threads(wanted: int | None, environment: Mapping[str, str]) -> int:
 def cores() -> int:
     """Return how many cores this process may run on; those that the system counts twice count once, as in PyTorch."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(allowed, psutil.cpu_count(logical=False) or allowed)
+    return min(allowed, cores_of_machine() or allowed)
+
+
+@functools.cache
+def cores_of_machine() -> int | None:
+    """Return how many cores this machine has, those that the system counts twice once; None where it does not tell."""
+    return psutil.cpu_count(logical=False)
 
 
 def threads_of_torch() -> int | None:

@@ -99,10 +99,12 @@ def test_bad_input_is_one_line_before_anything_is_settled(monkeypatch, several, 
     assert in_flags(caught.value).startswith(line) and "\n" not in in_flags(caught.value)
 
 
-def test_ten_thousand_points_are_settled():
-    grid = grids.settle(DIGITS, {"seed": range(10_000)})
-    assert len(grid.points) == len({point.run for point in grid.points}) == grids.MOST
-    assert grid.name == "digits-fast-1epochs-seed0-9999"
+def test_a_grid_of_as_many_points_as_are_allowed_is_settled(monkeypatch):
+    monkeypatch.setattr(grids, "MOST", 60)
+    grid = grids.settle(DIGITS, {"seed": range(20), "epochs": [1, 2, 3]})
+    assert len(grid.points) == len({point.run for point in grid.points}) == 60
+    with pytest.raises(errors.BadInput, match="at most 60 points, and this one has 61"):
+        grids.settle(DIGITS, {"seed": range(61)})
 
 
 @pytest.mark.parametrize(

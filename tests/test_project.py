@@ -38,9 +38,9 @@ def test_conda_gets_the_same_versions():
 def test_every_direct_dependency_is_locked_with_hashes_and_has_its_reason():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    own = f"{project['name']}[onnx,heic]"  # so that the locked list holds them, and the tests try them
-    assert set(extras) == {"onnx", "heic", "dev"} and own in extras["dev"]
-    wanted = project["dependencies"] + extras["onnx"] + extras["heic"] + extras["dev"]
+    own = f"{project['name']}[onnx,heic,grid]"  # so that the locked list holds them, and the tests try them
+    assert set(extras) == {"onnx", "heic", "grid", "dev"} and own in extras["dev"]
+    wanted = project["dependencies"] + extras["onnx"] + extras["heic"] + extras["grid"] + extras["dev"]
     wanted.remove(own)
     for requirement in wanted:
         name, minimum = re.match(r"([\w-]+)(?:>=([\d.]+))?", requirement).groups()
