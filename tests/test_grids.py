@@ -152,6 +152,28 @@ def test_a_single_run_is_a_grid_of_one_and_may_have_a_name():
     assert grids.settle(DIGITS, {}).name == "digits-fast-1epochs-seed0"
 
 
+folding = pytest.mark.skipif("fold" not in Wishes.model_fields, reason="needs a flag for a single fold")
+
+
+@folding
+def test_folds_are_an_axis_that_repeats_a_setting():
+    grid = grids.settle(DIGITS, {"fold": ["1/3", "2/3", "3/3"], "seed": [4, 5]})
+    assert grid.axes == ("seed", "fold") and grid.name == "digits-fast-1epochs-seed4_5-3folds"
+    places = [(point.seed, point.fold) for point in grid.points]
+    assert places == [(seed, f"{number}/3") for seed in (4, 5) for number in (1, 2, 3)]
+    assert all(point.settings == grid.points[0].settings for point in grid.points)
+    assert "fold" not in grid.points[0].settings and grid.label(grid.points[4]) == "seed 5, fold 2/3"
+    for point in grid.points:
+        alone = request.settle(DIGITS.model_copy(update={"seed": point.seed, "fold": point.fold}))
+        assert point.request == alone
+
+
+@folding
+def test_a_single_fold_is_in_the_name_of_a_grid():
+    grid = grids.settle(DIGITS.model_copy(update={"fold": "2/5"}), {"seed": [0, 1]})
+    assert grid.name == "digits-fast-1epochs-seed0_1-fold2of5" and [point.fold for point in grid.points] == ["2/5"] * 2
+
+
 def test_a_label_tells_points_apart():
     grid = grids.settle(DIGITS, {"seed": [0, 1], "epochs": [1, 2], "learning_rate": [0.01, 0.003]})
     labels = [grid.label(point) for point in grid.points]
@@ -290,6 +312,14 @@ def test_several_values_are_handed_over_as_a_grid(engine, capsys, tmp_path):
     out = capsys.readouterr().out
     assert out.startswith("grid digits-fast-1epochs-seed0-2-1threads: 3 runs, 3 at a time\n")
     assert f"s; the grid: {tmp_path / 'outputs' / 'grids' / grid.name / 'grid.html'}\n" in out and "note" not in out
+
+
+@folding
+def test_folds_are_handed_over_as_a_grid(engine, capsys):
+    assert command("--folds", "3", "--threads", "1") == 0
+    assert [point.fold for point in engine[0][0][0].points] == ["1/3", "2/3", "3/3"]
+    with pytest.raises(errors.BadInput, match="fold: one of those that `folds` asks for"):
+        command("--folds", "3", "--fold", "1/3")
 
 
 def test_the_failed_are_named_and_the_exit_code_is_1(engine, capsys):
