@@ -206,8 +206,9 @@ class Farewell(SchedulerPlugin):
 def register(client: Client, inspection: Inspection) -> Any:
     """Let each worker of a client's cluster be compared, now and when it joins; return when those now there were.
 
-    What they say comes as events of the topic `inspection.key`, to which the client subscribes before. Nothing has to
-    be undone: all ends with the client's connection. To be awaited where the client is asynchronous.
+    What they say comes as events of the topic `inspection.key`; to subscribe takes a moment, so `client.get_events`
+    tells of those that were faster. Nothing has to be undone: all ends with the client's connection. To be awaited
+    where the client is asynchronous.
     """
     import cloudpickle
 
