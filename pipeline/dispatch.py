@@ -49,6 +49,8 @@ def run_grid(grid: Grid, jobs: int, scheduler: str | None, board: Board) -> dict
             outcomes[point.run] = Outcome(0)
         else:
             due.append(point)
+    if outcomes:
+        board.say(f"{len(outcomes):,} of {len(grid.points):,} up to date")
     if due:
         with connect(jobs, scheduler) as client:
             place = Cluster(client, grid, board) if scheduler else Here(client, grid)
@@ -90,7 +92,6 @@ class Here:
     def __init__(self, client: Client, grid: Grid) -> None:
         self.client = client
         self.topic = topic_of(grid)
-        self.topics = (self.topic,)
 
     def open(self) -> None:
         """Do nothing: this machine is ready."""
@@ -123,11 +124,13 @@ class Cluster:
         self.is_waiting = False
         self.sent: dict[str, Future] = {}  # {what: parcel}: a dataset, or a model to start from
         self.inspection = inspect_for(grid.points[0].request)
-        self.topics = (self.topic, self.inspection.key)
+        self.heard = 0  # events of the inspections that are known
 
     def open(self) -> None:
         """Have the workers inspected that are there, and those that will come."""
+        self.heard = len(self.client.get_events(self.inspection.key))  # of commands before this one
         inspection.register(self.client, self.inspection)
+        self.look()
 
     def close(self) -> None:
         """Let the scheduler forget what was sent."""
@@ -156,7 +159,11 @@ class Cluster:
         return self.sent[what]
 
     def look(self) -> None:
-        """Tell once that no worker is there, where none is; BadInput where all that are there differ."""
+        """Tell of workers that have come, and once that there is none; BadInput where all that are there differ."""
+        events = self.client.get_events(self.inspection.key)
+        for _, told in events[self.heard :]:
+            self.board.say(in_words(told))
+        self.heard = len(events)
         workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
         asked = [one["resources"][self.inspection.key] for one in workers if self.inspection.key in one["resources"]]
         if any(asked):
@@ -195,8 +202,7 @@ class Loop:
     def run(self, points: Iterable[Point]) -> dict[str, Outcome]:
         """Run `points`; return {run: how it ended}. Whatever ends this, no run is left behind at the scheduler."""
         waiting = deque(points)
-        for topic in self.place.topics:
-            self.client.subscribe_topic(topic, lambda event: self.news.put(event[1]))
+        self.client.subscribe_topic(self.place.topic, lambda event: self.news.put(event[1]))
         try:
             self.place.open()
             while waiting or self.under_way:
@@ -227,8 +233,6 @@ class Loop:
             return
         if isinstance(news, Point):
             self.take(news)
-        elif "run" not in news:
-            self.board.say(in_words(news))
         elif news["run"] in self.under_way:
             self.pass_on(self.under_way[news["run"]][0], news)
 
