@@ -6,7 +6,7 @@ import contextlib
 import statistics
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -31,10 +31,10 @@ class Working:
 
     label: str
     where: str
+    started: float  # by time.monotonic
     stage: str = ""  # and which of how many it is
     cell: str = ""
     bar: str = ""
-    started: float = field(default_factory=time.monotonic)
 
 
 class Board:
@@ -82,7 +82,7 @@ class Board:
 
     def started(self, point: Point, where: str = "") -> None:
         """Tell that a run is at work, and where, if not on this machine; a second time where it had to start again."""
-        self.at_work[point.run] = Working(self.grid.label(point), where)
+        self.at_work[point.run] = Working(self.grid.label(point), where, time.monotonic())
         self.side_by_side = max(self.side_by_side, len(self.at_work))
         if self.live is None:
             self.say(f"  {point.run:<{self.width}} started   {where}".rstrip())
@@ -140,9 +140,10 @@ class Board:
         return Text("\n".join(lines), no_wrap=True, overflow="crop")
 
     def time_left(self, before: str) -> str:
-        """Return in words how long all that is left will take, behind `before`; "" while no run of it is done.
+        """Return in words how long all that is left will take, behind `before`; "" where that is not known.
 
-        Each is taken to need the mean of those that are done, as many at once as there have been.
+        Each is taken to need the mean of those that are done, as many at once as there have been. Nothing is known
+        before one is done, and when those at work have all taken longer.
         """
         at_work = list(self.at_work.values())
         waiting = self.counts()["waiting"]
@@ -152,7 +153,8 @@ class Board:
         now = time.monotonic()
         rests = [max(0.0, mean - (now - working.started)) for working in at_work]
         seconds = (waiting * mean + sum(rests)) / min(self.side_by_side, waiting + len(at_work))
-        return f"{before}{timedelta(seconds=round(max(seconds, *rests, 0.0)))} left"
+        left = round(max(seconds, *rests, 0.0))
+        return f"{before}{timedelta(seconds=left)} left" if left else ""
 
 
 def line_of(working: Working, width: int) -> str:

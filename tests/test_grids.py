@@ -502,3 +502,25 @@ def test_a_run_that_starts_again_counts_once():
     board.started(grid.points[0], "one")
     board.started(grid.points[0], "two")
     assert board.counts() == {"finished": 0, "running": 1, "waiting": 1, "failed": 0} and board.time_left("") == ""
+
+
+def test_the_time_that_is_left_follows_from_those_that_are_done(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    grid = grids.settle(DIGITS, {"seed": range(7)})
+    board = Board(grid, 2, io.StringIO())
+    for point in grid.points[:2]:
+        board.started(point)
+    board.finished(grid.points[0], Outcome(0), 90.0)
+    board.finished(grid.points[1], Outcome(1), 5.0)  # one that failed tells no time
+    for point in grid.points[2:4]:
+        board.started(point)
+    clock[0] += 30
+    assert board.time_left("") == "0:03:15 left"  # three wait, 90 s each, and two have 60 s to go, two at a time
+    board.up_to_date(grid.points[4])
+    assert board.time_left("") == "0:02:30 left"
+    for point in grid.points[5:]:
+        board.finished(point, Outcome(0), 90.0)
+    assert board.time_left(", ") == ", 0:01:00 left"
+    clock[0] += 70
+    assert board.time_left("") == ""
