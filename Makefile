@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -49,6 +49,9 @@ bench-few: $(READY)  ## ARGS="--run NAME": five digits a class, learnt from noth
 
 bench-folder: $(READY)  ## read 20,000 colour images from a folder: seconds and memory
 	.venv/bin/python benchmarks/folder.py $(ARGS)
+
+bench-many-runs: $(READY)  ## what a grid of 300 runs costs besides the runs: seconds, memory, the page
+	.venv/bin/python benchmarks/many_runs.py $(ARGS)
 
 comparison: $(READY)  ## make outputs/comparison.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)

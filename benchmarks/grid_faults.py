@@ -36,8 +36,9 @@ QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 class Cluster:
     """A Dask scheduler and two workers, one with a nanny that starts it anew, one without."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *words: str) -> None:
         self.folder = folder
+        self.words = words  # that every worker is started with, beside its own
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -56,7 +57,9 @@ class Cluster:
         place.mkdir(exist_ok=True)
         words = [self.address, "--nthreads", "1", "--no-dashboard", "--local-directory", str(place)]
         environment = os.environ | {"PYTHONPATH": str(files.PROJECT), "MNIST_OUTPUTS_DIR": str(place / "none")}
-        return self.start("worker", *words, *(["--no-nanny"] if number else []), cwd=place, env=environment)
+        return self.start(
+            "worker", *words, *self.words, *(["--no-nanny"] if number else []), cwd=place, env=environment
+        )
 
     def revive(self) -> None:
         """Start those workers again that have died, and have no nanny to do so."""
@@ -91,9 +94,9 @@ def family(process: subprocess.Popen[Any]) -> list[psutil.Process]:
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
-    """Yield a Cluster in a folder; it has ended when the block has."""
-    cluster = Cluster(folder)
+def running_cluster(folder: Path, *words: str) -> Iterator[Cluster]:
+    """Yield a Cluster in a folder, whose workers are started with `words`; it has ended when the block has."""
+    cluster = Cluster(folder, *words)
     try:
         yield cluster
     finally:

@@ -152,10 +152,6 @@ def test_a_single_run_is_a_grid_of_one_and_may_have_a_name():
     assert grids.settle(DIGITS, {}).name == "digits-fast-1epochs-seed0"
 
 
-folding = pytest.mark.skipif("fold" not in Wishes.model_fields, reason="needs a flag for a single fold")
-
-
-@folding
 def test_folds_are_an_axis_that_repeats_a_setting():
     grid = grids.settle(DIGITS, {"fold": ["1/3", "2/3", "3/3"], "seed": [4, 5]})
     assert grid.axes == ("seed", "fold") and grid.name == "digits-fast-1epochs-seed4_5-3folds"
@@ -168,7 +164,6 @@ def test_folds_are_an_axis_that_repeats_a_setting():
         assert point.request == alone
 
 
-@folding
 def test_a_single_fold_is_in_the_name_of_a_grid():
     grid = grids.settle(DIGITS.model_copy(update={"fold": "2/5"}), {"seed": [0, 1]})
     assert grid.name == "digits-fast-1epochs-seed0_1-fold2of5" and [point.fold for point in grid.points] == ["2/5"] * 2
@@ -314,7 +309,6 @@ def test_several_values_are_handed_over_as_a_grid(engine, capsys, tmp_path):
     assert f"s; the grid: {tmp_path / 'outputs' / 'grids' / grid.name / 'grid.html'}\n" in out and "note" not in out
 
 
-@folding
 def test_folds_are_handed_over_as_a_grid(engine, capsys):
     assert command("--folds", "3", "--threads", "1") == 0
     assert [point.fold for point in engine[0][0][0].points] == ["1/3", "2/3", "3/3"]
