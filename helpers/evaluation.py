@@ -291,10 +291,10 @@ def compare_within_seeds(
     """Return the Difference in accuracy between two settings, and its two-sided p-value, above 0 and at most 1.
 
     `one`, `other`: for each repeat (a seed, a fold) a bool array (images,), whether each of its validation images was
-    read correctly; the images are those of the repeat, the same for both settings. As in `compare_paired`, the interval
-    speaks for other trainings and for other images: the variance of the repeats' mean and that of their images are
-    added up, which is that of a bootstrap over both. How many repeats stand behind it counts by Student's t, with the
-    degrees of freedom of Satterthwaite (1946). Where trainings differ no more than images do, it finds a difference
+    classified correctly; the images are those of the repeat, the same for both settings. As in `compare_paired`, the
+    interval speaks for other trainings and for other images: the variance of the repeats' mean and that of their images
+    are added up, which is that of a bootstrap over both. How many repeats stand behind it counts by Student's t, with
+    the degrees of freedom of Satterthwaite (1946). Where trainings differ no more than images do, it finds a difference
     where there is none in 5% of cases at most; where they differ thrice as much, two repeats find one in 12%, five in
     5%. A single repeat says nothing of other trainings: then all this speaks for other images alone. Images on which
     several repeats are validated count as if they were others, and trainings on nearly the same images, too.

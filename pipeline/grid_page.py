@@ -263,11 +263,11 @@ def answer(group: Group) -> str:
     """Return the sentence that says which setting is first on validation."""
     first = group.first
     if first is None:
-        return "No run has finished, so that nothing can be ranked."
+        return "No run has finished, so nothing can be ranked."
     reached = first.estimate("validation_accuracy")
     spread = f"mean of {reached.count} runs, 95% interval {between(reached.low, reached.high)}"
     if reached.count == 1:
-        spread = "one run, so that it is not known how far another seed would lie from it"
+        spread = "one run, so how far another seed would lie from it is not known"
     verb = "is first, with a" if len(group.settings) > 1 else "reaches a"
     return f"{first.name} {verb} validation accuracy of {percent(reached.mean)} ({spread})."
 
@@ -299,19 +299,19 @@ def qualify(group: Group) -> list[str]:
     """Return the sentences that say what the first reaches on test images, and how far all this can be believed."""
     if group.first is None:
         return []
-    test = "None of its runs has judged the test images, so that no figure here is free of the choice."
+    test = "None of its runs was evaluated on the test images, so no figure here is free of the choice."
     if group.test is not None:
         mean = group.test.mean
         spread = f"mean of {mean.count} runs, 95% interval {between(mean.low, mean.high)}"
         if mean.count == 1:
             accuracy = group.test.accuracies[0][1]
             spread = f"one run, 95% interval {between(accuracy.low, accuracy.high)}"
-        test = f"Its test accuracy is {percent(mean.mean)} ({spread}). That of no other setting was read."
+        test = f"Its test accuracy is {percent(mean.mean)} ({spread}). No other setting's was read."
     sentences = [count_images(group), test]
     if group.comparisons:
         sentences.append(
             "The first was chosen by its validation accuracy, and a figure that was chosen because it is the highest "
-            "is likely to be too high; test images have no part in the choice."
+            "is likely to be too high. Test images had no part in the choice."
         )
     if any(comparison.repeats == 1 for comparison in group.comparisons):
         sentences.append(

@@ -50,7 +50,7 @@ class Figures:
     training_seconds: float  # of all epochs
     curve: tuple[float, ...]  # the validation loss after each epoch
     images: str  # a digest of the labels of the validation images: where it differs, the images do
-    correct: np.ndarray = field(repr=False, compare=False)  # bool (n,), whether each was read correctly
+    correct: np.ndarray = field(repr=False, compare=False)  # bool (n,), whether each was classified correctly
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The first of a group against another: by how much more it reads of the same images, and whether by chance."""
+    """The first of a group against another: how many more of the same images it gets right, and whether by chance."""
 
     other: Setting
     verdict: str  # MORE_THAN_CHANCE, NOT_TOLD_APART or NOT_COMPARED
@@ -351,7 +351,7 @@ def compare_pair(first: Setting, other: Setting) -> tuple[int, Difference | None
 
 
 def read_test(first: Setting) -> Test | None:
-    """Return the Test of a setting; None where no run of it has judged its test images."""
+    """Return the Test of a setting; None where no run of it was evaluated on its test images."""
     accuracies = []
     for reading in first.readings:
         if reading.figures is None or reading.manifest is None:

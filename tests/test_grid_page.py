@@ -148,7 +148,7 @@ def test_a_grid_of_one_point_or_of_none_that_is_done(tmp_path, state):
         leave(place, correct(0.9), losses=losses, state="failed" if state == "failed" else "done")
     page = grid_page.write(grid(tmp_path, points, ("seed",))).read_text()
     assert ("No run has finished" in page) == (state != "one") and page.count("<img ") == (2 if state == "one" else 0)
-    assert ("None of its runs has judged the test images" in page) == (state == "one")
+    assert ("None of its runs was evaluated on the test images" in page) == (state == "one")
     json.loads((tmp_path / "grids" / "made" / "grid.json").read_text())
 
 
