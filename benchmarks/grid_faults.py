@@ -160,7 +160,7 @@ def try_round(
         found = outcomes(outputs)
         wrong += [f"{run} is not as it should be" for run in right if found.get(run) != right[run]]
         wrong += [f"{run} was run again" for run in landed if (outputs / run / "run.json").read_bytes() != landed[run]]
-        wrong += [f"left behind: {path.name}" for path in outputs.rglob(".landing*")]
+        wrong += [f"left behind: {path.name}" for path in outputs.rglob(".landing-*")]
         wrong += [f"left behind: {path.name}" for path in outputs.rglob(f".*{files.PARTIAL}")]
         wrong += [f"{one.pid} works on" for one in still_there(cluster)]
     cluster.revive()
