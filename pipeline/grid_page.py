@@ -282,6 +282,8 @@ def compare_with_next(group: Group) -> str:
     comparison = group.comparisons[0]
     told_apart = sum(other.verdict == standings.MORE_THAN_CHANCE for other in group.comparisons)
     of_all = f" It is told apart from {told_apart} of the {len(group.comparisons)} others."
+    if told_apart == len(group.comparisons):
+        of_all = " It is told apart from all others."
     if len(group.comparisons) == 1:
         of_all = ""
     if comparison.difference is None or comparison.adjusted is None:
