@@ -27,7 +27,8 @@ from .command_line import SIGNALS, flag, stop
 from .request import Request
 from .stages import Stage
 
-PATIENCE = 20  # seconds that the job of a runner that has just been killed may take to let go of its run
+PAUSE = 0.5  # seconds between two tries of a run that another process is at work on
+GRACE = 10  # seconds after which a person is told
 
 
 class Teller:
@@ -109,16 +110,18 @@ def attempt(request: Request, teller: Teller) -> tuple[int, str]:
 
 
 def run_when_free(request: Request, teller: Teller) -> None:
-    """Run a Request; where a job that lost its starter still lets go of the run, wait for that."""
-    deadline = time.monotonic() + PATIENCE
+    """Run a Request; where another process is at work on it, as another grid, wait for that, and tell so."""
+    began = time.monotonic()
+    is_told = False
     while True:
         try:
             runner.run(request, teller, alone=False)
             return
-        except errors.RunInUse:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
+        except errors.RunInUse as error:
+            if not is_told and time.monotonic() > began + GRACE:
+                teller.say(f"{error.rule}; waiting for it")
+                is_told = True
+            time.sleep(PAUSE)
 
 
 if __name__ == "__main__":

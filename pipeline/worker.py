@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,10 @@ class ChildKilled(RuntimeError):
     """A child has died without a word: it was killed, as for want of memory."""
 
 
+class Withdrawn(RuntimeError):
+    """A worker could not even prepare a run, or send it back, as for want of space; it takes no more of them."""
+
+
 @dataclass(frozen=True)
 class Result:
     """What comes back of a run."""
@@ -58,30 +62,60 @@ def work_here(request: str, topic: str) -> Result:
     began = time.perf_counter()
     tell, is_wanted = attention(settled["run"], topic)
     tell({"kind": "begun", "where": ""})
-    outcome = run_child(settled, settled.pop("environment"), tell, is_wanted)
+    try:
+        outcome = run_child(settled, settled.pop("environment"), tell, is_wanted)
+    except Exception as error:
+        outcome = outcome_of(error)
     return Result(outcome, time.perf_counter() - began)
 
 
-def work_elsewhere(request: str, topic: str, *sent: bytes) -> Result:
-    """Run a Request in a folder of its own, made of the parcels that were `sent`, and return the run as a parcel."""
+def outcome_of(error: Exception) -> Outcome:
+    """Return how a run ended whose job failed beside it; ChildKilled is raised again, for Dask to try once more."""
+    if isinstance(error, ChildKilled):
+        raise error
+    return Outcome(1, f"{type(error).__name__}: {' '.join(str(error).split())}"[:300])
+
+
+def work_elsewhere(request: str, topic: str, slot: str, *sent: bytes) -> Result:
+    """Run a Request in a folder of its own, made of the parcels that were `sent`, and return the run as a parcel.
+
+    `slot` is the resource that the job takes. Where something fails beside the run, this worker gives it up, so that
+    the next try, and all others, are made elsewhere: ChildKilled, Withdrawn.
+    """
     from distributed import get_worker
 
     settled = json.loads(request)
     began = time.perf_counter()
+    worker = get_worker()
     tell, is_wanted = attention(settled["run"], topic)
-    tell({"kind": "begun", "where": str(get_worker().name)})
-    with tempfile.TemporaryDirectory(prefix="run-", dir=get_worker().local_directory) as name:
+    tell({"kind": "begun", "where": str(worker.name)})
+    try:
+        outcome, parcel = run_apart(settled, Path(worker.local_directory), sent, tell, is_wanted)
+    except ChildKilled:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+        tell({"kind": "note", "text": f"worker {worker.name} takes no more runs: {reason}"})
+        worker.loop.add_callback(worker.set_resources, **{slot: 0})
+        raise Withdrawn(f"worker {worker.name}: {reason}") from None
+    return Result(outcome, time.perf_counter() - began, parcel)
+
+
+def run_apart(
+    settled: dict[str, Any], place: Path, sent: Iterable[bytes], tell: Tell, is_wanted: Callable[[], bool]
+) -> tuple[Outcome, bytes | None]:
+    """Run a Request, as JSON holds it, in a new folder in `place`; return how it ended, and the run as a parcel."""
+    with tempfile.TemporaryDirectory(prefix="run-", dir=place) as name:
         scratch = Path(name)
-        for needed in sent:
-            parcels.unpack(needed, scratch)
+        for parcel in sent:
+            parcels.unpack(parcel, scratch)
         environment = move(settled, scratch)
         try:
             outcome = run_child(settled, environment, tell, is_wanted)
         finally:
             folders.forget(scratch / "data" / settled["dataset"])
         folder = scratch / "outputs" / settled["run"]
-        parcel = parcels.of_run(folder) if folder.is_dir() else None
-    return Result(outcome, time.perf_counter() - began, parcel)
+        return outcome, parcels.of_run(folder) if folder.is_dir() else None
 
 
 def pack_request(request: Request, here: bool) -> str:
@@ -178,9 +212,9 @@ def listen(
             return ending
         if not is_wanted():
             return {"code": 130, "message": "stopped"}
-        if not line:
+        fields = message_in(line)
+        if fields is None:
             continue
-        fields = json.loads(line)
         if fields["kind"] == "end":
             ending = fields
         elif fields["kind"] not in ("cell", "progress"):
@@ -188,6 +222,15 @@ def listen(
         elif time.monotonic() - told > PAUSE:
             told = time.monotonic()
             tell(fields)
+
+
+def message_in(line: str) -> dict[str, Any] | None:
+    """Return what a line of a child tells; None where it is none of its own, as a library may print one."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) and "kind" in fields else None
 
 
 def read_lines(stream: IO[str], lines: queue.Queue[str | None]) -> None:
