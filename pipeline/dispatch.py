@@ -149,7 +149,7 @@ class Cluster:
         resources = {self.inspection.key: 1}
         function = worker.work_elsewhere
         return self.client.submit(
-            function, packed, self.topic, self.inspection.key, *needs, pure=False, retries=RETRIES, resources=resources
+            function, packed, self.topic, *needs, pure=False, retries=RETRIES, resources=resources
         )
 
     def send(self, what: str, pack: Callable[[], bytes]) -> Future:

@@ -43,17 +43,15 @@ class ChildKilled(RuntimeError):
     """A child has died without a word: it was killed, as for want of memory."""
 
 
-class Withdrawn(RuntimeError):
-    """A worker could not even prepare a run, or send it back, as for want of space; it takes no more of them."""
-
-
 @dataclass(frozen=True)
 class Result:
-    """What comes back of a run."""
+    """What comes back of a run; no outcome where the worker could not even prepare it, or send it back."""
 
-    outcome: Outcome
+    outcome: Outcome | None
     seconds: float
     parcel: bytes | None = None  # the run's folder, where it was not written in place
+    trouble: str = ""  # why there is no outcome, in one line; as for want of space
+    worker: str = ""  # the address of the worker that had it
 
 
 def work_here(request: str, topic: str) -> Result:
@@ -73,15 +71,16 @@ def outcome_of(error: Exception) -> Outcome:
     """Return how a run ended whose job failed beside it; ChildKilled is raised again, for Dask to try once more."""
     if isinstance(error, ChildKilled):
         raise error
-    return Outcome(1, f"{type(error).__name__}: {' '.join(str(error).split())}"[:300])
+    return Outcome(1, in_a_line(error))
 
 
-def work_elsewhere(request: str, topic: str, slot: str, *sent: bytes) -> Result:
-    """Run a Request in a folder of its own, made of the parcels that were `sent`, and return the run as a parcel.
+def in_a_line(error: BaseException) -> str:
+    """Return the name and the text of an error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
-    `slot` is the resource that the job takes. Where something fails beside the run, this worker gives it up, so that
-    the next try, and all others, are made elsewhere: ChildKilled, Withdrawn.
-    """
+
+def work_elsewhere(request: str, topic: str, *sent: bytes) -> Result:
+    """Run a Request in a folder of its own, made of the parcels that were `sent`, and return the run as a parcel."""
     from distributed import get_worker
 
     settled = json.loads(request)
@@ -94,10 +93,7 @@ def work_elsewhere(request: str, topic: str, slot: str, *sent: bytes) -> Result:
     except ChildKilled:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
-        tell({"kind": "note", "text": f"worker {worker.name} takes no more runs: {reason}"})
-        worker.loop.add_callback(worker.set_resources, **{slot: 0})
-        raise Withdrawn(f"worker {worker.name}: {reason}") from None
+        return Result(None, time.perf_counter() - began, trouble=in_a_line(error), worker=worker.address)
     return Result(outcome, time.perf_counter() - began, parcel)
 
 

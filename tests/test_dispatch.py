@@ -196,3 +196,22 @@ def test_a_lost_worker_and_a_killed_child_cost_a_run_and_no_file(project, cluste
     out, error = process.communicate(timeout=120)
     assert process.returncode == 0, out + error
     assert len(list(project.outputs.glob("*/run.json"))) == 2 and not list(project.outputs.glob(".landing-*"))
+
+
+def test_a_worker_without_space_takes_no_more_runs(project, cluster):
+    hook = project.folder / "full.py"
+    hook.write_text(
+        "import errno\nfrom pipeline import worker\n\n"
+        "def full(*_):\n    raise OSError(errno.ENOSPC, 'No space left on device')\n\nworker.run_apart = full\n"
+    )
+    address = start_scheduler(cluster, project)
+    start_worker(cluster, "full", address, "--preload", str(hook))
+    process = project.start(*SEEDS, "--only", "eda", "--threads", "1", "--scheduler", address)
+    told = ""
+    while "takes no more runs" not in told:  # whatever it was asked for first
+        told += process.stdout.readline()
+        assert process.poll() is None, told
+    start_worker(cluster, "good", address)
+    out, error = process.communicate(timeout=120)
+    assert process.returncode == 0, told + out + error
+    assert "worker full takes no more runs: OSError: [Errno 28] No space left on device" in told
