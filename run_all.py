@@ -14,7 +14,9 @@ if __name__ == "__main__":  # until `stop` takes over, Ctrl-C ends the imports b
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import argparse
+import contextlib
 import importlib.util
+import re
 import sys
 import time
 import webbrowser
@@ -64,7 +66,7 @@ def add_training_flags(parser: Parser) -> None:
     validation_help = "training images held back to validate (the dataset's)"
     add_axis(parser, "--validation-size", "N", validation_help, whole(1, 100_000))
     fold_help = "the I-th of K parts of the training images validates, in place of a number of them"
-    add("--fold", type=fold, metavar="I/K", help=fold_help)
+    add("--fold", nargs="+", type=fold, metavar="I/K", help=fold_help)
     start_help = "a run whose weights to start from, all but its last layer (none: from random ones)"
     add("--start-from", metavar="RUN", help=start_help)
     add("--device", type=one_of(("auto", "cpu", "cuda", "mps")), metavar="NAME", help="auto, cpu, cuda or mps (auto)")
@@ -73,7 +75,26 @@ def add_training_flags(parser: Parser) -> None:
 
 def add_axis(parser: Parser, name: str, metavar: str, text: str, convert: Callable[[str], Any] = str) -> None:
     """Let a parser take a flag of one value or several, each of which is a run then."""
-    parser.add_argument(name, nargs="+", type=convert, metavar=metavar, help=text)
+    parser.add_argument(name, nargs="+", type=one_at_a_time(convert), metavar=metavar, help=text)
+
+
+def one_at_a_time(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a converter of a flag's text that says how several values are written, where it looks like several."""
+
+    def convert_one(text: str) -> Any:
+        try:
+            return convert(text)
+        except argparse.ArgumentTypeError:
+            parts = re.split(r"[,;]+|(?<=[0-9])-(?=[0-9])|\.\.", text.strip(",;"))
+            for part in parts:
+                convert(part)
+            if parts == [text]:
+                raise
+            example = " ".join(parts[:3]) if {",", ";"} & set(text) else "0 1 2"
+            advice = f"put spaces between the values, as in {example}"
+            raise argparse.ArgumentTypeError(f"{text}: {advice}") from None
+
+    return convert_one
 
 
 def add_form_flags(parser: Parser) -> None:
@@ -132,17 +153,28 @@ def show_list() -> None:
 
 def wishes_of(options: argparse.Namespace) -> tuple[Wishes, dict[str, list[Any]]]:
     """Return the Wishes of a command line, and {axis: values} of the flags that have several, --folds among them."""
-    values = {axis: getattr(options, axis) for axis in grids.AXES if axis != "fold"}
+    values = {axis: getattr(options, axis) for axis in grids.AXES}
+    if options.fold and len(options.fold) > 1:
+        parts = options.fold[0].split("/")[1]
+        way_out = f"`folds` {parts} makes a run of each of the {parts}"
+        raise errors.BadInput("takes a single value", field="fold", value=" ".join(options.fold), way_out=way_out)
     if options.folds is not None:
-        if getattr(options, "fold", None) is not None:
-            raise errors.BadInput(
-                "one of those that `folds` asks for", field="fold", way_out="leave one of the two out"
-            )
+        check_folds(options)
         values["fold"] = [f"{number}/{options.folds}" for number in range(1, options.folds + 1)]
     several = {axis: chosen for axis, chosen in values.items() if chosen and len(chosen) > 1}
     single = {axis: chosen[0] for axis, chosen in values.items() if chosen and len(chosen) == 1}
     asked = {name: getattr(options, name) for name in Wishes.model_fields if name not in several}
     return Wishes(**asked | single), several
+
+
+def check_folds(options: argparse.Namespace) -> None:
+    """Raise BadInput where something else beside --folds says which images validate."""
+    if options.fold is not None:
+        rule = "one of those that `folds` asks for"
+        raise errors.BadInput(rule, field="fold", way_out="leave one of the two out")
+    if options.validation_size is not None:
+        rule = "says which images validate, and so does `validation_size`"
+        raise errors.BadInput(rule, field="folds", value=options.folds, way_out="leave one of them out")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -214,15 +246,20 @@ def run_several(wishes: Wishes, several: dict[str, list[Any]], options: argparse
 def make(grid: Grid, jobs: int, scheduler: str | None) -> tuple[Path, dict[str, Outcome]]:
     """Make the runs of a grid that are not up to date; return the page over them, and {run: how it ended}.
 
-    The index over all runs is brought up to date, whatever ends this.
+    The index over all runs and that page are brought up to date, whatever ends this.
     """
     from pipeline.dispatch import run_grid
     from pipeline.grid_page import write
 
     try:
         with Board(grid, jobs) as board:
-            outcomes = run_grid(grid, jobs, scheduler, board)
+            outcomes = run_grid(grid, jobs, scheduler, board, lambda: write(grid))
         return write(grid), outcomes
+    except BaseException:
+        if any((point.request.folder / "run.json").is_file() for point in grid.points):
+            with contextlib.suppress(Exception):  # what ended the grid matters more than its page
+                print(f"the grid as far as it is: {write(grid)}")
+        raise
     finally:
         if grid.outputs.is_dir():
             index.write_index(grid.outputs)

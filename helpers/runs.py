@@ -84,6 +84,29 @@ def refuse_link(folder: Path, subfolder: str) -> None:
         raise BadInput(rule, field="run", value=folder.name, way_out="move it away or choose another name")
 
 
+def read_grid(name: str, outputs: Path) -> dict[str, Any] | None:
+    """Return the grid.json of the grid of that name, None where there is none that could be read.
+
+    Of what it holds are certain: `axes`, a list of names, and `points`, a list of rows with a `run` and each axis.
+    """
+    try:
+        found = read_json(outputs / GRIDS / name / "grid.json")
+        rows = [{axis: row[axis] for axis in ("run", *found["axes"])} for row in found["points"]]
+        return {"axes": list(found["axes"]), "points": rows}
+    except (TypeError, KeyError):
+        return None
+
+
+def grid_in_words(grid: dict[str, Any]) -> str:
+    """Return what a grid is made of, as `read_grid` returns it: `recipe fast, balanced; seed 0, 1, 2`."""
+    words = []
+    for axis in grid["axes"]:
+        values = list(dict.fromkeys(str(row[axis]) for row in grid["points"]))
+        more = f" and {len(values) - 4:,} more" if len(values) > 4 else ""
+        words.append(f"{axis.replace('_', ' ')} {', '.join(values[:4])}{more}")
+    return "; ".join(words)
+
+
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
     """Hold a run while the block runs, as a runner does; RunInUse names the process that holds it.

@@ -22,6 +22,7 @@ from .reports import page_of
 from .screen import bar_of, open_console, state_line
 
 REDRAWN = 4  # times a second
+SHORT = 120  # characters of why a run failed; the end of the command has all
 OTHER_LINES = 3  # of a terminal: that on all runs, that on those for which there is no room, and the cursor's
 
 
@@ -87,6 +88,10 @@ class Board:
         if self.live is None:
             self.say(f"  {point.run:<{self.width}} started   {where}".rstrip())
 
+    def lost(self, point: Point) -> None:
+        """Take note that the worker of a run is gone: it waits again."""
+        self.at_work.pop(point.run, None)
+
     def told(self, point: Point, fields: Mapping[str, Any]) -> None:
         """Show what a run tells: its stage, cell and progress on a terminal alone, a note as a line."""
         kind = fields.get("kind")
@@ -105,14 +110,14 @@ class Board:
             working.bar = bar_of(fields)
 
     def finished(self, point: Point, outcome: Outcome, seconds: float) -> None:
-        """Tell how a run ended, after how many seconds; of one that failed, why and where its report lies."""
+        """Tell how a run ended, after how many seconds; of one that failed, why."""
         self.at_work.pop(point.run, None)
         self.ended[point.run] = outcome
         rest = f" {seconds:7.1f} s"
         if outcome.code == 0:
             self.took.append(seconds)
         else:
-            rest += f"  {why(point, outcome)}"
+            rest += f"  {cut(outcome.message, SHORT)}"
         if self.live is None:
             ended = len(self.ended) + len(self.already_done)
             rest += f"  ({ended:,} of {len(self.grid.points):,}{self.time_left(', ')})"
@@ -132,7 +137,8 @@ class Board:
         room = max(1, self.console.size.height - OTHER_LINES)
         shown = at_work[:room]
         width = min(self.console.width // 2, max((len(working.label) for working in shown), default=0))
-        lines = [line_of(working, width) for working in shown]
+        columns = self.console.width
+        lines = [cut(line_of(working, width), columns) for working in shown]
         if len(at_work) > len(shown):
             lines.append(f"  and {len(at_work) - len(shown):,} more at work")
         lines.append("  " + "  ".join(f"{state} {count:,}" for state, count in self.counts().items()))
@@ -142,8 +148,9 @@ class Board:
     def time_left(self, before: str) -> str:
         """Return in words how long all that is left will take, behind `before`; "" where that is not known.
 
-        Each is taken to need the mean of those that are done, as many at once as there have been. Nothing is known
-        before one is done, and when those at work have all taken longer.
+        Each is taken to need the mean of those that are done, and to begin where a place gets free first; as many
+        places as there have been, or as the workers have. Nothing is known before one is done, and when those at work
+        have all taken longer.
         """
         at_work = list(self.at_work.values())
         waiting = self.counts()["waiting"]
@@ -152,15 +159,27 @@ class Board:
         mean = statistics.fmean(self.took)
         now = time.monotonic()
         rests = [max(0.0, mean - (now - working.started)) for working in at_work]
-        seconds = (waiting * mean + sum(rests)) / min(self.side_by_side, waiting + len(at_work))
-        left = round(max(seconds, *rests, 0.0))
+        rests = sorted([0.0] * (self.side_by_side - len(rests)) + rests)
+        rounds, more = divmod(waiting, len(rests))  # no rest is above the mean: in a round each place gets one
+        last = max(rests[-1], mean + rests[more - 1]) if more else rests[-1]
+        left = round(rounds * mean + last)
         return f"{before}{timedelta(seconds=left)} left" if left else ""
 
 
 def line_of(working: Working, width: int) -> str:
     """Return the line of a run at work, its label in `width` characters."""
-    words = [f"{working.label[:width]:<{width}}", working.where, f"{working.stage:<15}", working.cell, working.bar]
+    label = cut(working.label, width)
+    words = [f"{label:<{width}}", working.where, f"{working.stage:<15}", working.bar or working.cell]
     return "  " + "  ".join(word for word in words if word).rstrip()
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text in at most `width` characters; one that is cut ends with a whole word and three dots."""
+    if len(text) <= width:
+        return text
+    begins = text[: max(0, width - 3)]
+    words = begins.rsplit(" ", 1)[0].rstrip()
+    return f"{words or begins}..."[:width]
 
 
 def state_of(outcome: Outcome) -> str:

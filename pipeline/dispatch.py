@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import logging
 import queue
+import socket
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from helpers.errors import BadInput, ProjectError
 
@@ -25,20 +28,25 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 LOOPBACK = "127.0.0.1:0"
-CONNECT = 10  # seconds that a scheduler may take to answer
+CONNECT = 5  # seconds that a scheduler may take to answer
 TICK = 0.5  # seconds between two looks at the cluster
 LIMIT = 4.5  # seconds in which the children here end after Ctrl-C
 RETRIES = 2  # of a run whose process was killed
 AHEAD = 4  # runs that wait at the scheduler, beyond those that its workers can take at once
+BETWEEN_PAGES = 60  # seconds at least between two writings of a page while a grid runs
+SHARE = 10  # times as long as the last writing took have to pass before the next
 LOST = "the scheduler is gone, or has dropped a run; the same command goes on with what is missing"
 
 logger = logging.getLogger(__name__)
 
 
-def run_grid(grid: Grid, jobs: int, scheduler: str | None, board: Board) -> dict[str, Outcome]:
+def run_grid(
+    grid: Grid, jobs: int, scheduler: str | None, board: Board, write: Callable[[], object] | None = None
+) -> dict[str, Outcome]:
     """Run the points of a Grid that are not up to date; return {run: how it ended}, of all points.
 
     `jobs` run side by side on this machine; with the address of a Dask `scheduler`, as many as its workers take.
+    `write` writes the page over them, and is called now and then while they run.
     BadInput where there is none at that address, or no worker of it can do what this machine does.
     """
     outcomes: dict[str, Outcome] = {}
@@ -54,7 +62,7 @@ def run_grid(grid: Grid, jobs: int, scheduler: str | None, board: Board) -> dict
     if due:
         with connect(jobs, scheduler) as client:
             place = Cluster(client, grid, board) if scheduler else Here(client, grid)
-            outcomes |= Loop(client, place, board).run(due)
+            outcomes |= Loop(client, place, board, Pages(write)).run(due)
     return outcomes
 
 
@@ -78,12 +86,41 @@ def connect(jobs: int, scheduler: str | None) -> Iterator[Client]:
             yield stack.enter_context(Client(cluster))
             return
         try:
+            knock(scheduler)
             client = Client(scheduler, timeout=CONNECT)
         except (OSError, TimeoutError, ValueError) as error:
-            rule = f"no Dask scheduler answers there ({str(error).splitlines()[0][:100] or type(error).__name__})"
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            rule = f"no Dask scheduler answers there ({reason.splitlines()[0][:100]})"
             way_out = "start one with `dask scheduler`, and name its address as tcp://host:port"
             raise BadInput(rule, field="scheduler", value=scheduler, way_out=way_out) from None
         yield stack.enter_context(client)
+
+
+def knock(scheduler: str) -> None:
+    """Raise OSError where nothing listens at an address; Dask would try it again until its time is up."""
+    place = urlsplit(scheduler)
+    if place.scheme in ("tcp", "tls"):
+        socket.create_connection((place.hostname, place.port), timeout=CONNECT).close()
+
+
+class Pages:
+    """Writes the page of a grid now and then while it runs, and seldom where that takes long."""
+
+    def __init__(self, write: Callable[[], object] | None) -> None:
+        self.write = write
+        self.due = time.monotonic() + BETWEEN_PAGES
+
+    def run_has_ended(self) -> None:
+        """Write the page, if it is time for that; a page that cannot be written keeps no run from its end."""
+        begun = time.monotonic()
+        if self.write is None or begun < self.due:
+            return
+        try:
+            self.write()
+        except Exception as error:
+            logger.warning("the page of the grid is not up to date: %s", error)
+        ended = time.monotonic()
+        self.due = ended + max(BETWEEN_PAGES, SHARE * (ended - begun))
 
 
 class Here:
@@ -100,13 +137,17 @@ class Here:
         """See that no child is left."""
         worker.kill_children(LIMIT)
 
-    def submit(self, point: Point) -> Future:
-        """Return the Future of a run."""
+    def submit(self, point: Point, priority: int) -> Future:
+        """Return the Future of a run; one of higher priority begins before others."""
         request = worker.pack_request(point.request, here=True)
-        return self.client.submit(worker.work_here, request, self.topic, pure=False, retries=RETRIES)
+        function = worker.work_here
+        return self.client.submit(function, request, self.topic, pure=False, retries=RETRIES, priority=priority)
 
     def look(self) -> None:
         """Do nothing: this machine does not change."""
+
+    def begun(self, point: Point, at: str) -> None:
+        """Do nothing: all are at work here."""
 
     def take(self, point: Point, result: worker.Result) -> Outcome:
         """Return how a run ended, which lies in its place."""
@@ -125,6 +166,9 @@ class Cluster:
         self.sent: dict[str, Future] = {}  # {what: parcel}: a dataset, or a model to start from
         self.inspection = inspect_for(grid.points[0].request)
         self.heard = 0  # events of the inspections that are known
+        self.slots: dict[str, int] = {}  # {address of a worker: runs that it takes at once}; 0 where it was refused
+        self.names: dict[str, str] = {}  # {address: name} of the workers that were there at the last look
+        self.places: dict[str, tuple[Point, set[str]]] = {}  # {run: ..., addresses of the workers where it has begun}
 
     def open(self) -> None:
         """Have the workers inspected that are there, and those that will come."""
@@ -137,8 +181,8 @@ class Cluster:
         for future in self.sent.values():
             future.release()
 
-    def submit(self, point: Point) -> Future:
-        """Return the Future of a run; what it needs is sent with it, a dataset once to each worker."""
+    def submit(self, point: Point, priority: int) -> Future:
+        """Return the Future of a run, as `Here` does; what it needs is sent along, a dataset once to each worker."""
         request = point.request
         needs: list[Future | bytes] = [self.send(f"dataset {request.fingerprint}", lambda: parcels.of_dataset(request))]
         if request.start is not None:
@@ -146,11 +190,8 @@ class Cluster:
         if request.folder.is_dir():
             needs.append(parcels.of_run(request.folder))  # what is done of it is not done again
         packed = worker.pack_request(request, here=False)
-        resources = {self.inspection.key: 1}
-        function = worker.work_elsewhere
-        return self.client.submit(
-            function, packed, self.topic, *needs, pure=False, retries=RETRIES, resources=resources
-        )
+        options = {"retries": RETRIES, "resources": {self.inspection.key: 1}, "priority": priority}
+        return self.client.submit(worker.work_elsewhere, packed, self.topic, *needs, pure=False, **options)
 
     def send(self, what: str, pack: Callable[[], bytes]) -> Future:
         """Return the Future of a parcel that several runs need; the scheduler keeps it for workers that come later."""
@@ -159,26 +200,48 @@ class Cluster:
         return self.sent[what]
 
     def look(self) -> None:
-        """Tell of workers that have come, and once that there is none; BadInput where all that are there differ."""
+        """Tell of workers that have come or gone, and once that there is none; BadInput where all there are refused."""
         events = self.client.get_events(self.inspection.key)
         for _, told in events[self.heard :]:
             self.board.say(in_words(told))
+            self.slots[told["worker"]] = told.get("slots", 0)
         self.heard = len(events)
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        asked = [one["resources"][self.inspection.key] for one in workers if self.inspection.key in one["resources"]]
-        if any(asked):
-            return
-        if asked and len(asked) == len(workers):
-            rule = f"none of its {len(workers)} workers can do what this machine does"
-            raise BadInput(
-                rule, field="scheduler", value=self.address, way_out="bring them to the same code and versions"
-            )
-        if not self.is_waiting:
+        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        names = {address: str(one.get("name", address)) for address, one in workers.items()}
+        for address in self.names.keys() - names.keys():
+            self.tell_of_loss(address)
+        self.names = names
+        slots = [self.slots.get(address) for address in names]  # None: not inspected yet
+        if any(slots):
+            self.board.side_by_side = sum(filter(None, slots))
+        elif slots and None not in slots:
+            noun = "its worker cannot" if len(slots) == 1 else f"none of its {len(slots)} workers can"
+            way_out = "update the code and the packages there"
+            rule = f"{noun} do what this machine does"
+            raise BadInput(rule, field="scheduler", value=self.address, way_out=way_out)
+        elif not self.is_waiting:
             self.is_waiting = True
             self.board.say(f"no worker at {self.address} yet; waiting for one")
 
+    def begun(self, point: Point, at: str) -> None:
+        """Take note that a run has begun on the worker of that address."""
+        self.places.setdefault(point.run, (point, set()))[1].add(at)
+
+    def tell_of_loss(self, address: str) -> None:
+        """Tell that a worker is gone, and which runs have to start again; nothing of one that was refused."""
+        lost = [point for point, places in self.places.values() if address in places]
+        for point in lost:
+            self.places[point.run][1].discard(address)
+            if not self.places[point.run][1]:
+                self.board.lost(point)
+        if self.slots.pop(address, 0):
+            name = self.names[address]
+            again = f"; {', '.join(point.run for point in lost)} start{'s' * (len(lost) == 1)} again" if lost else ""
+            self.board.say(f"worker {name} is gone{again}")
+
     def take(self, point: Point, result: worker.Result) -> Outcome:
         """Put a run that has come back in its place, and return how it ended."""
+        self.places.pop(point.run, None)
         if result.parcel is None:
             return result.outcome
         try:
@@ -191,10 +254,13 @@ class Cluster:
 class Loop:
     """Keeps the workers busy with the runs of a grid, and takes each that has ended."""
 
-    def __init__(self, client: Client, place: Here | Cluster, board: Board) -> None:
+    def __init__(self, client: Client, place: Here | Cluster, board: Board, pages: Pages) -> None:
         self.client = client
         self.place = place
         self.board = board
+        self.pages = pages
+        self.looked = time.monotonic()
+        self.submitted = 0
         self.news: queue.Queue[Point | dict[str, Any]] = queue.Queue()  # points that have ended, and what jobs tell
         self.under_way: dict[str, tuple[Point, Future]] = {}  # {run: ...}
         self.outcomes: dict[str, Outcome] = {}
@@ -220,16 +286,19 @@ class Loop:
 
     def submit(self, point: Point) -> None:
         """Send a run on its way."""
-        future = self.place.submit(point)
+        future = self.place.submit(point, priority=-self.submitted)  # those that were asked for first begin first
+        self.submitted += 1
         self.under_way[point.run] = point, future
         future.add_done_callback(lambda _: self.news.put(point))
 
     def attend(self) -> None:
         """Wait a moment for news, and take what has come."""
+        if time.monotonic() - self.looked > TICK:
+            self.place.look()
+            self.looked = time.monotonic()
         try:
             news = self.news.get(timeout=TICK)
         except queue.Empty:
-            self.place.look()
             return
         if isinstance(news, Point):
             self.take(news)
@@ -239,6 +308,7 @@ class Loop:
     def pass_on(self, point: Point, fields: dict[str, Any]) -> None:
         """Tell the board what a job has told."""
         if fields["kind"] == "begun":
+            self.place.begun(point, fields.get("worker", ""))
             self.board.started(point, fields["where"])
         else:
             self.board.told(point, fields)
@@ -258,6 +328,7 @@ class Loop:
         future.release()
         self.outcomes[point.run] = outcome
         self.board.finished(point, outcome, seconds)
+        self.pages.run_has_ended()
 
 
 def inspect_for(request: Request) -> inspection.Inspection:
@@ -271,7 +342,7 @@ def inspect_for(request: Request) -> inspection.Inspection:
 def in_words(told: dict[str, Any]) -> str:
     """Return in a line what an inspection has told of a worker."""
     if told["kind"] == "refused":
-        return f"worker {told['name']} is refused: {told['why']}"
+        return f"worker {told['name']} is refused: {told['why']}; update the code or the packages there"
     return f"worker {told['name']} takes {told['slots']} at once"
 
 

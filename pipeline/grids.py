@@ -96,7 +96,8 @@ def settle(
     Points are in the order of AXES, seed and fold innermost. `name` is that of the grid, None for one that says what it
     is; runs have their own, unless there is one alone. `outputs` and `environment` are as for request.settle. BadInput
     names the value that breaks a rule and the point: a value that is given twice, no value, more than MOST points, two
-    points that are the same run, what request.settle refuses. DatasetUnavailable where a dataset cannot be had.
+    points that are the same run, the name of another grid, what request.settle refuses. DatasetUnavailable where a
+    dataset cannot be had.
     """
     check_values(several)
     outputs = outputs or runs.outputs_folder()
@@ -107,6 +108,8 @@ def settle(
         wishes = wishes.model_copy(update={"run": None})
     points = tuple(settle_points(wishes, several, outputs, dict(environment)))  # os.environ decodes at each look
     refuse_same_runs(points, several)
+    if name is not None and axes and not wishes.force:
+        refuse_another_grid(name, points, outputs)
     points = tell_datasets_apart(points)
     if name is None:
         name = default_name(points, axes) if axes else points[0].run
@@ -123,7 +126,7 @@ def check_values(several: Mapping[str, Sequence[Any]]) -> None:
     count = math.prod(map(len, several.values()))
     if count > MOST:
         factors = " x ".join(f"{len(values):,} of `{axis}`" for axis, values in several.items() if len(values) > 1)
-        raise BadInput(f"a grid has at most {MOST:,} points, and this one has {count:,}: {factors}")
+        raise BadInput(f"a grid has at most {MOST:,} runs, and this one has {count:,}: {factors}")
     for axis, values in several.items():
         for value, times in Counter(values).items():
             if times > 1:
@@ -201,6 +204,18 @@ def refuse_same_runs(points: Sequence[Point], several: Mapping[str, Sequence[Any
             axis, one, other = differing[0]
             rule = f"the same run as with `{axis}` {one}, {point.run}"
             raise BadInput(rule, field=axis, value=other, way_out="leave one out")
+
+
+def refuse_another_grid(name: str, points: Sequence[Point], outputs: Path) -> None:
+    """Raise BadInput where a grid of that name has runs that are none of these; one that has some of them may grow."""
+    there = runs.read_grid(name, outputs)
+    if there is None:
+        return
+    missing = len({row["run"] for row in there["points"]} - {point.run for point in points})
+    if missing:
+        share = f"{missing:,} of its {len(there['points']):,} runs are not in this one"
+        rule = f"holds another grid ({runs.grid_in_words(there)}): {share}"
+        raise BadInput(rule, field="run", value=name, way_out="choose another name, or `force` to start it over")
 
 
 def default_name(points: Sequence[Point], axes: Sequence[str]) -> str:

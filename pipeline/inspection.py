@@ -136,7 +136,9 @@ def differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
         elif thing not in here:
             found.append(f"{thing} is not here")
         elif there[thing] != here[thing]:
-            found.append(f"{thing} is another" if "/" in thing else f"{thing} {there[thing]}, here {here[thing]}")
+            found.append(
+                f"{thing} differs from the one here" if "/" in thing else f"{thing} {there[thing]}, here {here[thing]}"
+            )
     told = "; ".join(found[:NAMED])
     return f"{told}; and {len(found) - NAMED} more" if len(found) > NAMED else told
 

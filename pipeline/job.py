@@ -24,11 +24,12 @@ from helpers.runs import StageRecord
 
 from . import runner
 from .command_line import SIGNALS, flag, stop
+from .execute import EXIT_CODES, StageFailed
 from .request import Request
 from .stages import Stage
 
-PAUSE = 0.5  # seconds between two tries of a run that another process is at work on
-GRACE = 10  # seconds after which a person is told
+PATIENCE = 5  # seconds after which it is told that a run is waited for; a runner that was killed lets go sooner
+LOOK = 0.5  # seconds between two looks whether a run is free
 
 
 class Teller:
@@ -36,6 +37,8 @@ class Teller:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
+        self.has_started_over = False
+        self.has_begun = False  # a stage
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Write a line."""
@@ -43,12 +46,19 @@ class Teller:
         self.stream.flush()
 
     def say(self, text: str = "") -> None:
-        """Pass on a line for a person."""
-        self.tell("note", text=text.strip())
+        """Pass on a line for a person; that a run starts over, once and without the names of its files."""
+        text = text.strip()
+        if text.startswith(runner.STARTED_OVER):
+            if self.has_started_over:
+                return
+            self.has_started_over = True
+            text = runner.STARTED_OVER
+        self.tell("note", text=text)
 
     @contextmanager
     def stage(self, stage: Stage, announcement: str) -> Iterator[None]:
         """Tell that a stage is at work; `announcement` is for people."""
+        self.has_begun = True
         self.tell("stage", stage=stage.name)
         yield
 
@@ -99,7 +109,7 @@ def attempt(request: Request, teller: Teller) -> tuple[int, str]:
         run_when_free(request, teller)
         return 0, ""
     except errors.ProjectError as error:
-        return error.exit_code, " ".join(error.text(flag).split())
+        return error.exit_code, in_a_line(error)
     except OSError as error:
         return 1, f"{error.filename or 'system'}: {error.strerror or error}"
     except KeyboardInterrupt as stopped:
@@ -109,19 +119,33 @@ def attempt(request: Request, teller: Teller) -> tuple[int, str]:
         return 1, f"{type(error).__name__}: {error}"
 
 
+def in_a_line(error: errors.ProjectError) -> str:
+    """Return an error in one line; of a stage that failed, what its cell raised, and then which cell that was."""
+    text = error.text(flag)
+    place, _, raised = text.partition("\n")
+    if not isinstance(error, StageFailed) or not raised:
+        return " ".join(text.split())
+    if error.error_name in EXIT_CODES:
+        raised = raised.removeprefix(f"{error.error_name}: ")
+    return f"{' '.join(raised.split())} ({' '.join(place.split())})"
+
+
 def run_when_free(request: Request, teller: Teller) -> None:
-    """Run a Request; where another process is at work on it, as another grid, wait for that, and tell so."""
-    began = time.monotonic()
-    is_told = False
+    """Run a Request; where another process is at work on the run, wait for it, and tell that after a while."""
+    begun = time.monotonic()
+    told = False
     while True:
         try:
             runner.run(request, teller, alone=False)
-            return
         except errors.RunInUse as error:
-            if not is_told and time.monotonic() > began + GRACE:
+            if not told and time.monotonic() - begun > PATIENCE:
+                told = True
                 teller.say(f"{error.rule}; waiting for it")
-                is_told = True
-            time.sleep(PAUSE)
+            time.sleep(LOOK)
+        else:
+            if told and not teller.has_begun:
+                teller.say("was made meanwhile")
+            return
 
 
 if __name__ == "__main__":

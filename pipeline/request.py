@@ -140,6 +140,7 @@ def settle(
     """
     folds.check(wishes.fold, wishes.validation_size)
     outputs = outputs or runs.outputs_folder()
+    refuse_grid(wishes.run, outputs)
     before = find_run_before(wishes, outputs)
     stages = settle_stages(wishes, before)
     dataset, data_dir, note, form = images or settle_images(wishes, before)
@@ -187,6 +188,18 @@ def check_run(request: Request, wishes: Wishes) -> None:
         rule = "holds a model that no command has left there, of a notebook that was opened by hand"
         way_out = "choose another name, or `force` to start it over"
         raise BadInput(rule, field="run", value=request.run, way_out=way_out)
+
+
+def refuse_grid(name: str | None, outputs: Path) -> None:
+    """Raise BadInput where a run is named as a grid of several runs is, and no run is called so."""
+    if name is None or (runs.run_folder(name, outputs) / "run.json").exists():
+        return
+    grid = runs.read_grid(name, outputs)
+    if grid is None or name in {row["run"] for row in grid["points"]}:
+        return
+    rule = f"is a grid of {len(grid['points']):,} runs ({runs.grid_in_words(grid)}), and this command asks for one"
+    way_out = "repeat the command of the grid, or choose another name"
+    raise BadInput(rule, field="run", value=name, way_out=way_out)
 
 
 def find_run_before(wishes: Wishes, outputs: Path) -> Manifest | None:

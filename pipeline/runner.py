@@ -29,6 +29,7 @@ from .stages import STAGES, Stage
 logger = logging.getLogger(__name__)
 
 ORIGIN = ("threads", "commit", "versions", "machine")  # fields of a StageRecord: what its kernel ran under
+STARTED_OVER = "note: started over"  # how a line begins that tells what was deleted for that
 BUSY = 0.75  # cores that a training misses because of other programs, from which on it is told to suffer
 
 
@@ -214,7 +215,7 @@ def delete(folder: Path, paths: Iterable[Path], screen: Audience) -> None:
         path.unlink()
     if present:
         names = ", ".join(str(path.relative_to(folder)) for path in present)
-        screen.say(f"note: started over, and deleted: {names}")
+        screen.say(f"{STARTED_OVER}, and deleted: {names}")
 
 
 def run_stage(

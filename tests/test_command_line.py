@@ -51,7 +51,7 @@ BAD = [
     (["--seed", "0", "0"], "error: --seed 0: given twice; leave one out"),
     (["--seed", "0", "one"], "error: --seed one: must be a whole number"),
     (["--dataset", "digits", "--validation-size", "90", "1430"], "error: --validation-size 1430: must be from 10 to 1"),
-    (["--dataset", "digits", "--seed", *map(str, range(10_001))], "error: a grid has at most 10,000 points, and this"),
+    (["--dataset", "digits", "--seed", *map(str, range(10_001))], "error: a grid has at most 10,000 runs, and this"),
     (["--seed", "0", "1", "--run", "../x"], "error: --run '../x': use 1 to 120 letters"),
     (["--run", "grids"], "error: --run grids: the folder of what is said of grids"),
     (["--folds", "1"], "error: --folds 1: must be at least 2"),

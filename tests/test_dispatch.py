@@ -3,13 +3,18 @@
 import contextlib
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import psutil
 import pytest
+
+from helpers import errors
+from pipeline import dispatch
 
 SEEDS = ("--seed", "0", "1")
 FAILS = """
@@ -195,6 +200,7 @@ def test_a_lost_worker_and_a_killed_child_cost_a_run_and_no_file(project, cluste
     (project.folder / "go").touch()
     out, error = process.communicate(timeout=120)
     assert process.returncode == 0, out + error
+    assert re.search("^worker one is gone; digits-balanced-10epochs-seed[01]-1threads starts again$", out, re.M), out
     assert len(list(project.outputs.glob("*/run.json"))) == 2 and not list(project.outputs.glob(".landing-*"))
 
 
@@ -215,3 +221,35 @@ def test_a_worker_without_space_takes_no_more_runs(project, cluster):
     out, error = process.communicate(timeout=120)
     assert process.returncode == 0, told + out + error
     assert "worker full takes no more runs: OSError: [Errno 28] No space left on device" in told
+
+
+def test_where_all_workers_are_refused_the_command_ends(project, cluster):
+    address = start_scheduler(cluster, project)
+    other = project.copy_to(project.folder.parent / f"{project.folder.name}-other")
+    (other.folder / "helpers" / "errors.py").write_text((other.folder / "helpers" / "errors.py").read_text() + "#\n")
+    start_worker(cluster, "odd", address, PYTHONPATH=str(other.folder))
+    code, out, error = project.run(*SEEDS, "--only", "eda", "--threads", "1", "--scheduler", address)
+    assert code == 2 and "its worker cannot do what this machine does; update the code and" in error, out + error
+    assert "is refused: helpers/errors.py differs from the one here; update the code or the packages there" in out
+    assert not list(project.outputs.glob("*/run.json"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
+def test_where_no_scheduler_listens_that_is_told_at_once(host, monkeypatch):
+    monkeypatch.setattr("distributed.Client", None)  # it would try again and again
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with (
+        pytest.raises(errors.BadInput, match="no Dask scheduler answers there"),
+        dispatch.connect(1, f"tcp://{host}:{port}"),
+    ):
+        pass
+
+
+def test_runs_begin_in_the_order_in_which_they_were_asked_for(project):
+    wait_in_notebook(project)
+    (project.folder / "go").touch()
+    seeds = ("5", "3", "9", "1", "7")
+    code, out, error = project.run("--seed", *seeds, "--only", "eda", "--threads", "1", "--jobs", "1")
+    assert code == 0, out + error
+    assert tuple(re.findall("seed([0-9])-1threads +started", out)) == seeds

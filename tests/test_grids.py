@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import itertools
+import json
 import os
 import re
 import sys
@@ -12,10 +13,12 @@ import pytest
 from conftest import ROOT
 
 import run_all
-from helpers import data, errors, runs
+from helpers import data, errors, files, runs
 from helpers.runs import DatasetRecord, Manifest, StageRecord
-from pipeline import grids, machine, plan, request
+from pipeline import board, grids, job, machine, plan, request
 from pipeline.board import Board
+from pipeline.dispatch import Pages
+from pipeline.execute import StageFailed
 from pipeline.grids import Outcome
 from pipeline.request import Wishes
 from pipeline.stages import STAGES
@@ -77,8 +80,8 @@ def test_a_dataset_is_looked_at_once(monkeypatch):
         ({"seed": [0, 0]}, "--seed 0: given twice; leave one out"),
         ({"learning_rate": [0.01, 0.02, 1e-2]}, "--learning-rate 0.01: given twice; leave one out"),
         ({"seed": []}, "--seed: no value, so there is nothing to run"),
-        ({"seed": range(10_001)}, "a grid has at most 10,000 points, and this one has 10,001: 10,001 of --seed"),
-        ({"seed": range(101), "epochs": range(1, 101)}, "a grid has at most 10,000 points, and this one has 10,100: "),
+        ({"seed": range(10_001)}, "a grid has at most 10,000 runs, and this one has 10,001: 10,001 of --seed"),
+        ({"seed": range(101), "epochs": range(1, 101)}, "a grid has at most 10,000 runs, and this one has 10,100: "),
         ({"threads": [1, 2]}, "--threads: takes a single value"),
         (
             {"dataset": ["auto", "digits"]},
@@ -103,7 +106,7 @@ def test_a_grid_of_as_many_points_as_are_allowed_is_settled(monkeypatch):
     monkeypatch.setattr(grids, "MOST", 60)
     grid = grids.settle(DIGITS, {"seed": range(20), "epochs": [1, 2, 3]})
     assert len(grid.points) == len({point.run for point in grid.points}) == 60
-    with pytest.raises(errors.BadInput, match="at most 60 points, and this one has 61"):
+    with pytest.raises(errors.BadInput, match="at most 60 runs, and this one has 61"):
         grids.settle(DIGITS, {"seed": range(61)})
 
 
@@ -188,6 +191,63 @@ def test_plans_name_the_point_that_has_none():
     assert in_flags(caught.value).startswith("--only results: needs training") and "(at --seed 4)" in str(
         in_flags(caught.value)
     )
+
+
+def leave_grid(grid):
+    """Leave the grid.json of a grid, as its page does."""
+    rows = [{"run": point.run} | {axis: point.value_of(axis) for axis in grid.axes} for point in grid.points]
+    files.write_json(grid.folder / "grid.json", {"axes": list(grid.axes), "points": rows})
+
+
+def test_a_run_is_not_called_as_a_grid_that_is_there():
+    leave_grid(grids.settle(DIGITS, {"recipe": ["fast", "balanced"], "seed": range(6)}, name="mine"))
+    mine = DIGITS.model_copy(update={"run": "mine"})
+    for wishes in (mine, mine.model_copy(update={"only": ("results",)})):
+        with pytest.raises(errors.BadInput) as caught:
+            request.settle(wishes)
+        rule = "is a grid of 12 runs (recipe fast, balanced; seed 0, 1, 2, 3 and 2 more), and this command asks for one"
+        assert in_flags(caught.value) == f"--run mine: {rule}; repeat the command of the grid, or choose another name"
+    alone = DIGITS.model_copy(update={"run": "alone"})
+    leave_grid(grids.settle(alone, {}))  # a grid of one, as of a scheduler, and its run share a name
+    assert request.settle(alone).run == "alone"
+
+
+def test_a_grid_may_grow_and_takes_no_other_grids_place():
+    leave_grid(grids.settle(DIGITS, {"seed": [0, 1, 2]}, name="mine"))
+    assert len(grids.settle(DIGITS, {"seed": [2, 1, 0, 3]}, name="mine").points) == 4
+    for several in ({"seed": [0, 1, 3]}, {"recipe": ["fast", "balanced"]}):
+        with pytest.raises(errors.BadInput, match=r"holds another grid \(seed 0, 1, 2\): . of its 3 runs are not in"):
+            grids.settle(DIGITS, several, name="mine")
+        assert grids.settle(DIGITS.model_copy(update={"force": True}), several, name="mine").name == "mine"
+    leave_grid(grids.settle(DIGITS, {}, name="alone"))
+    (runs.outputs_folder() / "grids" / "alone" / "grid.json").write_text("[]")
+    assert grids.settle(DIGITS, {"seed": [0, 1]}, name="alone").name == "alone"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--seed", "0-2"], "--seed 0-2: put spaces between the values, as in 0 1 2"),
+        (["--seed", "4,5,6,7"], "--seed 4,5,6,7: put spaces between the values, as in 4 5 6"),
+        (["--learning-rate", "0.01,1e-3"], "--learning-rate 0.01,1e-3: put spaces between the values, as in 0.01 1e-3"),
+        (["--recipe", "fast,best"], "--recipe fast,best: put spaces between the values, as in fast best"),
+        (["--seed", "a-b"], "--seed a-b: must be a whole number"),
+        (["--seed", "1,x"], "--seed x: must be a whole number"),
+        (["--fold", "1/4", "2/4"], "--fold 1/4 2/4: takes a single value; --folds 4 makes a run of each of the 4"),
+        (
+            ["--folds", "4", "--validation-size", "100"],
+            "--folds 4: says which images validate, and so does --validation-size; leave one of them out",
+        ),
+    ],
+)
+def test_several_values_that_are_written_otherwise_are_told_how(arguments, line):
+    with pytest.raises(errors.BadInput) as caught:
+        run_all.wishes_of(run_all.parse(arguments))
+    assert in_flags(caught.value) == line
+
+
+def test_a_single_fold_is_a_single_value():
+    assert run_all.wishes_of(run_all.parse(["--fold", "2/4"]))[0].fold == "2/4"
 
 
 @pytest.fixture
@@ -275,7 +335,7 @@ def engine(monkeypatch):
     given = []
     codes = {}
 
-    def run_grid(grid, jobs, scheduler, board):
+    def run_grid(grid, jobs, scheduler, board, write):
         given.append((grid, jobs, scheduler))
         outcomes = {}
         for point in grid.points:
@@ -389,6 +449,86 @@ def test_ctrl_c_leaves_an_index_of_what_is_finished(engine, monkeypatch, tmp_pat
     assert (tmp_path / "outputs" / "index.html").is_file()
 
 
+def test_ctrl_c_leaves_a_page_of_what_is_there(engine, monkeypatch, capsys):
+    def stopped(grid, *_):
+        leave_run(grid.points[0], {"training": 1.0})
+        raise KeyboardInterrupt("SIGINT")
+
+    written = []
+    monkeypatch.setattr(sys.modules["pipeline.dispatch"], "run_grid", stopped)
+    monkeypatch.setattr(sys.modules["pipeline.grid_page"], "write", lambda grid: written.append(grid) or "grid.html")
+    with pytest.raises(KeyboardInterrupt):
+        command("--seed", "0", "1")
+    assert len(written) == 1 and "the grid as far as it is: grid.html\n" in capsys.readouterr().out
+
+
+def test_the_page_is_written_seldom_while_a_grid_runs(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    written = []
+
+    def write():
+        written.append(clock[0])
+        clock[0] += 7
+        raise OSError("no room")  # which keeps no run from its end
+
+    pages = Pages(write)
+    for now in (1, 59, 61, 70, 130, 137, 140):
+        clock[0] = max(clock[0], now)
+        pages.run_has_ended()
+    assert written == [61, 140]  # 68, and ten times seven later
+    Pages(None).run_has_ended()
+
+
+def test_a_message_of_a_failed_stage_begins_with_the_error():
+    where = "training failed at cell 7 of 12, which begins: x"
+    raised = "TrainingDiverged: the loss is nan at step 13; try a `learning_rate` of 1"
+    told = "the loss is nan at step 13; try a --learning-rate of 1 (training failed at cell 7 of 12, which begins: x)"
+    assert job.in_a_line(StageFailed(f"{where}\n{raised}", "TrainingDiverged")) == told
+    told = f"ValueError: not this: or that ({where})"
+    assert job.in_a_line(StageFailed(f"{where}\nValueError: not this:\nor that", "ValueError")) == told
+    assert job.in_a_line(errors.BadInput("is none", field="batch_size")) == "--batch-size: is none"
+
+
+def test_a_job_waits_for_a_run_that_another_process_makes(monkeypatch):
+    tries = []
+
+    def run(request, teller, alone):
+        tries.append(1)
+        if len(tries) < 3:
+            raise errors.RunInUse("in use by process 7")
+
+    monkeypatch.setattr(job.runner, "run", run)
+    monkeypatch.setattr(job, "LOOK", 0)
+    monkeypatch.setattr(job, "PATIENCE", -1)
+    stream = io.StringIO()
+    assert job.attempt(None, job.Teller(stream)) == (0, "")
+    notes = [json.loads(line)["text"] for line in stream.getvalue().splitlines()]
+    assert notes == ["in use by process 7; waiting for it", "was made meanwhile"]
+
+
+def test_a_run_of_a_grid_tells_once_that_it_starts_over():
+    stream = io.StringIO()
+    teller = job.Teller(stream)
+    for name in ("run.json", "model.json"):
+        teller.say(f"{job.runner.STARTED_OVER}, and deleted: {name}")
+    assert [json.loads(line)["text"] for line in stream.getvalue().splitlines()] == ["note: started over"]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "cut"),
+    [
+        ("two words", 9, "two words"),
+        ("two words", 8, "two..."),
+        ("  seed 0  4/5 training", 17, "  seed 0  4/5..."),
+        ("undivided", 7, "undi..."),
+        ("undivided", 2, ".."),
+    ],
+)
+def test_a_line_is_cut_behind_a_word(text, width, cut):
+    assert board.cut(text, width) == cut
+
+
 PROGRESS = {"kind": "progress", "share": 0.5, "detail": "0:10 left", "label": "epoch 1/2", "milestone": 1}
 
 
@@ -422,13 +562,13 @@ def test_a_log_gets_a_line_for_each_that_starts_finishes_or_fails():
     name = "digits-fast-1epochs-seed"
     lines = stream.getvalue().splitlines()
     times = [line.rpartition(", ")[2] for line in lines if "left" in line]
-    assert len(times) == 2 and all(re.fullmatch(r"0:00:(24|18|19|12) left\)", text) for text in times)
+    assert len(times) == 2 and all(re.fullmatch(r"0:00:(25|24|12) left\)", text) for text in times)
     assert [line.split(", 0:")[0] for line in lines] == [
         f"  {name}1 started",
         f"  {name}2 started   worker-2",
         f"  {name}2: note: a checkpoint is damaged",
         f"  {name}1 done        12.3 s  (2 of 5",
-        f"  {name}2 failed       2.0 s  the loss is nan; see {page}  (3 of 5",
+        f"  {name}2 failed       2.0 s  the loss is nan  (3 of 5",
         f"  {name}3 started",
     ]
 
@@ -467,7 +607,7 @@ def test_a_terminal_gets_moving_lines_that_fit(terminal):
             board.started(point)
         board.told(grid.points[0], PROGRESS)
         lines = str(board.moving_lines()).splitlines()
-        assert len(lines) == 5 and lines[0].endswith("epoch 1/2") and lines[3] == "  and 6 more at work"
+        assert len(lines) == 5 and lines[0].endswith("50% 0:10 left...") and lines[3] == "  and 6 more at work"
         board.finished(grid.points[0], Outcome(0), 3.0)
         assert (
             str(board.moving_lines())
@@ -510,11 +650,33 @@ def test_the_time_that_is_left_follows_from_those_that_are_done(monkeypatch):
     for point in grid.points[2:4]:
         board.started(point)
     clock[0] += 30
-    assert board.time_left("") == "0:03:15 left"  # three wait, 90 s each, and two have 60 s to go, two at a time
+    assert board.time_left("") == "0:04:00 left"  # of three that wait, two begin in 60 s, and the last after 90 more
     board.up_to_date(grid.points[4])
-    assert board.time_left("") == "0:02:30 left"
+    assert board.time_left("") == "0:02:30 left"  # two wait, and begin in 60 s
     for point in grid.points[5:]:
         board.finished(point, Outcome(0), 90.0)
     assert board.time_left(", ") == ", 0:01:00 left"
     clock[0] += 70
     assert board.time_left("") == ""
+
+
+def test_the_time_that_is_left_does_not_rise_when_the_last_run_begins(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    grid = grids.settle(DIGITS, {"seed": range(3)})
+    board = Board(grid, 2, io.StringIO())
+    for point in grid.points[:2]:
+        board.started(point)
+    clock[0] += 10
+    board.finished(grid.points[0], Outcome(0), 10.0)
+    assert board.time_left("") == "0:00:10 left"
+    board.started(grid.points[2])
+    assert board.time_left("") == "0:00:10 left"
+
+
+def test_a_run_whose_worker_is_gone_waits_again():
+    grid = grids.settle(DIGITS, {"seed": range(2)})
+    board = Board(grid, 2, io.StringIO())
+    board.started(grid.points[0], "one")
+    board.lost(grid.points[0])
+    assert board.counts() == {"finished": 0, "running": 0, "waiting": 2, "failed": 0}

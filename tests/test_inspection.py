@@ -38,7 +38,7 @@ HERE = {
         ({"torch": None, "processor": None, "accelerators": None}, "torch is not there"),
         ({"processor": "AVX2"}, "processor AVX2, here AVX512"),
         ({"accelerators": "NVIDIA H100"}, "accelerators NVIDIA H100, here none"),
-        ({"helpers/training.py": "0"}, "helpers/training.py is another"),
+        ({"helpers/training.py": "0"}, "helpers/training.py differs from the one here"),
         ({"helpers/runs.py": None}, "helpers/runs.py is not there"),
         ({"helpers/new.py": "0"}, "helpers/new.py is not here"),
         (
@@ -47,7 +47,8 @@ HERE = {
         ),
         (
             {"python": "3.12.1", "torch": "2.10.0", "helpers/runs.py": "0", "helpers/training.py": "0"},
-            "python 3.12.1, here 3.11.7; torch 2.10.0, here 2.13.0+cpu; helpers/runs.py is another; and 1 more",
+            "python 3.12.1, here 3.11.7; torch 2.10.0, here 2.13.0+cpu; helpers/runs.py differs from the one here; "
+            "and 1 more",
         ),
     ],
 )
@@ -81,7 +82,7 @@ def test_each_file_of_code_counts_and_what_a_notebook_has_printed_does_not(tmp_p
     with open(tmp_path / "pipeline" / "template" / "report.css", "a") as file:
         file.write(" ")
     assert inspection.differences(code, inspection.code_in(tmp_path)) == (
-        "pipeline/template/report.css is another; notebooks/01_eda.ipynb is another"
+        "pipeline/template/report.css differs from the one here; notebooks/01_eda.ipynb differs from the one here"
     )
 
 
@@ -204,7 +205,7 @@ def test_a_job_waits_for_a_worker_that_is_the_same(installations, monkeypatch):
         await inspection.register(cluster.client, plugin)
         async with worker_of(cluster, "other"):
             (refused,) = await cluster.told(1)
-            assert refused["why"] == "helpers/runs.py is another"
+            assert refused["why"] == "helpers/runs.py differs from the one here"
             job = cluster.client.submit(lambda: 7, resources={"key": 1})
             async with worker_of(cluster, "same"):
                 assert await job == 7
