@@ -20,6 +20,7 @@ from helpers.errors import BadInput, ProjectError
 
 from . import inspection, landing, parcels, worker
 from .board import Board
+from .execute import short
 from .grids import Grid, Outcome, Point
 from .plan import plan
 from .request import Request
@@ -52,7 +53,7 @@ def run_grid(
     outcomes: dict[str, Outcome] = {}
     due = []
     for point in grid.points:
-        if all(decision.up_to_date for decision in plan(point.request)):
+        if is_up_to_date(point):
             board.up_to_date(point)
             outcomes[point.run] = Outcome(0)
         else:
@@ -61,7 +62,7 @@ def run_grid(
         board.say(f"{len(outcomes):,} of {len(grid.points):,} up to date")
     if due:
         with connect(jobs, scheduler) as client:
-            place = Cluster(client, grid, board) if scheduler else Here(client, grid)
+            place = Cluster(client, grid, board) if scheduler else Here(client, grid, jobs)
             outcomes |= Loop(client, place, board, Pages(write)).run(due)
     return outcomes
 
@@ -73,7 +74,8 @@ def connect(jobs: int, scheduler: str | None) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     settings = {"distributed.admin.large-graph-warning-threshold": "4 GiB"}  # a dataset is sent on purpose
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):  # the second has a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
         if scheduler is None:
@@ -126,9 +128,10 @@ class Pages:
 class Here:
     """Runs on this machine: each is written in place."""
 
-    def __init__(self, client: Client, grid: Grid) -> None:
+    def __init__(self, client: Client, grid: Grid, jobs: int) -> None:
         self.client = client
         self.topic = topic_of(grid)
+        self.capacity = jobs + AHEAD
 
     def open(self) -> None:
         """Do nothing: this machine is ready."""
@@ -149,7 +152,7 @@ class Here:
     def begun(self, point: Point, at: str) -> None:
         """Do nothing: all are at work here."""
 
-    def take(self, point: Point, result: worker.Result) -> Outcome:
+    def take(self, point: Point, result: worker.Result) -> Outcome | None:
         """Return how a run ended, which lies in its place."""
         return result.outcome
 
@@ -169,6 +172,20 @@ class Cluster:
         self.slots: dict[str, int] = {}  # {address of a worker: runs that it takes at once}; 0 where it was refused
         self.names: dict[str, str] = {}  # {address: name} of the workers that were there at the last look
         self.places: dict[str, tuple[Point, set[str]]] = {}  # {run: ..., addresses of the workers where it has begun}
+        self.has_begun = False  # whether any run has
+        self.unable: set[str] = set()  # addresses of workers that could not prepare a run, or send it back
+
+    @property
+    def able(self) -> list[str]:
+        """The addresses of the workers that are there, and get runs."""
+        return [one for one in self.names if self.slots.get(one) and one not in self.unable]
+
+    @property
+    def capacity(self) -> int:
+        """How many runs may be at the scheduler: few more than are at work, since each holds what it needs."""
+        if self.unable and not self.able:
+            return 0
+        return sum(self.slots[one] for one in self.able) + AHEAD
 
     def open(self) -> None:
         """Have the workers inspected that are there, and those that will come."""
@@ -191,6 +208,8 @@ class Cluster:
             needs.append(parcels.of_run(request.folder))  # what is done of it is not done again
         packed = worker.pack_request(request, here=False)
         options = {"retries": RETRIES, "resources": {self.inspection.key: 1}, "priority": priority}
+        if self.unable:
+            options["workers"] = self.able
         return self.client.submit(worker.work_elsewhere, packed, self.topic, *needs, pure=False, **options)
 
     def send(self, what: str, pack: Callable[[], bytes]) -> Future:
@@ -214,7 +233,7 @@ class Cluster:
         slots = [self.slots.get(address) for address in names]  # None: not inspected yet
         if any(slots):
             self.board.side_by_side = sum(filter(None, slots))
-        elif slots and None not in slots:
+        elif slots and None not in slots and not self.has_begun:
             noun = "its worker cannot" if len(slots) == 1 else f"none of its {len(slots)} workers can"
             way_out = "update the code and the packages there"
             rule = f"{noun} do what this machine does"
@@ -225,6 +244,7 @@ class Cluster:
 
     def begun(self, point: Point, at: str) -> None:
         """Take note that a run has begun on the worker of that address."""
+        self.has_begun = True
         self.places.setdefault(point.run, (point, set()))[1].add(at)
 
     def tell_of_loss(self, address: str) -> None:
@@ -239,16 +259,29 @@ class Cluster:
             again = f"; {', '.join(point.run for point in lost)} start{'s' * (len(lost) == 1)} again" if lost else ""
             self.board.say(f"worker {name} is gone{again}")
 
-    def take(self, point: Point, result: worker.Result) -> Outcome:
-        """Put a run that has come back in its place, and return how it ended."""
+    def take(self, point: Point, result: worker.Result) -> Outcome | None:
+        """Put a run that has come back in its place, and return how it ended; None where it has to be tried elsewhere.
+
+        A run that is done is one only if it is so here, too: its worker may have changed since it was inspected.
+        """
         self.places.pop(point.run, None)
-        if result.parcel is None:
-            return result.outcome
-        try:
+        outcome = result.outcome
+        if outcome is None:
+            self.give_up(result)
+            return None
+        if result.parcel is not None:
             landing.land(result.parcel, point.request)
-        except ProjectError as error:
-            return Outcome(error.exit_code, f"what came back of it was refused: {error}")
-        return result.outcome
+        if outcome.code == 0 and not is_up_to_date(point):
+            return Outcome(1, "what came back is not this run, as the code here makes it")
+        return outcome
+
+    def give_up(self, result: worker.Result) -> None:
+        """Send no more runs to a worker that could not prepare one, or send it back."""
+        if result.worker not in self.unable:
+            self.unable.add(result.worker)
+            name = self.names.get(result.worker, result.worker)
+            left = "" if self.able else "; none is left, waiting for another"
+            self.board.say(f"worker {name} takes no more runs: {one_line(result.trouble)}{left}")
 
 
 class Loop:
@@ -261,32 +294,33 @@ class Loop:
         self.pages = pages
         self.looked = time.monotonic()
         self.submitted = 0
+        self.waiting: deque[Point] = deque()
         self.news: queue.Queue[Point | dict[str, Any]] = queue.Queue()  # points that have ended, and what jobs tell
         self.under_way: dict[str, tuple[Point, Future]] = {}  # {run: ...}
         self.outcomes: dict[str, Outcome] = {}
 
     def run(self, points: Iterable[Point]) -> dict[str, Outcome]:
         """Run `points`; return {run: how it ended}. Whatever ends this, no run is left behind at the scheduler."""
-        waiting = deque(points)
+        self.waiting.extend(points)
         self.client.subscribe_topic(self.place.topic, lambda event: self.news.put(event[1]))
         try:
             self.place.open()
-            while waiting or self.under_way:
-                while waiting and len(self.under_way) < self.capacity():
-                    self.submit(waiting.popleft())
+            while self.waiting or self.under_way:
+                while self.waiting and len(self.under_way) < self.place.capacity:
+                    self.submit(self.waiting.popleft())
                 self.attend()
         finally:
             self.client.cancel([future for _, future in self.under_way.values()])
             self.place.close()
         return self.outcomes
 
-    def capacity(self) -> int:
-        """Return how many runs may be at the scheduler: few more than are at work, since each holds what it needs."""
-        return sum(self.client.nthreads().values()) + AHEAD
-
     def submit(self, point: Point) -> None:
-        """Send a run on its way."""
-        future = self.place.submit(point, priority=-self.submitted)  # those that were asked for first begin first
+        """Send a run on its way; one that cannot be sent has failed, and keeps no other from its end."""
+        try:
+            future = self.place.submit(point, priority=-self.submitted)  # those that were asked for first begin first
+        except (ProjectError, OSError) as error:
+            self.end(point, failure(error), 0.0)
+            return
         self.submitted += 1
         self.under_way[point.run] = point, future
         future.add_done_callback(lambda _: self.news.put(point))
@@ -307,28 +341,58 @@ class Loop:
 
     def pass_on(self, point: Point, fields: dict[str, Any]) -> None:
         """Tell the board what a job has told."""
-        if fields["kind"] == "begun":
+        kind = fields.get("kind")
+        if kind == "begun":
             self.place.begun(point, fields.get("worker", ""))
-            self.board.started(point, fields["where"])
+            self.board.started(point, one_line(fields.get("where", "")))
+        elif kind == "note":
+            self.board.told(point, {"kind": "note", "text": one_line(fields.get("text", ""))})
         else:
             self.board.told(point, fields)
 
     def take(self, point: Point) -> None:
         """Take a run that has ended."""
         _, future = self.under_way.pop(point.run)
-        seconds = 0.0
-        if future.status == "finished":
-            result = future.result()
-            seconds = result.seconds
-            outcome = self.place.take(point, result)
-        elif future.status == "error":
-            outcome = Outcome(1, in_a_line(future.exception()))
-        else:
+        if future.status not in ("finished", "error"):
             raise ProjectError(LOST)
+        result = future.result() if future.status == "finished" else None
+        if isinstance(result, worker.Result):
+            try:
+                outcome = self.place.take(point, result)
+            except (ProjectError, OSError) as error:
+                outcome = failure(error)
+        elif future.status == "finished":
+            outcome = Outcome(1, "what came back is no run")
+        else:
+            outcome = Outcome(1, in_a_line(future.exception()))
         future.release()
+        if outcome is None:
+            self.waiting.appendleft(point)
+        else:
+            self.end(point, outcome, float(result.seconds) if isinstance(result, worker.Result) else 0.0)
+
+    def end(self, point: Point, outcome: Outcome, seconds: float) -> None:
+        """Take note how a run ended."""
         self.outcomes[point.run] = outcome
         self.board.finished(point, outcome, seconds)
         self.pages.run_has_ended()
+
+
+def is_up_to_date(point: Point) -> bool:
+    """Return whether nothing has to be done for a point."""
+    return all(decision.up_to_date for decision in plan(point.request))
+
+
+def failure(error: ProjectError | OSError) -> Outcome:
+    """Return how a run ended that could not be sent, or not be put in its place."""
+    if isinstance(error, ProjectError):
+        return Outcome(error.exit_code, one_line(str(error)))
+    return Outcome(1, one_line(f"{error.filename or 'system'}: {error.strerror or error}"))
+
+
+def one_line(text: Any) -> str:
+    """Return a text that came from elsewhere in one line, without what would steer a terminal."""
+    return " ".join(short(str(text)).split())
 
 
 def inspect_for(request: Request) -> inspection.Inspection:
