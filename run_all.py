@@ -296,7 +296,7 @@ def remarks_on_batches(requests: Iterable[Request]) -> list[str]:
         limit = f"on {images:,} training images a batch holds {size:,} at most ({images // size:,} batches an epoch)"
         numbers = [f"{number:,}" for number in sorted(asked)]
         same = f"{', '.join(numbers[:-1])} and {numbers[-1]} are the same training"
-        remarks.append(f"{limit}; {same if len(numbers) > 1 else f'--batch-size {numbers[0]} is no other'}")
+        remarks.append(f"{limit}; {same if len(numbers) > 1 else f'--batch-size {numbers[0]} is cut to that'}")
     return remarks
 
 
@@ -345,11 +345,16 @@ def show_grid(grid: Grid, jobs: int) -> None:
     print(f"{up_to_date:,} of {in_runs(len(states))} up to date")
     if up_to_date == len(states):
         return
-    seconds = grids.estimate(grid, jobs, plans)
-    if seconds is None:
+    expected = grids.estimate(grid, jobs, plans)
+    if expected is None:
         print("how long it will take cannot be told: no runs like these lie here")
     else:
-        print(f"about {timedelta(seconds=round(seconds))}, {jobs} at a time, as long as runs like these took")
+        more = ", and what is not known" if expected.unknown else ""
+        duration = timedelta(seconds=round(expected.seconds))
+        print(f"about {duration}{more}, {jobs} at a time, as long as runs like these took")
+        if expected.unknown:
+            stages = [f"{stage} of {in_runs(count)}" for stage, count in expected.unknown.items()]
+            print(f"not known: {', '.join(stages)}")
 
 
 def state_in_words(decisions: Iterable[Decision], with_reasons: bool = True) -> str:
