@@ -16,6 +16,7 @@ if __name__ == "__main__":  # until `stop` takes over, Ctrl-C ends the imports b
 import argparse
 import contextlib
 import importlib.util
+import itertools
 import re
 import sys
 import time
@@ -275,6 +276,27 @@ def remarks_of(request: Request) -> list[str]:
     remarks = remarks_on_images(request)
     if runs.is_damaged(request.folder):
         remarks.append("the run.json of this run is not as it was written; nothing in it is believed")
+    return remarks + remarks_on_batches([request])
+
+
+def remarks_on_batches(requests: Iterable[Request]) -> list[str]:
+    """Return where batches were asked for that are larger than a dataset has images for, a line for each such dataset.
+
+    The same number of images in a batch is the same training.
+    """
+    capped: dict[tuple[int, int], set[int]] = {}  # {(images, in a batch at most): asked for}
+    for request in requests:
+        if "batch_size" in request.parameters:
+            images = request.images_to_learn_from
+            size = recipes.batch_size_for(request.recipe, images)
+            if size < request.recipe.batch_size:
+                capped.setdefault((images, size), set()).add(request.recipe.batch_size)
+    remarks = []
+    for (images, size), asked in capped.items():
+        limit = f"on {images:,} training images a batch holds {size:,} at most ({images // size:,} batches an epoch)"
+        numbers = [f"{number:,}" for number in sorted(asked)]
+        same = f"{', '.join(numbers[:-1])} and {numbers[-1]} are the same training"
+        remarks.append(f"{limit}; {same if len(numbers) > 1 else f'--batch-size {numbers[0]} is cut to that'}")
     return remarks
 
 
@@ -288,6 +310,7 @@ def remarks_of_grid(grid: Grid, jobs: int, options: argparse.Namespace) -> list[
     remarks: list[str] = []
     for point in grid.points:
         remarks += [remark for remark in remarks_on_images(point.request) if remark not in remarks]
+    remarks += remarks_on_batches(point.request for point in grid.points)
     damaged = [point.run for point in grid.points if runs.is_damaged(point.request.folder)]
     remarks += [f"the run.json of {name} is not as it was written; nothing in it is believed" for name in damaged]
     threads, cores = grid.points[0].request.threads, machine.cores()
@@ -309,7 +332,8 @@ def remarks_of_grid(grid: Grid, jobs: int, options: argparse.Namespace) -> list[
 def show_grid(grid: Grid, jobs: int) -> None:
     """Print which runs of a grid are up to date, which stages of the others would run, and how long that might take."""
     plans = grids.plans_of(grid)
-    states = {name: state_in_words(decisions) for name, decisions in plans.items()}
+    with_reasons = len(plans) <= LISTED
+    states = {name: state_in_words(decisions, with_reasons) for name, decisions in plans.items()}
     if len(states) > LISTED:
         for state, count in Counter(states.values()).most_common():
             print(f"  {in_runs(count):>11}  {state}")
@@ -321,19 +345,30 @@ def show_grid(grid: Grid, jobs: int) -> None:
     print(f"{up_to_date:,} of {in_runs(len(states))} up to date")
     if up_to_date == len(states):
         return
-    seconds = grids.estimate(grid, jobs, plans)
-    if seconds is None:
+    expected = grids.estimate(grid, jobs, plans)
+    if expected is None:
         print("how long it will take cannot be told: no runs like these lie here")
     else:
-        print(f"about {timedelta(seconds=round(seconds))}, {jobs} at a time, as long as runs like these took")
+        more = ", and what is not known" if expected.unknown else ""
+        duration = timedelta(seconds=round(expected.seconds))
+        print(f"about {duration}{more}, {jobs} at a time, as long as runs like these took")
+        if expected.unknown:
+            stages = [f"{stage} of {in_runs(count)}" for stage, count in expected.unknown.items()]
+            print(f"not known: {', '.join(stages)}")
 
 
-def state_in_words(decisions: Iterable[Decision]) -> str:
-    """Return in words which stages of a run would run."""
+def state_in_words(decisions: Iterable[Decision], with_reasons: bool = True) -> str:
+    """Return in words which stages of a run would run, and why; a reason that several in a row share once."""
     to_run = [decision for decision in decisions if not decision.up_to_date]
     if any(decision.reason == "is running" for decision in to_run):
         return "is running"
-    return f"would run: {', '.join(decision.stage.name for decision in to_run)}" if to_run else "up to date"
+    if not to_run:
+        return "up to date"
+    pieces = []
+    for reason, same in itertools.groupby(to_run, key=lambda decision: decision.reason if with_reasons else ""):
+        names = ", ".join(decision.stage.name for decision in same)
+        pieces.append(f"{names} ({reason})" if reason else names)
+    return f"would run: {', '.join(pieces)}"
 
 
 def show_plan(request: Request) -> None:

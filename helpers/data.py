@@ -94,6 +94,7 @@ class DatasetSummary(NamedTuple):
     training_images: int  # before any is held back to validate
     classes: int
     remarks: tuple[str, ...] = ()  # what a person should know before anything runs, a line each
+    validation_size: int | None = None  # how many of them validate unless a recipe says otherwise
     rarest: int | None = None  # training images of the smallest class; None where nobody counts before it is loaded
 
 
@@ -189,7 +190,8 @@ class PublishedSet:
         remarks = (f"not verified: {caution}",) if caution else ()
         training_images = downloads.COUNTS["train"]
         classes = len(self.published.class_names)
-        return DatasetSummary(self.title(folder), fingerprint, training_images, classes, remarks)
+        validation_size = training_images // 12
+        return DatasetSummary(self.title(folder), fingerprint, training_images, classes, remarks, validation_size)
 
     def files(self, folder: Path) -> list[Path]:
         """Return the four files, and what proves them: archives and noted sums, of a set whose sums are not known."""
@@ -238,7 +240,7 @@ class Digits:
     def summarise(self, folder: Path) -> DatasetSummary:
         """Return the DatasetSummary; the fingerprint is that of scikit-learn's version."""
         fingerprint = digest({"digits": importlib.metadata.version("scikit-learn")})
-        return DatasetSummary(DIGITS_TITLE, fingerprint, training_images=1_438, classes=10)
+        return DatasetSummary(DIGITS_TITLE, fingerprint, training_images=1_438, classes=10, validation_size=1_438 // 12)
 
     def files(self, folder: Path) -> list[Path]:
         """Return no file: scikit-learn has them."""
@@ -320,7 +322,7 @@ class ImageFolder:
             images=torch.from_numpy(images),
             labels=labels,
             is_test=is_test,
-            validation_size=count_validation_images(found.form, summary.training_images, summary.classes),
+            validation_size=summary.validation_size or 0,
             fingerprint=summary.fingerprint,
             framing=found.form.framing,
             sizes=torch.from_numpy(found.sizes),
@@ -339,6 +341,7 @@ def summarise_folder(path: Path, images: folders.Folder) -> DatasetSummary:
         training_images=int(images_per_class.sum()),
         classes=len(images.class_names),
         remarks=images.remarks,
+        validation_size=count_validation_images(images.form, int(images_per_class.sum()), len(images.class_names)),
         rarest=int(images_per_class.min()),
     )
 

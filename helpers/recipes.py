@@ -231,6 +231,12 @@ def check(recipe: Recipe) -> None:
     folds.check(recipe.fold, recipe.validation_size)
 
 
+def batch_size_for(recipe: Recipe, images: int) -> int:
+    """Return how many of `images` training images make a batch: the recipe's number, or fewer where there are few."""
+    size = max(recipe.min_batch_size, images // recipe.min_batches_per_epoch)
+    return min(recipe.batch_size, size, images)
+
+
 def check_form(recipe: Recipe, size: int, channels: int) -> None:
     """Raise BadInput where the recipe's network does not take images of `channels` (1, 3) and `size` pixels a side."""
     check_network(recipe.network, size, channels, recipe.name)

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from . import certainty, computing, data, errors, evaluation, files, framing, models, runs, transforms
 from .checkpoints import Checkpoints, Row, TrainedModel, ValidationRecord, load_model, save_model
 from .data import Dataset, Split
-from .recipes import Recipe
+from .recipes import Recipe, batch_size_for
 
 HISTORY = (
     "epoch",
@@ -396,12 +396,6 @@ def diverged(rule: str, recipe: Recipe, history: list[Row], losses: Tensor) -> e
     """Return the error of a training whose loss is no longer a finite number."""
     way_out = f"try a `learning_rate` of {recipe.learning_rate / 10:.2g}"
     return errors.TrainingDiverged(rule, history, losses.tolist(), way_out=way_out)
-
-
-def batch_size_for(recipe: Recipe, images: int) -> int:
-    """Return how many of `images` training images make a batch: the recipe's number, or fewer where there are few."""
-    size = max(recipe.min_batch_size, images // recipe.min_batches_per_epoch)
-    return min(recipe.batch_size, size, images)
 
 
 def batches_per_epoch(recipe: Recipe, images: int) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from helpers import recipes, runs
 from helpers.errors import BadInput
@@ -263,8 +263,15 @@ def plans_of(grid: Grid) -> dict[str, list[Decision]]:
     return plans
 
 
-def estimate(grid: Grid, jobs: int, plans: Mapping[str, Sequence[Decision]] | None = None) -> float | None:
-    """Return about how many seconds a grid takes with so many `jobs` at once; None where a part of it is not known.
+class Expected(NamedTuple):
+    """How long a grid may take, as far as that is known."""
+
+    seconds: float
+    unknown: dict[str, int]  # {stage of which no time is known: runs that would run it}
+
+
+def estimate(grid: Grid, jobs: int, plans: Mapping[str, Sequence[Decision]] | None = None) -> Expected | None:
+    """Return about how long a grid takes with so many `jobs` at once; None where no part of it is known.
 
     A stage that would run takes the median of what it took in runs like this one: those in the folder of all runs with
     the same dataset, recipe, epochs and threads, wherever they ran. Not counted: the start of each run, and what runs
@@ -272,16 +279,17 @@ def estimate(grid: Grid, jobs: int, plans: Mapping[str, Sequence[Decision]] | No
     """
     plans = plans or plans_of(grid)
     known = seconds_of_stages(grid.outputs)
+    unknown: Counter[str] = Counter()
     times = []
     for point in grid.points:
-        to_run = [decision.stage.name for decision in plans[point.run] if not decision.up_to_date]
         request = point.request
         kind = (request.fingerprint, request.recipe.name, request.recipe.epochs, request.threads)
-        seconds = [known.get((*kind, stage)) for stage in to_run]
-        if None in seconds:
-            return None
-        times.append(sum(value for value in seconds if value is not None))
-    return max(sum(times) / jobs, max(times))
+        to_run = [decision.stage.name for decision in plans[point.run] if not decision.up_to_date]
+        unknown.update(stage for stage in to_run if (*kind, stage) not in known)
+        seconds = [known[(*kind, stage)] for stage in to_run if (*kind, stage) in known]
+        if seconds:
+            times.append(sum(seconds))
+    return Expected(max(sum(times) / jobs, max(times)), dict(unknown)) if times else None
 
 
 def seconds_of_stages(outputs: Path) -> dict[tuple[Any, ...], float]:

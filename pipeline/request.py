@@ -104,6 +104,15 @@ class Request(BaseModel):
         """Whether the dataset is a folder of images, and none of those that are known by name."""
         return self.dataset not in data.NAMES
 
+    @property
+    def images_to_learn_from(self) -> int:
+        """How many training images are left where others validate; of a fold's, which differ by one, the most."""
+        summary = self.summarise()
+        if self.recipe.fold is not None:
+            return summary.training_images - summary.training_images // folds.read(self.recipe.fold)[1]
+        held_back = summary.validation_size if self.recipe.validation_size is None else self.recipe.validation_size
+        return summary.training_images - (held_back or 0)
+
     def summarise(self) -> data.DatasetSummary:
         """Return what is known of the dataset without loading it."""
         return data.summarise(self.dataset, self.data_dir, Wish(*self.form))

@@ -312,13 +312,13 @@ def test_an_estimate_is_the_median_of_runs_like_these():
     assert grids.estimate(grid, 1) is None
     for point, seconds in zip(grid.points, (10.0, 30.0, 11.0), strict=False):
         leave_run(point, {"training": seconds, "results": 4.0, "eda": 100.0})
-    assert grids.estimate(grid, 1) == pytest.approx(4 * (11 + 4))
-    assert grids.estimate(grid, 2) == pytest.approx(2 * (11 + 4))
-    assert grids.estimate(grid, 400) == pytest.approx(11 + 4)  # no shorter than the longest
+    assert grids.estimate(grid, 1).seconds == pytest.approx(4 * (11 + 4))
+    assert grids.estimate(grid, 2).seconds == pytest.approx(2 * (11 + 4))
+    assert grids.estimate(grid, 400).seconds == pytest.approx(11 + 4)  # no shorter than the longest
     for others in ({"epochs": 3}, {"recipe": "balanced"}, {"threads": grid.points[0].request.threads + 1}):
         assert grids.estimate(grids.settle(wishes.model_copy(update=others), {"seed": [0, 1]}), 1) is None
     part = grids.settle(wishes, {"recipe": ["fast", "balanced"]})
-    assert grids.estimate(part, 1) is None  # nothing is known of a half of it
+    assert grids.estimate(part, 1) == (pytest.approx(15), {"training": 1, "results": 1})  # nothing is known of a half
 
 
 def test_a_stage_that_failed_tells_no_time():
@@ -428,7 +428,10 @@ def test_without_distributed_one_line_says_what_to_install(engine, monkeypatch):
 def test_a_dry_run_shows_each_run_of_a_grid_or_counts_them(engine, capsys):
     assert command("--seed", "0", "1", "--only", "training", "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "  digits-fast-1epochs-seed0  would run: training" in lines and "0 of 2 runs up to date" in lines
+    assert (
+        "  digits-fast-1epochs-seed0  would run: training (has not run yet)" in lines
+        and "0 of 2 runs up to date" in lines
+    )
     assert lines[-1] == "how long it will take cannot be told: no runs like these lie here"
     for point in grids.settle(DIGITS, {"seed": [7, 8]}).points:
         leave_run(point, {"training": 60.0})
@@ -436,6 +439,45 @@ def test_a_dry_run_shows_each_run_of_a_grid_or_counts_them(engine, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "      41 runs  would run: training" in lines and len(lines) == 4
     assert lines[-1] == "about 0:20:30, 2 at a time, as long as runs like these took" and not engine[0]
+
+
+def test_a_dry_run_says_why_each_stage_would_run(engine, capsys):
+    for point in grids.settle(DIGITS, {"seed": [0, 1]}).points[:1]:
+        leave_run(point, {"training": 1.0}, state="failed")
+    arguments = ("--seed", "0", "1", "--only", "training", "results", "--dry-run")
+    assert command(*arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  digits-fast-1epochs-seed0  would run: training (failed last time), results (has not run yet)" in lines
+    assert "  digits-fast-1epochs-seed1  would run: training, results (has not run yet)" in lines
+    assert command(*arguments, "--force") == 0
+    assert "  digits-fast-1epochs-seed1  would run: training, results (forced)" in capsys.readouterr().out
+
+
+def test_batches_that_a_dataset_is_too_small_for_are_told(engine, capsys):
+    limit = "note: on 1,319 training images a batch holds 32 at most (41 batches an epoch)"
+    assert command("--batch-size", "16", "64", "128", "--dry-run") == 0
+    assert f"{limit}; 64 and 128 are the same training\n" in capsys.readouterr().out
+    assert command("--batch-size", "64", "--dry-run") == 0
+    assert f"{limit}; --batch-size 64 is cut to that\n" in capsys.readouterr().out
+    assert command("--batch-size", "32", "--dry-run") == 0 and command("--dry-run") == 0
+    assert "a batch holds" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wishes", [{}, {"validation_size": 100}, {"fold": "2/4"}])
+def test_the_images_to_learn_from_are_those_of_the_split(wishes):
+    settled = request.settle(DIGITS.model_copy(update=wishes))
+    digits = data.load("digits")
+    left = len(data.split(digits, 0, settled.recipe.validation_size, settled.recipe.fold)["train"].labels)
+    assert 0 <= settled.images_to_learn_from - left <= (1 if wishes.get("fold") else 0)
+    assert digits.validation_size == settled.summarise().validation_size
+
+
+def test_a_dry_run_says_of_which_stages_no_time_is_known(engine, capsys):
+    leave_run(grids.settle(DIGITS, {"seed": [7, 8]}).points[0], {"training": 60.0})
+    assert command("--seed", "0", "1", "--only", "training", "results", "--dry-run", "--jobs", "1") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2] == "about 0:02:00, and what is not known, 1 at a time, as long as runs like these took"
+    assert lines[-1] == "not known: results of 2 runs"
 
 
 def test_ctrl_c_leaves_an_index_of_what_is_finished(engine, monkeypatch, tmp_path):
