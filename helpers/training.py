@@ -1,6 +1,7 @@
 """The training loop: a network, a recipe and images in; trained weights and one row of figures an epoch out."""
 
 import contextlib
+import inspect
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ HISTORY = (
 
 # Digests of the loop's code as this process has loaded it, whatever becomes of the files meanwhile.
 CODE = [files.code_digest(Path(__file__).with_name(part)) for part in ("models.py", "training.py", "transforms.py")]
+CODE.append(files.digest(inspect.getsource(batch_size_for)))  # of recipes.py this alone
 STARTED = ("weights_sha256", "dataset", "fingerprint", "seed")  # what is noted of a model that a training starts from
 SETTLED = 40  # steps after which the averages of batch normalisation follow what the network has learnt
 FROZEN_EPOCHS = 1  # in which a network that starts from another's weights learns in its last layer alone
