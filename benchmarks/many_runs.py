@@ -46,6 +46,9 @@ def copy(settled, environment, tell, is_wanted):
     manifest.run = settled["run"]
     manifest.parameters = settled["parameters"]
     manifest.seed = settled["parameters"]["seed"]
+    for record in manifest.stages.values():
+        asked = record.inputs["parameter"]
+        asked |= {{name: value for name, value in settled["parameters"].items() if name in asked}}
     runs.save_manifest(folder, manifest)
     return Outcome(0)
 

@@ -286,7 +286,7 @@ def resample_seeds(correct: np.ndarray, drawn: np.ndarray, generator: np.random.
 
 
 def compare_within_seeds(
-    one: Sequence[np.ndarray], other: Sequence[np.ndarray], level: float = 0.95
+    one: Sequence[np.ndarray], other: Sequence[np.ndarray], level: float = 0.95, pool: int | None = None
 ) -> tuple[Difference, float]:
     """Return the Difference in accuracy between two settings, and its two-sided p-value, above 0 and at most 1.
 
@@ -296,8 +296,9 @@ def compare_within_seeds(
     are added up, which is that of a bootstrap over both. How many repeats stand behind it counts by Student's t, with
     the degrees of freedom of Satterthwaite (1946). Where trainings differ no more than images do, it finds a difference
     where there is none in 5% of cases at most; where they differ thrice as much, two repeats find one in 12%, five in
-    5%. A single repeat says nothing of other trainings: then all this speaks for other images alone. Images on which
-    several repeats are validated count as if they were others, and trainings on nearly the same images, too.
+    5%. A single repeat says nothing of other trainings: then all this speaks for other images alone. `pool`: how many
+    images the repeats draw theirs from, None for no end of them; many repeats then see no more images than that.
+    Trainings on nearly the same images count as if these were others.
     """
     differences = np.array([left.mean() - right.mean() for left, right in zip(one, other, strict=True)])
     repeats = len(differences)
@@ -306,8 +307,11 @@ def compare_within_seeds(
     freedom = 1e9  # as good as the normal distribution
     if by_repeats > 0:
         freedom = min(freedom, (repeats - 1) * (1 + by_images / by_repeats) ** 2)
+    draws = float(repeats)  # of images that are not yet among the others
+    if pool is not None:
+        draws = max(1.0, min(draws, pool / float(np.mean([len(images) for images in one]))))
     mean = float(differences.mean())
-    error = float(np.sqrt((by_repeats + by_images) / repeats))
+    error = float(np.sqrt(by_repeats / repeats + by_images / draws))
     reach = float(stdtrit(freedom, (1 + level) / 2) * error)
     p_value = 2 * float(stdtr(freedom, -abs(mean) / error))
     return Difference(mean, mean - reach, mean + reach), max(p_value, float(np.finfo(float).tiny))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Row = tuple[int, Reading, standings.Figures]  # a finished run, with the place of its setting
 Drawn = tuple["Figure", str, str]  # a figure, its caption, its alternative text
 PARTS = ("report.css", "report.js", "sort.js")
-KINDS = {"failed": "without figures", "missing": "not at their end"}  # of runs that are not done
+KINDS = {"failed": "failed", "missing": "without figures"}  # of runs that are not done
 VERSION = 1  # of grid.json
 ESTIMATED = ("validation_accuracy", "validation_loss", "validation_f1", "train_accuracy", "training_seconds")
 COLUMNS = (
@@ -216,8 +216,17 @@ def percent(share: float) -> str:
 
 
 def between(low: float, high: float) -> str:
-    """Return an interval of a share that cannot be above 1; "" where it is not known."""
-    return f"{percent(low)} to {percent(min(high, 1))}" if math.isfinite(low) else ""
+    """Return an interval of a share, from 0 to 1; "" where it is not known."""
+    return f"{percent(max(low, 0))} to {percent(min(high, 1))}" if math.isfinite(low) else ""
+
+
+def spread_of(estimate: Estimate) -> str:
+    """Return in words what stands behind a mean: its runs, and its interval where they are not all the same."""
+    if estimate.count == 1:
+        return "one run, so how far another seed would lie from it is not known"
+    if estimate.high - estimate.low < 1e-9:
+        return f"mean of {estimate.count} runs, which are all the same"
+    return f"mean of {estimate.count} runs, 95% interval {between(estimate.low, estimate.high)}"
 
 
 def in_points(share: float) -> str:
@@ -265,11 +274,14 @@ def answer(group: Group) -> str:
     if first is None:
         return "No run has finished, so nothing can be ranked."
     reached = first.estimate("validation_accuracy")
-    spread = f"mean of {reached.count} runs, 95% interval {between(reached.low, reached.high)}"
-    if reached.count == 1:
-        spread = "one run, so how far another seed would lie from it is not known"
     verb = "is first, with a" if len(group.settings) > 1 else "reaches a"
-    return f"{first.name} {verb} validation accuracy of {percent(reached.mean)} ({spread})."
+    told = f"{first.name} {verb} validation accuracy of {percent(reached.mean)} ({spread_of(reached)})."
+    if first.only_guesses:
+        told += " That is no better than guessing the most frequent class."
+    if not first.is_complete:
+        missing = len(first.readings) - len(first.done)
+        told += f" {missing} of its {len(first.readings)} runs {'has' if missing == 1 else 'have'} no figures."
+    return told
 
 
 def compare_with_next(group: Group) -> str:
@@ -289,11 +301,16 @@ def compare_with_next(group: Group) -> str:
     if comparison.difference is None or comparison.adjusted is None:
         return f"It cannot be compared with the next, {comparison.other.name}: {comparison.verdict}.{of_all}"
     tie = " The two have the same accuracy, and the lower loss decided." if comparison.other.tied else ""
+    if comparison.verdict == standings.THE_SAME:
+        return f"The next, {comparison.other.name}, made the same predictions on every validation image.{of_all}"
     mean, low, high = comparison.difference
+    verdict = comparison.verdict
+    if verdict == standings.ONE_RUN_EACH:
+        verdict = "from one run each, which cannot tell whether another seed would turn it round"
     where = "ahead of" if mean >= 0 else "in the runs that both have, behind"
     return (
         f"It is {abs(100 * mean):.2f} points {where} the next, {comparison.other.name} (95% interval {in_points(low)} "
-        f"to {in_points(high)}, adjusted p {chance_of(comparison.adjusted)}): {comparison.verdict}.{tie}{of_all}"
+        f"to {in_points(high)}, adjusted p {chance_of(comparison.adjusted)}): {verdict}.{tie}{of_all}"
     )
 
 
@@ -301,14 +318,21 @@ def qualify(group: Group) -> list[str]:
     """Return the sentences that say what the first reaches on test images, and how far all this can be believed."""
     if group.first is None:
         return []
-    test = "None of its runs was evaluated on the test images, so no figure here is free of the choice."
+    alone = len(group.settings) == 1
+    test = (
+        "No test accuracy is shown here: this grid did not ask for one, or it would be one of several to choose from."
+    )
     if group.test is not None:
         mean = group.test.mean
-        spread = f"mean of {mean.count} runs, 95% interval {between(mean.low, mean.high)}"
+        spread = spread_of(mean)
         if mean.count == 1:
             accuracy = group.test.accuracies[0][1]
             spread = f"one run, 95% interval {between(accuracy.low, accuracy.high)}"
-        test = f"Its test accuracy is {percent(mean.mean)} ({spread}). No other setting's was read."
+        test = f"Its test accuracy is {percent(mean.mean)} ({spread})."
+        if not alone:
+            test += (
+                " No other setting's is shown: whoever chose by test images would have none left to judge the choice."
+            )
     sentences = [count_images(group), test]
     if group.comparisons:
         sentences.append(
@@ -317,8 +341,8 @@ def qualify(group: Group) -> list[str]:
         )
     if any(comparison.repeats == 1 for comparison in group.comparisons):
         sentences.append(
-            "Where two settings have one run in common, the test speaks for other images, and not for other trainings: "
-            "another seed may well turn it round."
+            "Where two settings have one run in common, interval and p-value speak for other images, and not for other "
+            "trainings: another seed may well turn the difference round."
         )
     return sentences
 
@@ -339,7 +363,7 @@ def show_setting(setting: Setting) -> dict[str, str]:
     return row | {
         "rank": f"{setting.rank}{'*' if setting.tied else ''}",
         "accuracy": percent(accuracy.mean),
-        "interval": between(accuracy.low, accuracy.high),
+        "interval": between(accuracy.low, accuracy.high) if accuracy.high - accuracy.low >= 1e-9 else "",
         "loss": f"{setting.estimate('validation_loss').mean:.4f}",
         "f1": percent(setting.estimate("validation_f1").mean),
         "train": percent(setting.estimate("train_accuracy").mean),

@@ -7,7 +7,7 @@ import io
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -189,18 +189,19 @@ def state_of(folder: Path, manifest: Manifest) -> str:
     return trouble_with(folder, manifest) or altered_page(folder, manifest) or " ".join(["done", *remarks])
 
 
-def trouble_with(folder: Path, manifest: Manifest) -> str:
-    """Return in a few words why a run's figures are not all there; "" where they are. Pages hold no figure of it."""
-    if not manifest.stages:
+def trouble_with(folder: Path, manifest: Manifest, asked: Collection[str] = tuple(STAGES)) -> str:
+    """Return in a few words why the figures of the stages `asked` are not all there; "" where they are."""
+    stages = {name: record for name, record in manifest.stages.items() if name in asked}
+    if not stages:
         return "not begun"
-    for name, record in manifest.stages.items():
+    for name, record in stages.items():
         if record.state == "running" and not runs.is_held(folder):
             return f"stopped in {name}: its runner died"
         if record.state != "done":
             return f"{record.state} in {name}"
-    if manifest.is_done("results") and manifest.test_accuracy is None:
+    if "results" in stages and manifest.is_done("results") and manifest.test_accuracy is None:
         return "results are of an earlier model, or of other images"
-    for name, record in manifest.stages.items():
+    for name, record in stages.items():
         for path in SHOWN:
             if path in record.outputs and runs.read_recorded(folder, manifest, path) is None:
                 return f"{path} has changed since {name} ran"

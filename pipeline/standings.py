@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from helpers import evaluation, files, runs
-from helpers.errors import ProjectError
 from helpers.evaluation import Difference
 from helpers.runs import Accuracy, Manifest
 
@@ -27,11 +26,14 @@ from .grids import AXES, REPEATS, Grid, Point
 
 logger = logging.getLogger(__name__)
 
+HUGE = 1e12  # of a loss in nats, or of seconds
 ROUNDED = 9  # digits to which means that are the same are the same, whatever order they were added in
 CHANCE = 0.05  # the adjusted p-value up to which a difference is more than chance
 FIGURES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "validation_f1")
 MORE_THAN_CHANCE = "more than chance"
 NOT_TOLD_APART = "not told apart"
+ONE_RUN_EACH = "one run each"  # which says nothing of other trainings
+THE_SAME = "the same predictions"
 NOT_COMPARED = "no seed or fold that both have finished"
 MADE_OF = "validation.npz"
 Repeat = tuple[int, str | None]  # (seed, fold)
@@ -50,6 +52,8 @@ class Figures:
     training_seconds: float  # of all epochs
     curve: tuple[float, ...]  # the validation loss after each epoch
     images: str  # a digest of the labels of the validation images: where it differs, the images do
+    predicted: str  # a digest of the classes predicted for them
+    commonest: float  # the share of the class that most of them are of: what guessing it reaches
     correct: np.ndarray = field(repr=False, compare=False)  # bool (n,), whether each was classified correctly
 
 
@@ -99,6 +103,16 @@ class Setting:
     tied: bool = False  # whether loss alone put it behind the one before
 
     @property
+    def is_complete(self) -> bool:
+        """Whether all of its runs have figures."""
+        return len(self.done) == len(self.readings)
+
+    @property
+    def only_guesses(self) -> bool:
+        """Whether none of its runs is better than always guessing the most frequent class, by an exact test at 5%."""
+        return bool(self.done) and not any(map(beats_guessing, self.done.values()))
+
+    @property
     def done(self) -> dict[Repeat, Figures]:
         """The figures of its finished runs."""
         return {reading.repeat: reading.figures for reading in self.readings if reading.figures is not None}
@@ -111,12 +125,20 @@ class Setting:
         return estimate(values)
 
 
+def beats_guessing(figures: Figures) -> bool:
+    """Return whether a run classifies more images correctly than guessing would, by the binomial test at 5%."""
+    from scipy.stats import binomtest
+
+    hits, images = int(figures.correct.sum()), len(figures.correct)
+    return binomtest(hits, images, figures.commonest, alternative="greater").pvalue <= CHANCE
+
+
 @dataclass(frozen=True)
 class Comparison:
     """The first of a group against another: how many more of the same images it gets right, and whether by chance."""
 
     other: Setting
-    verdict: str  # MORE_THAN_CHANCE, NOT_TOLD_APART or NOT_COMPARED
+    verdict: str  # MORE_THAN_CHANCE, NOT_TOLD_APART, ONE_RUN_EACH, THE_SAME or NOT_COMPARED
     repeats: int  # that both have finished
     difference: Difference | None = None
     p_value: float | None = None
@@ -172,9 +194,14 @@ def read(grid: Grid) -> Standings:
     for group in groups:
         rank(group)
         compare(group)
-        if group.first is not None:
+        if group.first is not None and is_alone(group, groups):
             group.test = read_test(group.first)
     return Standings(grid, readings, groups)
+
+
+def is_alone(group: Group, groups: Sequence[Group]) -> bool:
+    """Return whether no other group is of the same dataset: else two firsts would be compared on test images."""
+    return sum(other.dataset == group.dataset for other in groups) == 1
 
 
 def read_point(point: Point) -> Reading:
@@ -186,9 +213,9 @@ def read_point(point: Point) -> Reading:
             damaged = (folder / "run.json").exists()
             return Reading(point, "damaged: its run.json is not as it was written" if damaged else "not run")
         return read_run(point, folder, manifest)
-    except (ProjectError, OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # whatever lies in the folder, the other runs are shown
         logger.debug("%s cannot be read: %s", folder, error)
-        return Reading(point, index.UNREADABLE, message=" ".join(str(error).split()))
+        return Reading(point, index.UNREADABLE, message=" ".join(f"{type(error).__name__}: {error}".split()))
 
 
 def read_run(point: Point, folder: Path, manifest: Manifest) -> Reading:
@@ -223,12 +250,15 @@ def state_of(point: Point, folder: Path, manifest: Manifest) -> str:
     """Return in a few words why a run has no figures of its point; "" where it has."""
     if request.differences_of(point.request, manifest):
         return "another run lies there"
-    trouble = index.trouble_with(folder, manifest)
+    asked = [stage.name for stage in point.request.stages]
+    trouble = index.trouble_with(folder, manifest, {*asked, "training"})
     if trouble:
         return trouble
-    missing = [stage.name for stage in point.request.stages if stage.name not in manifest.stages]
+    missing = [name for name in asked if name not in manifest.stages]
     if missing:
         return f"not all run: {', '.join(missing)} missing"
+    if "training" not in manifest.stages:
+        return "not trained, as it was asked for"
     name, fingerprint = point.request.dataset, point.request.fingerprint
     if manifest.stages["training"].inputs.get("dataset", {}).get(name) not in (None, fingerprint):
         return "trained on other images than those that lie there now"
@@ -245,10 +275,13 @@ def read_figures(folder: Path, manifest: Manifest) -> tuple[Figures | None, str]
     history = [{name: float(text) for name, text in row.items()} for row in csv.DictReader(io.StringIO(table.decode()))]
     with np.load(io.BytesIO(arrays), allow_pickle=False) as validation:
         labels = validation["labels"]
-        correct = validation["logits"].argmax(axis=1) == labels
+        predicted = validation["logits"].argmax(axis=1)
+        correct = predicted == labels
     last = history[-1]
     if not all(math.isfinite(row[name]) for row in history for name in (*FIGURES, "seconds")):
         return None, "diverged: a figure in its history.csv is none"
+    if not all(map(is_possible, history)) or correct.ndim != 1:
+        return None, "its history.csv holds a figure that cannot be"
     if not math.isclose(last["validation_accuracy"], correct.mean(), abs_tol=1e-6):
         return None, f"its history.csv and {MADE_OF} are of different trainings"
     figures = Figures(
@@ -256,10 +289,19 @@ def read_figures(folder: Path, manifest: Manifest) -> tuple[Figures | None, str]
         epochs=len(history),
         training_seconds=sum(row["seconds"] for row in history),
         curve=tuple(row["validation_loss"] for row in history),
-        images=files.digest(labels.tobytes()),
+        images=files.digest([str(labels.dtype), list(labels.shape), files.digest(labels.tobytes())]),
+        predicted=files.digest(predicted.tobytes()),
+        commonest=float(np.unique(labels, return_counts=True)[1].max() / len(labels)),
         correct=correct,
     )
     return figures, "done"
+
+
+def is_possible(row: dict[str, float]) -> bool:
+    """Return whether the figures of an epoch can be: shares from 0 to 1, losses and seconds that are not negative."""
+    shares = [row[name] for name in FIGURES if not name.endswith("loss")]
+    others = [row["train_loss"], row["validation_loss"], row["seconds"]]
+    return all(0 <= share <= 1 for share in shares) and all(0 <= value < HUGE for value in others)
 
 
 def group_settings(grid: Grid, readings: Sequence[Reading]) -> list[Group]:
@@ -298,21 +340,35 @@ def in_words(axis: str, value: Any) -> str:
         return str(value)
     if axis == "epochs":
         return f"{value} epochs"
-    return f"{axis.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{axis.replace('_', ' ')} {value}"
+    return f"{axis.replace('_', ' ')} {shown(value)}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as a person writes it: a whole number without `.0`."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def rank(group: Group) -> None:
-    """Sort the settings of a group by their mean validation accuracy; a tie is broken by the lower mean loss."""
+    """Sort the settings of a group by their mean validation accuracy; a tie is broken by the lower mean loss.
+
+    A setting some of whose runs have no figures stands behind those that are complete. Where the losses are the same,
+    too, the rank is.
+    """
     scores = {}
     for setting in group.settings:
         if setting.done:
             accuracy, loss = setting.estimate("validation_accuracy").mean, setting.estimate("validation_loss").mean
-            scores[id(setting)] = (-round(accuracy, ROUNDED), loss)
-    group.settings.sort(key=lambda setting: scores.get(id(setting), (math.inf, math.inf)))
-    for place, setting in enumerate(group.settings[: len(scores)]):
-        setting.rank = place + 1
-        before = group.settings[place - 1] if place else None
-        setting.tied = before is not None and scores[id(before)][0] == scores[id(setting)][0]
+            scores[id(setting)] = (not setting.is_complete, -round(accuracy, ROUNDED), round(loss, ROUNDED))
+    group.settings.sort(key=lambda setting: scores.get(id(setting), (True, math.inf, math.inf)))
+    before = None
+    for place, setting in enumerate(group.settings[: len(scores)], 1):
+        score = scores[id(setting)]
+        setting.rank = place
+        if before is not None and scores[id(before)] == score:
+            setting.rank = before.rank
+        elif before is not None and scores[id(before)][:2] == score[:2]:
+            setting.tied = True
+        before = setting
 
 
 def compare(group: Group) -> None:
@@ -330,7 +386,17 @@ def compare(group: Group) -> None:
         else:
             chance = next(adjusted)
             verdict = MORE_THAN_CHANCE if chance <= CHANCE else NOT_TOLD_APART
+            if repeats == 1:
+                verdict = ONE_RUN_EACH
+            if same_predictions(first, other):
+                verdict = THE_SAME
             group.comparisons.append(Comparison(other, verdict, repeats, difference, p_value, chance))
+
+
+def same_predictions(first: Setting, other: Setting) -> bool:
+    """Return whether two settings have the same repeats, and in each the same predictions and losses."""
+    told = [{repeat: (f.images, f.predicted, f.curve) for repeat, f in one.done.items()} for one in (first, other)]
+    return told[0] == told[1]
 
 
 def compare_pair(first: Setting, other: Setting) -> tuple[int, Difference | None, float | None]:
@@ -347,14 +413,17 @@ def compare_pair(first: Setting, other: Setting) -> tuple[int, Difference | None
             others.append(beside.correct)
     if not ones:
         return 0, None, None
-    return len(ones), *evaluation.compare_within_seeds(ones, others)
+    pool = first.readings[0].point.request.summarise().training_images
+    return len(ones), *evaluation.compare_within_seeds(ones, others, pool=pool)
 
 
 def read_test(first: Setting) -> Test | None:
-    """Return the Test of a setting; None where no run of it was evaluated on its test images."""
+    """Return the Test of a setting; None where no run of it was asked to be evaluated on test images, and was."""
     accuracies = []
     for reading in first.readings:
         if reading.figures is None or reading.manifest is None:
+            continue
+        if "results" not in [stage.name for stage in reading.point.request.stages]:
             continue
         accuracy = reading.manifest.test_accuracy
         if accuracy is not None and runs.has_its_figures(reading.point.request.folder, reading.manifest):

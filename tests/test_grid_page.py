@@ -70,7 +70,9 @@ def test_the_figures_are_those_that_scipy_finds_from_the_csv(made):
         pairs = [(one, float(two)) for one, two in zip(best, beside, strict=True) if two]
         assert difference["mean"] == pytest.approx(np.mean([one - two for one, two in pairs]))
         assert difference["repeats"] == len(pairs) and difference["p"] <= difference["adjusted_p"] <= 1
-        assert (difference["verdict"] == "more than chance") == (difference["adjusted_p"] <= 0.05)
+        clear = difference["adjusted_p"] <= 0.05 and len(pairs) > 1
+        assert (difference["verdict"] == "more than chance") == clear
+        assert (difference["verdict"] == "one run each") == (len(pairs) == 1)
     order = sorted(differences, key=lambda row: row["p"])  # Holm, for the 6 pairs of 4 settings
     steps = [min(1, (6 - place) * row["p"]) for place, row in enumerate(order)]
     assert [row["adjusted_p"] for row in order] == pytest.approx(np.maximum.accumulate(steps).tolist())
@@ -148,7 +150,7 @@ def test_a_grid_of_one_point_or_of_none_that_is_done(tmp_path, state):
         leave(place, correct(0.9), losses=losses, state="failed" if state == "failed" else "done")
     page = grid_page.write(grid(tmp_path, points, ("seed",))).read_text()
     assert ("No run has finished" in page) == (state != "one") and page.count("<img ") == (2 if state == "one" else 0)
-    assert ("None of its runs was evaluated on the test images" in page) == (state == "one")
+    assert ("No test accuracy is shown here" in page) == (state == "one") and "UTC to  " not in page
     json.loads((tmp_path / "grids" / "made" / "grid.json").read_text())
 
 
@@ -251,3 +253,19 @@ def test_a_grid_page_reads_no_model(made, monkeypatch):
     monkeypatch.setattr(runs, "read_file", lambda path: opened.append(path.name) or read_file(path))
     grid_page.write(made)
     assert set(opened) == {"history.csv", "validation.npz", "model.json", "metrics.json"}
+
+
+def test_shares_stay_shares_and_runs_that_are_the_same_have_no_interval(tmp_path):
+    points = [leave(point(tmp_path, seed), correct(share, seed)) for seed, share in enumerate((0.98, 0.5))]
+    page = grid_page.write(grid(tmp_path, points, ("seed",))).read_text()
+    assert "74.00% (mean of 2 runs, 95% interval 0.00% to 100.00%)" in page and "-2" not in page.split("<h2>")[1]
+    points = [leave(point(tmp_path, seed), correct(0.9, seed)) for seed in range(2)]
+    page = grid_page.write(grid(tmp_path, points, ("seed",))).read_text()
+    assert "90.00% (mean of 2 runs, which are all the same)" in page and "90.00% to 90.00%" not in page
+
+
+def test_a_setting_that_only_guesses_is_called_so(tmp_path):
+    points = [leave(point(tmp_path, seed), correct(0.1, seed)) for seed in range(2)]
+    assert "no better than guessing the most frequent class" in grid_page.write(grid(tmp_path, points)).read_text()
+    points = [leave(point(tmp_path, seed), correct(0.3, seed)) for seed in range(2)]
+    assert "no better than guessing" not in grid_page.write(grid(tmp_path, points)).read_text()

@@ -7,8 +7,8 @@ import pytest
 from made_grids import IMAGES, correct, grid, leave, point
 from scipy import stats
 
-from helpers import evaluation, runs
-from pipeline import standings
+from helpers import evaluation, files, runs
+from pipeline import index, standings
 
 
 def read(outputs, points, axes=("recipe", "seed")):
@@ -216,3 +216,81 @@ def test_a_trained_run_is_read_as_training_left_it(trained, tmp_path):
     assert figures.validation_accuracy == last["validation_accuracy"] == pytest.approx(figures.correct.mean())
     assert figures.training_seconds == pytest.approx(last["seconds"]) and figures.epochs == len(figures.curve) == 1
     assert json.dumps(figures.curve) == json.dumps([last["validation_loss"]])
+
+
+def test_one_run_each_is_no_proof_however_far_they_are_apart(tmp_path):
+    points = [leave(point(tmp_path, recipe=recipe), correct(share)) for recipe, share in (("fast", 0.5), ("best", 0.9))]
+    (comparison,) = read(tmp_path, points).groups[0].comparisons
+    assert comparison.adjusted < 1e-6 and comparison.verdict == standings.ONE_RUN_EACH
+
+
+def test_a_setting_whose_runs_failed_stands_behind_those_that_are_complete(tmp_path):
+    points = []
+    for rate, share, failing in ((0.01, 0.90, 0), (3.0, 0.95, 2)):
+        for seed in range(3):
+            made = point(tmp_path, seed, learning_rate=rate)
+            points.append(leave(made, correct(share, seed), state="failed" if seed < failing else "done"))
+    (group,) = read(tmp_path, points, ("learning_rate", "seed")).groups
+    assert [(setting.name, setting.is_complete) for setting in group.settings] == [
+        ("learning rate 0.01", True),
+        ("learning rate 3", False),
+    ]
+
+
+def test_settings_with_the_same_predictions_share_a_rank(tmp_path):
+    points = [
+        leave(point(tmp_path, seed, batch_size=size), correct(0.9, seed)) for size in (64, 128) for seed in (0, 1)
+    ]
+    (group,) = read(tmp_path, points, ("batch_size", "seed")).groups
+    assert [(setting.rank, setting.tied) for setting in group.settings] == [(1, False), (1, False)]
+    assert group.comparisons[0].verdict == standings.THE_SAME
+
+
+def test_settings_on_other_validation_images_show_no_test_accuracy(tmp_path):
+    points = []
+    for size in (100, 200):
+        made = point(tmp_path, validation_size=size, only=("training", "results"))
+        points.append(leave(made, correct(0.9), test=0.9))
+    groups = read(tmp_path, points, ("validation_size",)).groups
+    assert len(groups) == 2 and [group.test for group in groups] == [None, None]
+
+
+def test_a_grid_that_asks_for_trainings_alone_reads_no_results_of_before(tmp_path):
+    made = leave(point(tmp_path), correct(0.9), test=0.9)
+    (group,) = read(tmp_path, [made]).groups
+    assert group.first.done and group.test is None
+
+
+def test_results_of_an_earlier_model_do_not_count_against_a_new_training(tmp_path):
+    made = leave(point(tmp_path), correct(0.9), test=0.9)
+    manifest = runs.load_manifest(made.request.folder)
+    manifest.stages["results"].inputs = {"input": {"model.json": "of before"}}
+    runs.save_manifest(made.request.folder, manifest)
+    assert read(tmp_path, [made]).readings[0].state == "done"
+
+
+def test_a_grid_of_other_stages_has_not_failed(tmp_path):
+    made = leave(point(tmp_path, only=("eda",)), correct(0.9))
+    manifest = runs.load_manifest(made.request.folder)
+    manifest.stages = {"eda": manifest.stages["training"].model_copy(update={"outputs": {}})}
+    runs.save_manifest(made.request.folder, manifest)
+    assert read(tmp_path, [made]).readings[0].state == "not trained, as it was asked for"
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"PK\x03\x04" + bytes(100)])
+def test_arrays_that_are_none_keep_no_other_run_from_the_page(tmp_path, content):
+    made = leave(point(tmp_path), correct(0.9))
+    manifest = runs.load_manifest(made.request.folder)
+    path = files.write_file(made.request.folder / "validation.npz", content)
+    manifest.stages["training"].outputs[path.name] = files.file_digest(path)
+    runs.save_manifest(made.request.folder, manifest)
+    other = leave(point(tmp_path, 1), correct(0.9))
+    spoilt, whole = read(tmp_path, [made, other]).readings
+    assert spoilt.figures is None and spoilt.state == index.UNREADABLE and whole.state == "done"
+
+
+def test_many_repeats_see_no_more_images_than_there_are():
+    ones, others = [correct(0.9, seed) for seed in range(20)], [correct(0.88, 50 + seed) for seed in range(20)]
+    _, endless = evaluation.compare_within_seeds(ones, others)
+    _, few = evaluation.compare_within_seeds(ones, others, pool=2 * IMAGES)
+    assert few > endless and evaluation.compare_within_seeds(ones, others, pool=10**6)[1] == endless
