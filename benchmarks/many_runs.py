@@ -88,10 +88,10 @@ def measure(points: int, place: Path) -> dict[str, Any]:
     process = psutil.Process()
     before = process.memory_info().rss
     with running_cluster(place, "--preload", str(hook)) as cluster:
-        started = time.perf_counter()
+        sent = time.perf_counter()
         with Clock(grid) as clock:
             outcomes = dispatch.run_grid(grid, 2, cluster.address, clock)
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - sent
     held = process.memory_info().rss - before
     assert len(outcomes) == points and not any(outcome.code for outcome in outcomes.values())
     assert len(list((place / "outputs").glob("*/run.json"))) == points
@@ -102,7 +102,7 @@ def measure(points: int, place: Path) -> dict[str, Any]:
         "points": points,
         "seconds to settle": round(settled, 2),
         "seconds": round(seconds, 1),
-        "seconds until the first had landed": round(clock.landed[0] - started, 1),
+        "seconds until the first had landed": round(clock.landed[0] - sent, 1),
         "seconds a point after that": round((clock.landed[-1] - clock.landed[0]) / (points - 1), 3),
         "bytes of a job": len(worker.pack_request(request, here=False)),
         "bytes of a run that comes back": len(parcels.of_run(request.folder)),
