@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cloudpickle
 import pytest
@@ -155,7 +156,8 @@ def in_a_cluster(work):
         ):
             await asyncio.wait_for(work(Cluster(scheduler, client)), 60)
 
-    asyncio.run(run())
+    with ThreadPoolExecutor(1) as thread:  # a browser's test may have left an event loop in this one
+        thread.submit(asyncio.run, run()).result()
 
 
 def worker_of(cluster, name, **options):
