@@ -563,14 +563,14 @@ def accuracy_by_name(names: Sequence[str], accuracy: ArrayLike, label: str) -> F
 def summarise_runs(values: Sequence[Any], accuracy: ArrayLike, different: Sequence[Any]) -> tuple[np.ndarray, ...]:
     """Return in per cent the accuracy of each run, and the means of the runs of each value with its interval's ends.
 
-    `values` is that of each run. An interval ends at 100; that of a single run is unknown (nan).
+    `values` is that of each run. An interval lies within 0 and 100; that of a single run is unknown (nan).
     """
     shares = 100 * np.asarray(accuracy, dtype=float)
     own: dict[Any, list[float]] = {value: [] for value in different}
     for value, share in zip(values, shares, strict=True):
         own[value].append(share)
     means, lows, highs = np.array([evaluation.mean_interval(own[value]) for value in different]).T
-    return shares, means, lows, np.minimum(highs, 100)
+    return shares, means, np.maximum(lows, 0), np.minimum(highs, 100)
 
 
 def losses_by_run(curves: Sequence[ArrayLike], settings: Sequence[int], names: Sequence[str]) -> Figure:
@@ -587,7 +587,7 @@ def losses_by_run(curves: Sequence[ArrayLike], settings: Sequence[int], names: S
         mark = "o" if len(loss) == 1 else ""
         axis.plot(1 + np.arange(len(loss)), loss, marker=mark, color=colour_of(place, len(names)), linewidth=thin)
     axis.set(xlabel="epoch", ylabel="validation loss, nats", yscale="log")
-    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     plain_ticks(axis.yaxis)
     name_colours(figure, names)
     return figure

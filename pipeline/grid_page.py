@@ -205,7 +205,7 @@ def show_point(reading: Reading, row: dict[str, Any]) -> dict[str, Any]:
         "kind": kind_of(reading),
         "message": reading.message,
         "rank": row["rank"] or "",
-        "on": {axis: "" if row[axis] is None else row[axis] for axis in AXES},
+        "on": {axis: "" if row[axis] is None else standings.shown(row[axis]) for axis in AXES},
         "pages": [(title, f"../../{link}") for title, link in reading.pages],
     }
 
@@ -356,7 +356,8 @@ def count_images(group: Group) -> str:
 
 def show_setting(setting: Setting) -> dict[str, str]:
     """Return a setting as the page shows it: texts, empty where no run of it is done."""
-    row = {"rank": "", "name": setting.name, "runs": f"{len(setting.done)} of {len(setting.readings)}"}
+    name = f"{setting.name} (no better than guessing)" if setting.only_guesses else setting.name
+    row = {"rank": "", "name": name, "runs": f"{len(setting.done)} of {len(setting.readings)}"}
     if not setting.done:
         return row
     accuracy = setting.estimate("validation_accuracy")
@@ -417,7 +418,7 @@ def draw_losses(rows: list[Row], names: list[str], group: Group) -> Drawn:
 
     figure = plots.losses_by_run([figures.curve for _, _, figures in rows], [place for place, _, _ in rows], names)
     lowest = min(figures.validation_loss for _, _, figures in rows)
-    caption = "Validation loss after each epoch, a line a run, on a logarithmic scale."
+    caption = "Validation loss after each epoch, a line a run (a dot, of one epoch), on a logarithmic scale."
     text = f"Lines of validation loss by epoch, {len(rows)} {plural('run', len(rows))} on {name_group(group)}"
     return figure, caption, f"{text}; the lowest ends at {lowest:.4f} nats."
 

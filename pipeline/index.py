@@ -90,7 +90,7 @@ def write_index(outputs: Path) -> None:
     rows.sort(key=lambda row: row["started"], reverse=True)
     texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in PARTS}
     grids = [row_of_grid(path) for path in sorted(outputs.glob("grids/*/grid.json"))]
-    grids.sort(key=lambda row: row["started"], reverse=True)
+    grids.sort(key=lambda row: row["finished"], reverse=True)
     others = ["comparison.html"] if (outputs / "comparison.html").is_file() else []
     environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True)
     environment.filters["sparkline"] = sparkline

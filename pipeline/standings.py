@@ -327,8 +327,14 @@ def group_settings(grid: Grid, readings: Sequence[Reading]) -> list[Group]:
 
 
 def name_of(grid: Grid, values: dict[str, Any]) -> str:
-    """Return a setting's name: the values by which it differs from the others of its grid, else its recipe."""
-    words = [in_words(axis, values[axis]) for axis in grid.axes if axis not in REPEATS]
+    """Return a setting's name: the values by which it differs from the others of its grid, else its recipe.
+
+    A recipe that differs without having been asked for, as two datasets have each their own, is part of it.
+    """
+    axes = [axis for axis in grid.axes if axis not in REPEATS]
+    if "recipe" not in axes and len({point.settings["recipe"] for point in grid.points}) > 1:
+        axes.append("recipe")
+    words = [in_words(axis, values[axis]) for axis in axes]
     return ", ".join(words) or str(values["recipe"])
 
 

@@ -294,3 +294,9 @@ def test_many_repeats_see_no_more_images_than_there_are():
     _, endless = evaluation.compare_within_seeds(ones, others)
     _, few = evaluation.compare_within_seeds(ones, others, pool=2 * IMAGES)
     assert few > endless and evaluation.compare_within_seeds(ones, others, pool=10**6)[1] == endless
+
+
+def test_a_recipe_that_differs_without_having_been_asked_for_is_in_the_name(tmp_path):
+    points = [leave(point(tmp_path, recipe=recipe), correct(0.9)) for recipe in ("fast", "balanced")]
+    names = [setting.name for setting in read(tmp_path, points, ("seed",)).groups[0].settings]
+    assert sorted(names) == ["balanced", "fast"]
