@@ -249,6 +249,7 @@ class Cluster:
 
     def tell_of_loss(self, address: str) -> None:
         """Tell that a worker is gone, and which runs have to start again; nothing of one that was refused."""
+        self.unable.discard(address)  # whoever comes back there is another
         lost = [point for point, places in self.places.values() if address in places]
         for point in lost:
             self.places[point.run][1].discard(address)

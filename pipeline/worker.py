@@ -101,7 +101,7 @@ def run_apart(
     settled: dict[str, Any], place: Path, sent: Iterable[bytes], tell: Tell, is_wanted: Callable[[], bool]
 ) -> tuple[Outcome, bytes | None]:
     """Run a Request, as JSON holds it, in a new folder in `place`; return how it ended, and the run as a parcel."""
-    with tempfile.TemporaryDirectory(prefix="run-", dir=place) as name:
+    with tempfile.TemporaryDirectory(prefix="run-", dir=place, ignore_cleanup_errors=True) as name:
         scratch = Path(name)
         for parcel in sent:
             parcels.unpack(parcel, scratch)
