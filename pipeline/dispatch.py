@@ -132,6 +132,7 @@ class Here:
         self.client = client
         self.topic = topic_of(grid)
         self.capacity = jobs + AHEAD
+        self.bound: dict[str, list[str]] = {}  # nothing is
 
     def open(self) -> None:
         """Do nothing: this machine is ready."""
@@ -148,6 +149,10 @@ class Here:
 
     def look(self) -> None:
         """Do nothing: this machine does not change."""
+
+    def stranded(self) -> list[str]:
+        """Return no run: this machine does not go."""
+        return []
 
     def begun(self, point: Point, at: str) -> None:
         """Do nothing: all are at work here."""
@@ -173,6 +178,8 @@ class Cluster:
         self.names: dict[str, str] = {}  # {address: name} of the workers that were there at the last look
         self.places: dict[str, tuple[Point, set[str]]] = {}  # {run: ..., addresses of the workers where it has begun}
         self.has_begun = False  # whether any run has
+        self.bound: dict[str, list[str]] = {}  # {run: addresses of the workers that alone may take it}
+        self.troubles: dict[str, int] = {}  # {run: workers that could not prepare it, or send it back}
         self.unable: set[str] = set()  # addresses of workers that could not prepare a run, or send it back
 
     @property
@@ -209,7 +216,7 @@ class Cluster:
         packed = worker.pack_request(request, here=False)
         options = {"retries": RETRIES, "resources": {self.inspection.key: 1}, "priority": priority}
         if self.unable:
-            options["workers"] = self.able
+            options["workers"] = self.bound[point.run] = self.able
         return self.client.submit(worker.work_elsewhere, packed, self.topic, *needs, pure=False, **options)
 
     def send(self, what: str, pack: Callable[[], bytes]) -> Future:
@@ -242,6 +249,10 @@ class Cluster:
             self.is_waiting = True
             self.board.say(f"no worker at {self.address} yet; waiting for one")
 
+    def stranded(self) -> list[str]:
+        """Return the runs whose workers have all gone."""
+        return [run for run, places in self.bound.items() if not set(places) & self.names.keys()]
+
     def begun(self, point: Point, at: str) -> None:
         """Take note that a run has begun on the worker of that address."""
         self.has_begun = True
@@ -268,6 +279,9 @@ class Cluster:
         self.places.pop(point.run, None)
         outcome = result.outcome
         if outcome is None:
+            self.troubles[point.run] = self.troubles.get(point.run, 0) + 1
+            if self.troubles[point.run] > 1:  # then it is the run's own, and no worker's
+                return Outcome(1, one_line(result.trouble))
             self.give_up(result)
             return None
         if result.parcel is not None:
@@ -296,7 +310,9 @@ class Loop:
         self.looked = time.monotonic()
         self.submitted = 0
         self.waiting: deque[Point] = deque()
-        self.news: queue.Queue[Point | dict[str, Any]] = queue.Queue()  # points that have ended, and what jobs tell
+        self.news: queue.Queue[tuple[Point, Future] | dict[str, Any]] = (
+            queue.Queue()
+        )  # points that have ended, and what jobs tell
         self.under_way: dict[str, tuple[Point, Future]] = {}  # {run: ...}
         self.outcomes: dict[str, Outcome] = {}
 
@@ -324,19 +340,30 @@ class Loop:
             return
         self.submitted += 1
         self.under_way[point.run] = point, future
-        future.add_done_callback(lambda _: self.news.put(point))
+        future.add_done_callback(lambda ended: self.news.put((point, ended)))
+
+    def call_back(self, run: str) -> None:
+        """Let a run wait again that nobody is left to make."""
+        point, future = self.under_way.pop(run)
+        self.place.bound.pop(run, None)
+        future.cancel()
+        self.waiting.appendleft(point)
 
     def attend(self) -> None:
         """Wait a moment for news, and take what has come."""
         if time.monotonic() - self.looked > TICK:
             self.place.look()
+            for run in self.place.stranded():
+                self.call_back(run)
             self.looked = time.monotonic()
         try:
             news = self.news.get(timeout=TICK)
         except queue.Empty:
             return
-        if isinstance(news, Point):
-            self.take(news)
+        if isinstance(news, tuple):
+            point, future = news
+            if self.under_way.get(point.run, (point, None))[1] is future:  # else it was called back
+                self.take(point)
         elif news["run"] in self.under_way:
             self.pass_on(self.under_way[news["run"]][0], news)
 
@@ -354,6 +381,7 @@ class Loop:
     def take(self, point: Point) -> None:
         """Take a run that has ended."""
         _, future = self.under_way.pop(point.run)
+        self.place.bound.pop(point.run, None)
         if future.status not in ("finished", "error"):
             raise ProjectError(LOST)
         result = future.result() if future.status == "finished" else None

@@ -204,6 +204,28 @@ def test_a_lost_worker_and_a_killed_child_cost_a_run_and_no_file(project, cluste
     assert len(list(project.outputs.glob("*/run.json"))) == 2 and not list(project.outputs.glob(".landing-*"))
 
 
+def test_runs_whose_only_worker_has_gone_are_made_by_the_next(project, cluster):
+    wait_in_notebook(project)
+    hook = project.folder / "full.py"
+    hook.write_text(
+        "from pipeline import worker\n\ndef full(*_):\n    raise OSError('full')\n\nworker.run_apart = full\n"
+    )
+    address = start_scheduler(cluster, project)
+    start_worker(cluster, "full", address, "--preload", str(hook))
+    process = project.start(*SEEDS, "--only", "eda", "--threads", "1", "--scheduler", address)
+    told = ""
+    while "takes no more runs" not in told:
+        told += process.stdout.readline()
+        assert process.poll() is None, told
+    good = start_worker(cluster, "good", address)
+    wait_until(lambda: begun(project) == 1, process)
+    good.kill()
+    (project.folder / "go").touch()
+    start_worker(cluster, "next", address)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 0, told + out + error
+
+
 def test_a_worker_without_space_takes_no_more_runs(project, cluster):
     hook = project.folder / "full.py"
     hook.write_text(
