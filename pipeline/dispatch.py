@@ -232,7 +232,8 @@ class Cluster:
             self.board.say(in_words(told))
             self.slots[told["worker"]] = told.get("slots", 0)
         self.heard = len(events)
-        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        workers = self.client.sync(self.client.scheduler.identity, n_workers=-1)["workers"]
+        # not client.scheduler_info(): a refresh in the background can empty what it returns
         names = {address: str(one.get("name", address)) for address, one in workers.items()}
         for address in self.names.keys() - names.keys():
             self.tell_of_loss(address)
