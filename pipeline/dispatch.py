@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from helpers.errors import BadInput, ProjectError
+from helpers.errors import BadInput, ProjectError, RunInUse
 
 from . import inspection, landing, parcels, worker
 from .board import Board
@@ -240,13 +240,14 @@ class Cluster:
         self.names = names
         slots = [self.slots.get(address) for address in names]  # None: not inspected yet
         if any(slots):
-            self.board.side_by_side = sum(filter(None, slots))
+            self.is_waiting = False
+            self.board.side_by_side = sum(self.slots[one] for one in self.able)
         elif slots and None not in slots and not self.has_begun:
             noun = "its worker cannot" if len(slots) == 1 else f"none of its {len(slots)} workers can"
             way_out = "update the code and the packages there"
             rule = f"{noun} do what this machine does"
             raise BadInput(rule, field="scheduler", value=self.address, way_out=way_out)
-        elif not self.is_waiting:
+        elif not slots and not self.is_waiting:
             self.is_waiting = True
             self.board.say(f"no worker at {self.address} yet; waiting for one")
 
@@ -315,6 +316,7 @@ class Loop:
             queue.Queue()
         )  # points that have ended, and what jobs tell
         self.under_way: dict[str, tuple[Point, Future]] = {}  # {run: ...}
+        self.held_up: dict[str, tuple[Point, worker.Result]] = {}  # {run: ...} that have come back, while in use here
         self.outcomes: dict[str, Outcome] = {}
 
     def run(self, points: Iterable[Point]) -> dict[str, Outcome]:
@@ -323,7 +325,7 @@ class Loop:
         self.client.subscribe_topic(self.place.topic, lambda event: self.news.put(event[1]))
         try:
             self.place.open()
-            while self.waiting or self.under_way:
+            while self.waiting or self.under_way or self.held_up:
                 while self.waiting and len(self.under_way) < self.place.capacity:
                     self.submit(self.waiting.popleft())
                 self.attend()
@@ -356,6 +358,8 @@ class Loop:
             self.place.look()
             for run in self.place.stranded():
                 self.call_back(run)
+            for point, result in list(self.held_up.values()):
+                self.put_away(point, result)
             self.looked = time.monotonic()
         try:
             news = self.news.get(timeout=TICK)
@@ -387,19 +391,29 @@ class Loop:
             raise ProjectError(LOST)
         result = future.result() if future.status == "finished" else None
         if isinstance(result, worker.Result):
-            try:
-                outcome = self.place.take(point, result)
-            except (ProjectError, OSError) as error:
-                outcome = failure(error)
+            self.put_away(point, result)
         elif future.status == "finished":
-            outcome = Outcome(1, "what came back is no run")
+            self.end(point, Outcome(1, "what came back is no run"), 0.0)
         else:
-            outcome = Outcome(1, in_a_line(future.exception()))
+            self.end(point, Outcome(1, in_a_line(future.exception())), 0.0)
         future.release()
+
+    def put_away(self, point: Point, result: worker.Result) -> None:
+        """Take what a job has returned; where the run is in use here, keep it, and try again at the next look."""
+        try:
+            outcome = self.place.take(point, result)
+        except RunInUse as error:
+            if point.run not in self.held_up:
+                self.held_up[point.run] = point, result
+                self.board.told(point, {"kind": "note", "text": f"has come back, and waits: {one_line(error)}"})
+            return
+        except (ProjectError, OSError) as error:
+            outcome = failure(error)
+        self.held_up.pop(point.run, None)
         if outcome is None:
             self.waiting.appendleft(point)
         else:
-            self.end(point, outcome, float(result.seconds) if isinstance(result, worker.Result) else 0.0)
+            self.end(point, outcome, float(result.seconds))
 
     def end(self, point: Point, outcome: Outcome, seconds: float) -> None:
         """Take note how a run ended."""

@@ -203,7 +203,7 @@ def listen(
         try:
             line = lines.get(timeout=LOOK)
         except queue.Empty:
-            line = ""
+            line = "" if child.poll() is None else None  # a process that it left may hold its output open
         if line is None:
             return ending
         if not is_wanted():

@@ -9,12 +9,15 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from made_grids import point
 
 from helpers import errors
-from pipeline import dispatch
+from pipeline import dispatch, worker
+from pipeline.grids import Outcome
 
 SEEDS = ("--seed", "0", "1")
 FAILS = """
@@ -275,3 +278,27 @@ def test_runs_begin_in_the_order_in_which_they_were_asked_for(project):
     code, out, error = project.run("--seed", *seeds, "--only", "eda", "--threads", "1", "--jobs", "1")
     assert code == 0, out + error
     assert tuple(re.findall("seed([0-9])-1threads +started", out)) == seeds
+
+
+def test_a_run_that_is_in_use_here_waits_until_it_can_be_put_in_its_place(tmp_path):
+    told = []
+    place = SimpleNamespace(in_use=True)
+
+    def take(point, result):
+        if place.in_use:
+            raise errors.RunInUse("another process is at work on it", field="run", value=point.run)
+        return result.outcome
+
+    place.take = take
+    board = SimpleNamespace(
+        told=lambda point, fields: told.append(fields["text"]),
+        finished=lambda point, outcome, seconds: told.append(outcome.code),
+    )
+    loop = dispatch.Loop(None, place, board, dispatch.Pages(None))
+    result = worker.Result(Outcome(0), 1.0)
+    loop.put_away(point(tmp_path), result)
+    loop.put_away(point(tmp_path), result)  # said once, however often it is tried
+    assert len(told) == 1 and told[0].startswith("has come back, and waits: ") and loop.held_up
+    place.in_use = False
+    loop.put_away(point(tmp_path), result)
+    assert told[1:] == [0] and not loop.held_up and list(loop.outcomes.values()) == [Outcome(0)]
