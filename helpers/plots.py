@@ -646,7 +646,7 @@ def edges(image: np.ndarray, weights: np.ndarray, response: np.ndarray) -> Figur
     picture = drawable(image)
     axes[0].imshow(picture, interpolation=blocks_or_means(picture, 2.6))
     for axis, table in ((axes[1], weights), (axes[2], response)):
-        limit = max(float(np.abs(table).max()), 1e-12)
+        limit = max(1.4 * float(np.abs(table).max()), 1e-12)  # no darker than black numbers can be read on
         axis.imshow(table, cmap="RdBu", vmin=-limit, vmax=limit)
     for (row, column), weight in np.ndenumerate(weights):
         axes[1].text(column, row, f"{weight:g}", ha="center", va="center", fontsize=13)
@@ -666,7 +666,7 @@ def descent(
     """
     figure, axis = new()
     steps = np.asarray(path, dtype=float)
-    around = steps[0, 0] + np.array([-1.0, 1.0])
+    around = steps[0, 0] + np.array([-0.6, 0.6]) * max(np.ptp(steps[:, 0]), 0.1)
     axis.plot(weights, losses, label="loss")
     axis.plot(around, steps[0, 1] + slope * (around - steps[0, 0]), color="dimgrey", linestyle="--", label="slope")
     axis.plot(*steps.T, "o-", color=RED, linewidth=1, label="steps")
