@@ -133,10 +133,9 @@ def save_model(
     where somebody else is writing into the run.
     """
     folder = Path(folder)
-    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     contents = {
         "history.csv": history_as_csv(history),
-        "model.safetensors": safetensors.torch.save(weights),
+        "model.safetensors": as_safetensors(network),
         "validation.npz": as_npz(**validation._asdict()),
         "certainty.npz": as_npz(centres=certainty.centres),
     }
@@ -156,6 +155,23 @@ def save_model(
         for name, content in contents.items():
             files.write_file(folder / name, content)
         files.write_json(folder / "model.json", facts | digests | description)
+
+
+def save_weights(folder: str | Path, name: str, network: nn.Module) -> Path:
+    """Write the weights of a network, and nothing else of it, as the file `name` of a run; return its path."""
+    with runs.writing(folder):
+        return files.write_file(Path(folder) / name, as_safetensors(network))
+
+
+def load_weights(path: str | Path, network: nn.Module) -> nn.Module:
+    """Return `network` with the weights that `save_weights` wrote; RuntimeError where they are those of another."""
+    network.load_state_dict(safetensors.torch.load_file(path))
+    return network
+
+
+def as_safetensors(network: nn.Module) -> bytes:
+    """Return the weights of a network as the content of a file in the format of safetensors."""
+    return safetensors.torch.save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
 
 
 def as_npz(**arrays: Any) -> bytes:

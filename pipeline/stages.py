@@ -35,7 +35,7 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("walkthrough", "00_walkthrough"),
+        Stage("walkthrough", "00_walkthrough", outputs=("walkthrough.safetensors", "walkthrough.json")),
         Stage("eda", "01_eda", outputs=("dataset.json",)),
         Stage("prototyping", "02_prototyping", outputs=("prototyping.json",)),
         Stage(

@@ -29,7 +29,7 @@ start_from: str = None  # a run whose weights to start from
 device: str = "auto"  # where to compute
 threads: int = None  # None is one a core"""
 LEAVES = {
-    "00_walkthrough": (),
+    "00_walkthrough": ("walkthrough.safetensors", "walkthrough.json"),
     "01_eda": ("dataset.json",),
     "02_prototyping": ("prototyping.json",),
     "03_training": ("model.safetensors", "model.json", "history.csv", "validation.npz", "certainty.npz"),

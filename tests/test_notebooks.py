@@ -15,12 +15,27 @@ import nbformat
 import numpy as np
 import papermill
 import pytest
+import safetensors.torch
 import torch
 from conftest import ROOT, Project, offline
 from IPython.display import Markdown
 from scipy.stats import fisher_exact
+from torch.nn.functional import conv2d, interpolate, max_pool2d
 
-from helpers import certainty, checkpoints, corruptions, data, errors, evaluation, files, models, plots, runs, training
+from helpers import (
+    baselines,
+    certainty,
+    checkpoints,
+    corruptions,
+    data,
+    errors,
+    evaluation,
+    files,
+    models,
+    plots,
+    runs,
+    training,
+)
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -123,7 +138,7 @@ def test_a_name_that_another_cell_takes_is_bound_by_one_cell_alone(notebook):
 
 
 NOT_AGAIN = {  # a phrase of a cell: why that one is not run again
-    '"one epoch"': "trains, and its bar says how long it takes",
+    '"all epochs"': "trains, and its bar says how long it takes",
     "range(overfit_steps)": "trains",
     '"range tests"': "trains, and its bar says how long it takes",
     '"candidates")': "trains, and takes the time of it",
@@ -359,6 +374,8 @@ def test_a_run_leaves_every_file_of_the_contract(finished):
     assert (project.outputs / "index.html").is_file()
     names = [
         "run.json",
+        "walkthrough.safetensors",
+        "walkthrough.json",
         "dataset.json",
         "prototyping.json",
         "model.safetensors",
@@ -416,7 +433,58 @@ def test_predictions_are_those_of_the_saved_model(finished):
     assert np.allclose(saved["scores"], again.logits, atol=1e-4) and (saved["labels"] == test.labels.numpy()).all()
 
 
-def test_an_epoch_of_the_walkthrough_repeats_itself(tmp_path, monkeypatch):
+def test_the_saved_network_of_the_walkthrough_gives_the_answers_that_were_noted(finished):
+    _, folder, _ = finished
+    said = json.loads((folder / "walkthrough.json").read_text())
+    weights = safetensors.torch.load_file(folder / "walkthrough.safetensors")
+    splits = data.split(data.load("digits"), 0)
+    images = (splits["validation"].images - weights["0.mean"]) / weights["0.deviation"]
+    first = max_pool2d(conv2d(images, weights["1.weight"], weights["1.bias"], padding=2).relu(), 2)
+    second = max_pool2d(conv2d(first, weights["4.weight"], weights["4.bias"], padding=1).relu(), 2)
+    scores = second.flatten(1) @ weights["8.weight"].T + weights["8.bias"]
+    noted = torch.tensor(said["validation_predicted"]["network"])
+    assert (scores.argmax(1) == noted).sum() >= len(noted) - 1  # one may stand between two classes
+    assert sum(tensor.numel() for tensor in weights.values()) - 2 == said["network"]["parameters"]
+    truth = splits["validation"].labels.numpy()
+    for name, predicted in baselines.predict(splits["train"], splits["validation"].images, 10).items():
+        assert (predicted == said["validation_predicted"][name]).mean() > 0.98, name
+    assert said["history"][-1]["validation_accuracy"] == pytest.approx((noted.numpy() == truth).mean())
+
+
+def test_slopes_by_hand_and_by_calculus_agree_and_three_steps_go_down(reader):
+    for cell in code(nbformat.read(ROOT / "notebooks" / "00_walkthrough.ipynb", 4)):
+        reader.run(cell.source)
+        if "parameters" in cell.metadata.get("tags", []):
+            reader.names |= {"dataset": "digits"}
+        if "rate * last_weights.grad" in cell.source:
+            break
+    names = reader.names
+    assert names["difference"] == pytest.approx(names["gradient"], abs=1e-7) and names["gradient"] != 0
+    assert torch.equal(names["edges"], names["at_once"]) and names["edges"].abs().max() > 0
+    places, losses = zip(*names["path"], strict=True)
+    assert len(places) == 4 and list(losses) == sorted(losses, reverse=True)
+    assert places[1] == pytest.approx(names["weight"] - names["rate"] * names["gradient"])
+
+
+def test_a_sketch_changes_the_image_and_may_be_a_drawing_of_its_own(reader):
+    sketch = cell_with("sketch = [", "00_walkthrough")
+    show = cell_with("marks = interpolate(", "00_walkthrough")
+    images = torch.full((2, 3, 30, 30), 7, dtype=torch.uint8)
+    reader.names |= {"validation": data.Split(images, torch.zeros(2)), "height": 30, "width": 30, "classes": 2}
+    reader.names |= {"names": ("one", "other"), "folder": None, "processor": "cpu", "torch": torch}
+    reader.names |= {"interpolate": interpolate, "evaluation": evaluation, "plots": plots}
+    reader.names["again"] = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 30 * 30, 2))
+    reader.run(sketch)
+    reader.run(show)
+    after = reader.names["after"]
+    assert (after[:, :, 15:] == 0).all() and (after[:, :, :15] == 7).all()
+    reader.names |= {"chosen": None, "sketch": ["#" + "." * 13] + ["." * 14] * 13}
+    reader.run(show)
+    after = reader.names["after"]
+    assert (after[:, :, :2, :2] == 255).all() and (after == 0).sum() == 3 * (900 - 9)
+
+
+def test_the_training_of_the_walkthrough_repeats_itself(tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path))
     names = {}
     with matplotlib.rc_context():  # the style of the notebooks stays in it
@@ -424,11 +492,13 @@ def test_an_epoch_of_the_walkthrough_repeats_itself(tmp_path, monkeypatch):
             exec(cell.source, names)
             if "parameters" in cell.metadata.get("tags", []):
                 names["dataset"] = "digits"
-            if '"one epoch"' in cell.source:
+                names["quick_epochs"] = 2
+            if '"all epochs"' in cell.source:
                 break
-    first = names["losses"]
+    first, history = names["losses"], names["history"]
     exec(cell.source, names)
-    assert names["losses"] == first and len(first) >= 80
+    assert names["losses"] == first and len(first) >= 160
+    assert names["history"] == history and [row["epoch"] for row in history] == [1, 2]
 
 
 def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path):

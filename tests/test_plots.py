@@ -136,3 +136,20 @@ def test_figures_of_images_in_colour_are_small_in_the_notebook(tmp_path, monkeyp
     kept = (tmp_path / "figures" / "some.png").read_bytes()
     assert kept.startswith(b"\x89PNG") and (data[kind] == kept) == (channels == 1)
     assert channels == 1 or len(data[kind]) < 0.6 * len(kept)
+
+
+@pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 96)])
+def test_a_filter_stands_between_an_image_and_its_response(channels, side):
+    image = np.full((channels, side, side), 9, dtype=np.uint8)
+    figure = plots.edges(image, np.arange(9.0).reshape(3, 3) - 4, np.zeros((side - 2, side - 2)))
+    assert [text.get_text() for text in figure.axes[1].texts] == [f"{number - 4}" for number in range(9)]
+    assert np.asarray(figure.axes[2].images[0].get_array()).shape == (side - 2, side - 2)
+
+
+def test_steps_of_gradient_descent_are_drawn_on_their_curve():
+    weights = np.linspace(-2, 2, 9)
+    path = [(2.0, 4.0), (1.0, 1.0), (0.5, 0.25)]
+    curve, tangent, steps = plots.descent(weights, weights**2, path, slope=4.0).axes[0].lines
+    assert curve.get_ydata().max() == 4 and np.array_equal(steps.get_xydata(), path)
+    (left, low), (right, high) = tangent.get_xydata()
+    assert (high - low) / (right - left) == pytest.approx(4.0) and (low + high) / 2 == pytest.approx(4.0)

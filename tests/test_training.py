@@ -293,6 +293,15 @@ def test_training_leaves_what_it_says_of_the_validation_images(dataset, tmp_path
     assert shares.tolist() == [row["validation_accuracy"] for row in history]
 
 
+def test_weights_alone_are_kept_and_are_no_other_networks(tmp_path):
+    one, other = (models.build("narrow", 10, seed=seed) for seed in (0, 1))
+    path = checkpoints.save_weights(tmp_path, "some.safetensors", one)
+    assert path == tmp_path / "some.safetensors" and checkpoints.load_weights(path, other) is other
+    assert all(torch.equal(*pair) for pair in zip(one.parameters(), other.parameters(), strict=True))
+    with pytest.raises(RuntimeError):
+        checkpoints.load_weights(path, models.build("narrow", 9))
+
+
 def test_divergence_stops_with_the_step_and_a_way_out(dataset):
     recipe = replace(TINY, learning_rate=1e30, schedule="constant", network="small")
     network = models.build("small", 10)
