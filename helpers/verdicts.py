@@ -80,7 +80,7 @@ def class_shares(train_counts: ArrayLike, test_counts: ArrayLike) -> Verdict:
 
     table = np.stack([np.asarray(train_counts), np.asarray(test_counts)]).astype(int)
     facts = {"train": table[0].tolist(), "test": table[1].tolist()}
-    result = chi2_contingency(table)
+    result = chi2_contingency(table, correction=False)
     if result.expected_freq.min() < 5:
         sentence = "A class has too few images to test whether train and test hold the classes in the same shares."
         return Verdict("class_shares", None, sentence, facts)
@@ -110,7 +110,8 @@ def odd_images(is_far: ArrayLike, is_nearer_to_another: ArrayLike) -> Verdict:
         "others_nearer_to_another": int(strayed[~far].sum()),
     }
     if far.sum() < 20:
-        return Verdict("odd_images", None, f"Of {count(far.sum(), 'image')} nothing can be said: too few.", facts)
+        sentence = f"The farthest images are too few to be compared with the others: {far.sum()}."
+        return Verdict("odd_images", None, sentence, facts)
     p_value = float(fisher_exact([[strayed[part].sum(), (~strayed[part]).sum()] for part in (far, ~far)]).pvalue)
     shares = f"{strayed[far].mean():.1%} of the far images and {strayed[~far].mean():.1%} of the others"
     sentence = f"The mean of another class is nearer for {shares}"
@@ -124,7 +125,7 @@ def odd_images(is_far: ArrayLike, is_nearer_to_another: ArrayLike) -> Verdict:
 TOLD_APART = 0.1  # the error of a rule for two classes, below which they count as told apart
 
 
-def told_apart(means_overlap: ArrayLike, errors: ArrayLike, images: ArrayLike) -> Verdict:
+def close_classes(means_overlap: ArrayLike, errors: ArrayLike, images: ArrayLike) -> Verdict:
     """Return how many pairs of classes with means close to each other a rule for two classes tells apart nonetheless.
 
     For each pair: `means_overlap`, bool, whether the means are closer than the smaller spread of the two classes;
@@ -138,23 +139,23 @@ def told_apart(means_overlap: ArrayLike, errors: ArrayLike, images: ArrayLike) -
     facts = {"pairs": len(overlap), "close_pairs": len(counts), "errors_and_images": [list(pair) for pair in counts]}
     if not counts:
         sentence = "No two of the compared classes have means that are closer to each other than either's spread."
-        return Verdict("told_apart", None, sentence, facts)
+        return Verdict("close_classes", None, sentence, facts)
     apart = sum(wilson(*pair)[1] < TOLD_APART for pair in counts)
     sentence = (
         f"Pairs of classes whose means are closer than the smaller of their spreads: {len(counts)} of {len(overlap)}. "
         f"A plane tells {apart} of these apart with an error below {TOLD_APART:.0%} (upper end of the 95% interval)."
     )
-    return Verdict("told_apart", apart, sentence, facts)
+    return Verdict("close_classes", apart, sentence, facts)
 
 
-def leaks(leaked: int, test_images: int) -> Verdict:
+def copies_in_test(leaked: int, test_images: int) -> Verdict:
     """Return how many test images have a copy, exact or nearly, outside test; the value is that count."""
     facts = {"leaked": int(leaked), "test_images": int(test_images)}
     if leaked == 0:
-        sentence = f"None of {count(test_images, 'test image')} has a copy outside test, exact or nearly."
+        sentence = f"None of {counted(test_images, 'test image')} has a copy outside test, exact or nearly."
     else:
         sentence = f"Test images with a copy outside test, exact or nearly: {leaked:,} of {test_images:,}."
-    return Verdict("leaks", int(leaked), sentence, facts)
+    return Verdict("copies_in_test", int(leaked), sentence, facts)
 
 
 def neighbours_on_maps(in_pixels: ArrayLike, on_maps: Mapping[str, ArrayLike]) -> Verdict:
@@ -171,13 +172,13 @@ def neighbours_on_maps(in_pixels: ArrayLike, on_maps: Mapping[str, ArrayLike]) -
     facts = {"images": len(pixels), "differ_in_pixels": int(pixels.sum()), "discordant": discordant}
     test = "by more than sampling error (McNemar's exact test)"
     if worse:
-        sentence = f"More images lie next to another class than among the pixels, {test}, by {' and '.join(worse)}."
+        sentence = f"More images lie next to another class than in the space of pixels {test} on: {', '.join(worse)}."
     else:
-        sentence = f"On no map do more images lie next to another class than among the pixels {test}."
+        sentence = f"On no map do more images lie next to another class than in the space of pixels {test}."
     return Verdict("neighbours_on_maps", len(worse), sentence, facts)
 
 
-def ladder(correct: Mapping[str, ArrayLike]) -> Verdict:
+def ladder_of_rules(correct: Mapping[str, ArrayLike]) -> Verdict:
     """Return how many rules of a ladder are right more often than the one below, by more than sampling error.
 
     `correct` is {rule: bool (n,)}, the lowest rung first: whether each of the same images was classified correctly.
@@ -191,16 +192,16 @@ def ladder(correct: Mapping[str, ArrayLike]) -> Verdict:
     held = [upper for (_, upper), p_value in zip(steps, p_values, strict=True) if p_value < LEVEL]
     facts: dict[str, Any] = {"right": {rule: int(np.asarray(correct[rule]).sum()) for rule in rules}}
     facts |= {"discordant": discordant, "images": len(np.asarray(correct[rules[0]]))}
-    test = f"by more than sampling error (McNemar's exact test, largest p = {in_figures(max(p_values))})"
+    test = "by more than sampling error (McNemar's exact test)"
     if len(held) == len(steps):
         sentence = f"Every rule is right more often than the one above it in the table, {test}."
     elif held:
         sentence = (
-            f"Right more often than the one above it in the table, {test}: {', '.join(held)}; the others are not."
+            f"Right more often than the one above it in the table, {test}: {', '.join(held)}. The others are not."
         )
     else:
         sentence = f"No rule is right more often than the one above it in the table {test}."
-    return Verdict("ladder", len(held), sentence, facts)
+    return Verdict("ladder_of_rules", len(held), sentence, facts)
 
 
 def count_discordant(one: ArrayLike, other: ArrayLike) -> list[int]:
@@ -245,7 +246,7 @@ def in_figures(p_value: float) -> str:
     return f"{p_value:.2g}"
 
 
-def count(number: int, thing: str) -> str:
+def counted(number: int, thing: str) -> str:
     """Return a number and what it counts, such as "1 image" or "1,200 images"."""
     if number == 1:
         return f"1 {thing}"
