@@ -143,7 +143,8 @@ def close_classes(means_overlap: ArrayLike, errors: ArrayLike, images: ArrayLike
     apart = sum(wilson(*pair)[1] < TOLD_APART for pair in counts)
     sentence = (
         f"Pairs of classes whose means are closer than the smaller of their spreads: {len(counts)} of {len(overlap)}. "
-        f"A plane tells {apart} of these apart with an error below {TOLD_APART:.0%} (upper end of the 95% interval)."
+        f"A plane tells the classes apart in {apart} of these pairs: the 95% interval of its error ends below "
+        f"{TOLD_APART:.0%}."
     )
     return Verdict("close_classes", apart, sentence, facts)
 
@@ -172,7 +173,8 @@ def neighbours_on_maps(in_pixels: ArrayLike, on_maps: Mapping[str, ArrayLike]) -
     facts = {"images": len(pixels), "differ_in_pixels": int(pixels.sum()), "discordant": discordant}
     test = "by more than sampling error (McNemar's exact test)"
     if worse:
-        sentence = f"More images lie next to another class than in the space of pixels {test} on: {', '.join(worse)}."
+        maps = " and the ".join(worse)
+        sentence = f"On the {maps} map, more images lie next to another class than in the space of pixels, {test}."
     else:
         sentence = f"On no map do more images lie next to another class than in the space of pixels {test}."
     return Verdict("neighbours_on_maps", len(worse), sentence, facts)

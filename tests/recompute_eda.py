@@ -99,7 +99,7 @@ def neighbours_on_maps(run, shown):
     discordant = {view: [int((one & ~pixels).sum()), int((pixels & ~one).sum())] for view, one in differ.items()}
     assert shown["facts"]["discordant"] == discordant and shown["facts"]["images"] == len(sample)
     worse = held(discordant.values())
-    return worse, "On no map" if worse == 0 else "More images lie next to another class"
+    return worse, "On no map" if worse == 0 else "more images lie next to another class"
 
 
 def close_classes(run, shown):
@@ -115,7 +115,7 @@ def close_classes(run, shown):
         return None, "No two of the compared classes"
     ends = [stats.binomtest(*pair).proportion_ci(method="wilson").high for pair in counts]
     apart = sum(end < 0.1 for end in ends)
-    return apart, f"A plane tells {apart} of these apart"
+    return apart, f"apart in {apart} of these pairs"
 
 
 def ladder_of_rules(run, shown):

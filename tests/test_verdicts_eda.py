@@ -50,7 +50,7 @@ def test_far_images_are_compared_with_the_others(of_far, of_others, said):
 
 def test_close_means_do_not_make_classes_overlap():
     verdict = verdicts.close_classes([True, True, True, False], [0, 5, 0, 400], [200, 1000, 20, 1000])
-    assert verdict.value == 2 and "2 of these apart" in verdict.sentence and "3 of 4" in verdict.sentence
+    assert verdict.value == 2 and "apart in 2 of these pairs" in verdict.sentence and "3 of 4" in verdict.sentence
     none = verdicts.close_classes([False], [0], [50])
     assert none.value is None and "No two" in none.sentence
     assert verdicts.close_classes([], [], []).value is None
