@@ -47,7 +47,7 @@ def find_wrong(images: Tensor, labels: Tensor, classes: int, seed: int) -> tuple
     """Return what came of looking for labels that were made wrong, and all that are suspected; see `make_wrong`."""
     given, wrong = make_wrong(labels, classes, seed)
     started = time.perf_counter()
-    predictions = soundness.judge_labels(images, given, classes, seed)
+    predictions = soundness.predict_out_of_fold(images, given, classes, seed)
     suspects = soundness.suspect_labels(predictions)
     seconds = time.perf_counter() - started
     hits = wrong[suspects.indices]

@@ -27,7 +27,7 @@ from .recipes import RECIPES, Recipe
 SIDE = 28  # pixels: what is learnt or compared here is brought to this size first
 STEPS = 300  # of a quick training, at least
 MANY = 10_000  # images: three folds are enough, and nothing need be augmented
-JUDGED = 10  # images of a class, at least, for its labels to be judged by networks that have seen fewer
+CHECKABLE = 10  # images of a class, at least, for its labels to be checked by networks trained on some of them
 FEW = 20  # images of a class: with fewer, even 100% of them right leaves an accuracy below 84% possible (Wilson 1927)
 ALIKE = 0.995  # correlation of two images that count as one; the most alike of MNIST's training images reach 0.991
 BITS = 4  # of 64 in which the hashes of two such images may differ
@@ -39,7 +39,7 @@ CANDIDATES = 1_000  # images, at most, that one image is compared with
 class Suspects(NamedTuple):
     """Labels that look wrong, the most suspicious first; numpy arrays."""
 
-    indices: np.ndarray  # int64 (m,): places among the images that were judged
+    indices: np.ndarray  # int64 (m,): places among the images that were checked
     suggested: np.ndarray  # int64 (m,): the class that each looks like
     margins: np.ndarray  # float64 (m,), -1 to 0: probability of the given class less that of the suggested one
 
@@ -86,8 +86,8 @@ def brightness(images: Tensor) -> Tensor:
 # Labels that look wrong
 
 
-def judge_labels(images: Tensor, labels: Tensor, classes: int, seed: int = 0) -> Predictions:
-    """Return what networks say of images that they were not trained on; one network a fold, trained on the others.
+def predict_out_of_fold(images: Tensor, labels: Tensor, classes: int, seed: int = 0) -> Predictions:
+    """Return what networks predict for images they were not trained on: one network per fold, trained on the others.
 
     `images`: uint8 (n, c, h, w); `labels`: int64 (n,), of `classes` classes. Each class is spread evenly over three
     folds, five where there are few images. The networks see images of 28x28; all is drawn by `seed`, and computed on
@@ -99,10 +99,10 @@ def judge_labels(images: Tensor, labels: Tensor, classes: int, seed: int = 0) ->
     with one_thread():
         for fold in folds.unique().tolist():
             held_out = folds == fold
-            taught = Split(small[~held_out], labels[~held_out])
-            judged = Split(small[held_out], labels[held_out])
+            trained_on = Split(small[~held_out], labels[~held_out])
+            evaluated = Split(small[held_out], labels[held_out])
             network = models.build("small", classes, seed=seed, normalise_each=True, channels=small.shape[1])
-            result = training.fit(network, quick_recipe(len(taught.labels)), taught, judged, seed)
+            result = training.fit(network, quick_recipe(len(trained_on.labels)), trained_on, evaluated, seed)
             logits[held_out.numpy()] = result.validation.logits
     return Predictions(logits, labels.numpy())
 
@@ -133,8 +133,8 @@ def assign_folds(labels: Tensor, folds: int, seed: int) -> Tensor:
 def quick_recipe(images: int) -> Recipe:
     """Return the recipe `fast` for so many training images, without what keeps a network from being sure.
 
-    Smoothed labels and roughened images lower the probability of what is clear. Few images are seen more often, and
-    moved about.
+    Smoothed labels and roughened images lower the probability of what is clear. Where there are few images, each is
+    seen more often, and rotated, zoomed, sheared and shifted.
     """
     batch_size = min(max(images // 16, 16), 256, images)
     epochs = max(2, math.ceil(STEPS / (images // batch_size)))
@@ -145,12 +145,12 @@ def quick_recipe(images: int) -> Recipe:
 
 
 def suspect_labels(predictions: Predictions) -> Suspects:
-    """Return the labels that look wrong, judged by what networks that had not seen them say (`judge_labels`).
+    """Return the labels that look wrong to networks that were not trained on them (`predict_out_of_fold`).
 
     Confident learning (Northcutt, Jiang and Chuang 2021): the joint counts of given and true labels say how many labels
     of a class are wrong, and so many images, those with the lowest probability of their own class, are taken from it
     ("prune by class"). An image whose own class is the most probable one is never among them, nor is one of a class
-    that is not among `judged_classes`. They are ranked by the normalised margin.
+    that is not among `checkable_classes`. They are ranked by the normalised margin.
     """
     probabilities = predictions.probabilities
     labels = predictions.labels
@@ -162,7 +162,7 @@ def suspect_labels(predictions: Predictions) -> Suspects:
     suggested = others.argmax(axis=1)
     margins = own - others[places, suggested]
     found = []
-    for label in judged_classes(predictions):
+    for label in checkable_classes(predictions):
         wrong = round(float(joint[label].sum() - joint[label, label]))
         members = np.flatnonzero(labels == label)
         least = members[np.argsort(own[members], kind="stable")[:wrong]]
@@ -172,8 +172,8 @@ def suspect_labels(predictions: Predictions) -> Suspects:
     return Suspects(indices, suggested[indices], margins[indices])
 
 
-def judged_classes(predictions: Predictions) -> list[int]:
-    """Return the classes whose labels can be judged, in order: JUDGED images or more, most of them named as labelled.
+def checkable_classes(predictions: Predictions) -> list[int]:
+    """Return the classes whose labels can be checked, in order: CHECKABLE images or more, most named as labelled.
 
     Confident learning takes it that most labels of a class are right and that the networks know the class; where they
     name it for half of its images or fewer, one or the other does not hold.
@@ -181,7 +181,7 @@ def judged_classes(predictions: Predictions) -> list[int]:
     table = confusion_matrix(predictions)
     images = table.sum(axis=1)
     named = table.diagonal()
-    return np.flatnonzero((images >= JUDGED) & (2 * named > images)).tolist()
+    return np.flatnonzero((images >= CHECKABLE) & (2 * named > images)).tolist()
 
 
 def estimate_joint(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -212,7 +212,7 @@ def find_copies(images: Tensor) -> Copies:
     """Return which images, uint8 (n, c, h, w), are copies of each other: exact, or nearly the same.
 
     Nearly: their perceptual hashes differ in BITS at most, and, shrunk to 28x28, their correlation over all pixels and
-    channels is ALIKE or more. That bears another light, noise and another compression; not a crop, a turn or a mirror.
+    channels is ALIKE or more. That survives other light, noise and compression; not cropping, rotation or mirroring.
     """
     marks = [hashlib.sha256(image).digest() for image in images.numpy()]
     _, firsts, same = np.unique(np.array(marks, dtype="S32"), return_index=True, return_inverse=True)
@@ -298,8 +298,8 @@ def find_leaks(copies: Copies, is_test: Tensor) -> np.ndarray:
     `copies` are those of all images, `is_test` is bool (n,), such as a Dataset's.
     """
     tests = is_test.numpy()
-    taught = np.unique(copies.groups[~tests])
-    return np.flatnonzero(np.isin(copies.groups[tests], taught))
+    others = np.unique(copies.groups[~tests])
+    return np.flatnonzero(np.isin(copies.groups[tests], others))
 
 
 def without_leaks(predictions: Predictions, leaks: np.ndarray) -> Predictions:

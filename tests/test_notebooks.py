@@ -258,7 +258,7 @@ def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels
     assert not [stem for stem, words in said.items() if re.search(r"\b(ink|paper)\b", pages.sub("", words))]
     singular = re.compile(r"(?<!\S)1 (images|mistakes|batches|threads|pairs|epochs)\b")
     assert not [stem for stem, words in said.items() if singular.search(words)]
-    assert re.search(r"Exact copies: [1-9]", said["01_eda"]) and "copies\n" in said["01_eda"]
+    assert re.search(r"both outside test +[1-9]", said["01_eda"]) and "copies\n" in said["01_eda"]
     if classes == 2:  # 6 validation images and 8 test images
         told = "\n".join(said.values())
         assert told.count("decide nothing") >= 5 and "From that the curves cannot tell" in said["04_results"]
@@ -364,8 +364,9 @@ def test_only_notebooks_that_count_or_score_name_the_test_images():
         touches = "is_test" in source or '"test"' in source
         assert touches == (path.stem in ("01_eda", "04_results", "05_comparison")), path.stem
         if path.stem == "01_eda":
-            assert "from helpers import data, plots, runs, soundness\n" in source  # nothing else trains or predicts
-            assert "judge_labels(source.images[judged]" in source and "judged = known[" in source
+            helpers = "data, evaluation, exercises, plots, runs, soundness, verdicts"
+            assert f"from helpers import {helpers}\n" in source  # nothing else trains or predicts
+            assert "predict_out_of_fold(source.images[asked]" in source and "asked = known[" in source
             assert "known = (~source.is_test)" in source  # no network there sees a test image
 
 

@@ -38,10 +38,10 @@ def test_joint_and_suspects_are_those_of_the_paper():
     assert (np.diff(suspects.margins) >= 0).all() and (suspects.margins < 0).all()
 
 
-def test_no_label_is_suspected_where_all_are_believed_or_a_class_is_too_small_to_judge():
+def test_no_label_is_suspected_where_all_are_believed_or_a_class_is_too_small_to_check():
     sure = np.eye(3)[GIVEN] * 20
     assert len(soundness.suspect_labels(Predictions(sure, GIVEN)).indices) == 0
-    few = np.repeat([0, 1], [30, soundness.JUDGED - 1])
+    few = np.repeat([0, 1], [30, soundness.CHECKABLE - 1])
     logits = np.eye(2)[few] * 5
     logits[-3:] = [5, 0]
     assert len(soundness.suspect_labels(Predictions(logits, few)).indices) == 0
@@ -50,14 +50,14 @@ def test_no_label_is_suspected_where_all_are_believed_or_a_class_is_too_small_to
     assert set(soundness.suspect_labels(Predictions(logits, enough)).indices) <= {37, 38, 39}
 
 
-def test_networks_that_do_not_know_a_class_judge_none_of_its_labels():
+def test_networks_that_do_not_know_a_class_check_none_of_its_labels():
     labels = np.repeat([0, 1, 2], 20)
     logits = np.eye(3)[labels] * 5
-    logits[0] = [0, 5, 0]  # one of 20: judged, and suspected
+    logits[0] = [0, 5, 0]  # one of 20: checked, and suspected
     logits[20:30] = [0, 0, 5]  # half of 20
     logits[40:49] = [5, 0, 0]  # 9 of 20
     predictions = Predictions(logits, labels)
-    assert soundness.judged_classes(predictions) == [0, 2]
+    assert soundness.checkable_classes(predictions) == [0, 2]
     suspected = set(soundness.suspect_labels(predictions).indices)
     assert 0 in suspected and not suspected & set(range(20, 40))
 
@@ -96,12 +96,12 @@ def test_a_wrong_label_among_few_pictures_in_colour_is_found_with_the_right_one(
     images, labels = coloured(20)
     given = labels.clone()
     given[5] = 2
-    predictions = soundness.judge_labels(images, given, classes=3)
+    predictions = soundness.predict_out_of_fold(images, given, classes=3)
     assert predictions.logits.shape == (60, 3) and (predictions.labels == given.numpy()).all()
     assert (predictions.predicted == labels.numpy()).mean() > 0.9
     suspects = soundness.suspect_labels(predictions)
     assert suspects.indices[0] == 5 and suspects.suggested[0] == 0 and len(suspects.indices) <= 3
-    again = soundness.judge_labels(images, given, classes=3)
+    again = soundness.predict_out_of_fold(images, given, classes=3)
     assert (again.logits == predictions.logits).all()
 
 

@@ -1,0 +1,49 @@
+"""The figures of 01_eda: arrays in, a Figure with its alternative text out."""
+
+import numpy as np
+import pytest
+
+from helpers import plots
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 40, 40), (3, 32, 32)])
+def test_the_numbers_shown_are_those_in_the_middle_of_the_first_channel(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    figure = plots.pixels_and_numbers(image, side=4)
+    written = [int(text.get_text()) for text in figure.axes[1].texts]
+    top, left = shape[1] // 2 - 2, shape[2] // 2 - 2
+    assert written == image[0, top : top + 4, left : left + 4].ravel().tolist()
+    assert "4 by 4" in figure.description
+
+
+@pytest.mark.parametrize(("channels", "legends"), [(["grey"], 0), (["red", "green", "blue"], 1)])
+def test_pixel_values_are_shares_of_each_channel(channels, legends):
+    levels = {name: np.full(256, 7) for name in channels}
+    figure = plots.pixel_values(levels, np.zeros((len(channels), 30, 30), dtype=np.uint8))
+    left = figure.axes[0]
+    assert [line.get_ydata().tolist() for line in left.lines] == [[100 / 32] * 32] * len(channels)
+    assert (left.get_legend() is not None) == bool(legends) and figure.description
+
+
+def test_boxes_name_the_medians_at_both_ends():
+    figure = plots.boxes([[1, 2, 3], [10, 20, 30]], ["a", "b"], "It", "unit")
+    assert "from 2.0 to 20.0" in figure.description and figure.axes[0].get_title(loc="left") == "It"
+
+
+def test_pairs_of_classes_are_written_for_few_and_left_blank_where_unknown():
+    table = np.array([[np.nan, 1.5, 2.0], [1.5, np.nan, np.nan], [2.0, np.nan, np.nan]])
+    figure = plots.class_pairs({"one": table, "other": np.full((3, 3), np.nan)}, ["a", "b", "c"])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1.5", "2.0", "1.5", "2.0"]
+    assert figure.axes[1].texts == [] and "one: 1.5 to 2.0" in figure.description
+    many = plots.class_pairs({"one": np.ones((13, 13))}, [str(number) for number in range(13)])
+    assert many.axes[0].texts == []
+
+
+def test_maps_files_and_sizes_carry_their_description():
+    points = np.random.default_rng(0).normal(size=(20, 2))
+    maps = plots.flat_maps({"PCA": points, "t-SNE": points}, np.arange(20) % 2, ["a", "b"])
+    assert "PCA and t-SNE" in maps.description and len(maps.axes) == 2
+    files = plots.file_sizes(np.array([10.0, 50.0]), np.array([40.0, 60.0]), 20)
+    assert "1 of 2 files" in files.description
+    sizes = plots.sizes_on_a_scale({"small": [-0.1, 0.1], "large": [10.0, 10.0]}, "It", "size")
+    assert "small 0.1, large 10" in sizes.description
