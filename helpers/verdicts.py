@@ -284,6 +284,239 @@ def hold_steps(discordant: Sequence[Sequence[int]]) -> list[float]:
 
 # Of candidates (02_prototyping)
 
+MEMORISED = 0.01  # nats: below it, right answers have a probability of 99% or more, on geometric average
+LARGE_POWER = 0.8  # how often a difference shall be found that is called large enough to be found
+
+
+def memorised(losses: ArrayLike, images: int) -> Verdict:
+    """Return whether a network has memorised one batch of so many `images`; `losses` (steps,) in nats.
+
+    The value is the loss of the last step; below MEMORISED the batch counts as memorised.
+    """
+    values = np.asarray(losses, dtype=float)
+    last = float(values[-1])
+    facts = {"images": images, "steps": len(values), "first_loss": float(values[0]), "last_loss": last}
+    fell = f"the loss on its {images} images went from {values[0]:.2f} to {last:.2g} in {len(values)} steps"
+    if last < MEMORISED:
+        sentence = f"The batch was memorised: {fell}, and {MEMORISED:g} was the mark."
+    else:
+        sentence = f"The batch was **not** memorised: {fell}, and {MEMORISED:g} was the mark."
+    return Verdict("memorised", last, sentence, facts)
+
+
+def recipe_rate(network: str, suggested: float, recipe: str, learning_rate: float) -> Verdict:
+    """Return how the learning rate of a recipe compares with what the range test suggests for its network.
+
+    The value is the recipe's rate divided by the `suggested` one. Both are rough: a factor of up to three, either way,
+    counts as agreement.
+    """
+    ratio = learning_rate / suggested
+    facts = {"network": network, "suggested": suggested, "recipe": recipe, "learning_rate": learning_rate}
+    compared = f"for `{network}` the test suggests {suggested:.2g}, and the recipe `{recipe}` has {learning_rate:g}"
+    if 1 / 3 <= ratio <= 3:
+        sentence = f"They agree within a factor of three: {compared}."
+    else:
+        sentence = f"They differ by more than a factor of three: {compared}."
+    return Verdict("recipe_rate", ratio, sentence, facts)
+
+
+def mcnemar(one: ArrayLike, other: ArrayLike) -> tuple[int, int, float]:
+    """Return (images that only `one` classifies correctly, that only `other` does, p); both are bool (n,).
+
+    McNemar's test (1947) in its exact form, two-sided: were both equally good, each would have half of these images.
+    """
+    from scipy.stats import binomtest
+
+    first = np.asarray(one, dtype=bool)
+    second = np.asarray(other, dtype=bool)
+    only_one = int((first & ~second).sum())
+    only_other = int((second & ~first).sum())
+    disagree = only_one + only_other
+    p_value = float(binomtest(only_one, disagree).pvalue) if disagree else 1.0
+    return only_one, only_other, p_value
+
+
+def pairs_among(candidates: int) -> int:
+    """Return how many pairs so many candidates make, the number of comparisons that a choice among them may rest on."""
+    return candidates * (candidates - 1) // 2
+
+
+def first_of(correct: Mapping[str, np.ndarray], parameters: Mapping[str, int]) -> str:
+    """Return who classifies most images correctly, of several the one with the fewest parameters."""
+    return min(correct, key=lambda name: (-int(correct[name].sum()), parameters[name]))
+
+
+def against_first(
+    correct: Mapping[str, np.ndarray], parameters: Mapping[str, int]
+) -> dict[str, tuple[int, int, float]]:
+    """Return {candidate: (only the first correct, only this one correct, p)} for all but the first.
+
+    The first was chosen by its answers to these same images, so that every p-value of `mcnemar` is multiplied by the
+    number of all pairs of candidates, and is 1 at most (Bonferroni).
+    """
+    first = first_of(correct, parameters)
+    pairs = pairs_among(len(correct))
+    rows = {}
+    for name, answers in correct.items():
+        if name != first:
+            only_first, only_this, p_value = mcnemar(correct[first], answers)
+            rows[name] = (only_first, only_this, min(1.0, pairs * p_value))
+    return rows
+
+
+def shortlist(correct: Mapping[str, np.ndarray], parameters: Mapping[str, int]) -> Verdict:
+    """Return which candidates the first one is not told apart from, by `against_first` at LEVEL.
+
+    `correct` is {candidate: bool (n,)} for the same validation images. The value is the one on the shortlist that has
+    the fewest parameters; the facts hold the list and the p-values.
+    """
+    first = first_of(correct, parameters)
+    p_values = {name: row[2] for name, row in against_first(correct, parameters).items()}
+    listed = [name for name in correct if name == first or p_values[name] >= LEVEL]
+    smallest = min(listed, key=lambda name: parameters[name])
+    facts = {
+        "images": len(correct[first]),
+        "first": first,
+        "shortlist": listed,
+        "p_values": p_values,
+        "correct": {name: int(answers.sum()) for name, answers in correct.items()},
+    }
+    names = ", ".join(f"`{name}`" for name in listed if name != first)
+    if len(listed) == 1:
+        sentence = f"`{first}` is told apart from every other candidate, and stands alone on the shortlist."
+    elif len(listed) == len(correct):
+        sentence = (
+            f"No candidate is told apart from `{first}`, so that all {len(listed)} stay on the shortlist. "
+            f"`{smallest}` has the fewest parameters of them."
+        )
+    else:
+        sentence = (
+            f"No candidate classifies more images correctly than `{first}`; not told apart from it: {names}. "
+            f"Of this shortlist `{smallest}` has the fewest parameters."
+        )
+    return Verdict("shortlist", smallest, sentence, facts)
+
+
+def power(images: int, disagreement: float, difference: float, comparisons: int = 1) -> float:
+    """Return how often `mcnemar` tells two networks apart, by LEVEL, where one really is better by `difference`.
+
+    `disagreement` is the share of images on which exactly one of the two is right, at least the `difference`; each
+    p-value is multiplied by the number of `comparisons`. Exact, by the binomial distribution.
+    """
+    from scipy.stats import binom
+
+    counts = np.arange(1, images + 1)  # of images on which they disagree
+    often = binom.pmf(counts, images, disagreement)
+    needed = binom.isf(LEVEL / comparisons / 2, counts, 0.5) + 1  # of them, so that the test tells them apart
+    won = binom.sf(needed - 1, counts, (1 + difference / disagreement) / 2)
+    return float((often * won).sum())
+
+
+def smallest_difference(images: int, disagreement: float, comparisons: int = 1) -> float | None:
+    """Return the smallest difference in accuracy that `images` show with a power of LARGE_POWER; None where none is.
+
+    Where the difference is larger than the `disagreement`, they disagree on that share of images at least.
+    """
+    low, high = 0.0, 1.0
+    if power(images, 1.0, 1.0, comparisons) < LARGE_POWER:
+        return None
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        found = power(images, max(disagreement, middle), middle, comparisons) >= LARGE_POWER
+        low, high = (low, middle) if found else (middle, high)
+    return high
+
+
+def detectable_difference(one: ArrayLike, other: ArrayLike, candidates: int) -> Verdict:
+    """Return which difference in accuracy the validation images could have shown between two of so many candidates.
+
+    `one` and `other` are bool (n,), their disagreement stands for that of two candidates. The value is the difference
+    as a share that is found in four of five such comparisons (LARGE_POWER), or None where even two networks that differ
+    on every image are not told apart.
+    """
+    only_one, only_other, _ = mcnemar(one, other)
+    images = len(np.asarray(one))
+    comparisons = pairs_among(candidates)
+    found = smallest_difference(images, (only_one + only_other) / images, comparisons)
+    facts = {"images": images, "disagree": only_one + only_other, "comparisons": comparisons}
+    if found is None:
+        sentence = f"{images} validation images decide nothing: no difference is large enough for the test to find it."
+    else:
+        sentence = (
+            f"With {images:,} validation images the test finds a difference of {100 * found:.1f} percentage points in "
+            "four of five such comparisons. A smaller one would often have gone unnoticed."
+        )
+    return Verdict("detectable_difference", found, sentence, facts)
+
+
+def recipe_network(network: str, recipe: str, listed: Sequence[str], smallest: str) -> Verdict:
+    """Return whether the network that a recipe trains is on the shortlist, and whether it is the smallest there.
+
+    The value is "smallest", "listed" or "not listed".
+    """
+    facts = {"network": network, "recipe": recipe, "shortlist": list(listed), "smallest": smallest}
+    trains = f"`03_training` follows the recipe `{recipe}`, which trains `{network}`"
+    if network == smallest:
+        value = "smallest"
+        sentence = f"{trains}: the same as the short comparison suggests."
+    elif network in listed:
+        value = "listed"
+        sentence = f"{trains}: it is on the shortlist, where `{smallest}` has fewer parameters."
+    else:
+        value = "not listed"
+        sentence = f"{trains}: it is **not** on the shortlist of these short trainings."
+    return Verdict("recipe_network", value, sentence, facts)
+
+
+def better_than_baseline(
+    correct: ArrayLike, baseline_correct: ArrayLike, name: str, baseline: str, comparisons: int = 1
+) -> Verdict:
+    """Return whether a network classifies validation images better than a baseline, by `mcnemar`.
+
+    `correct` and `baseline_correct` are bool (n,) for the same images. The value is p, multiplied by the number of
+    `comparisons` that the two may have been picked from (Bonferroni), 1 at most.
+    """
+    only_network, only_baseline, p_value = mcnemar(correct, baseline_correct)
+    p_value = min(1.0, comparisons * p_value)
+    facts = {
+        "name": name,
+        "baseline": baseline,
+        "images": len(np.asarray(correct)),
+        "only_network": only_network,
+        "only_baseline": only_baseline,
+        "comparisons": comparisons,
+    }
+    split = f"(right where the other is wrong: {only_network} against {only_baseline}, p = {in_figures(p_value)})"
+    if p_value >= LEVEL:
+        sentence = f"`{name}` is not told apart from the baseline *{baseline}* {split}."
+    elif only_network > only_baseline:
+        sentence = f"`{name}` is better than the baseline *{baseline}* {split}."
+    else:
+        sentence = f"`{name}` is worse than the baseline *{baseline}* {split}."
+    return Verdict("better_than_baseline", p_value, sentence, facts)
+
+
+def remedy(before: ArrayLike, after: ArrayLike, what: str) -> Verdict:
+    """Return whether a change (`what`, such as "more images") to a training helped, by `mcnemar`; the value is p.
+
+    `before` and `after` are bool (n,): whether each validation image was classified correctly.
+    """
+    only_before, only_after, p_value = mcnemar(before, after)
+    first = np.asarray(before, dtype=bool)
+    errors = int((~first).sum())
+    left = errors + only_before - only_after
+    facts = {"what": what, "images": len(first), "errors_before": errors, "errors_after": left}
+    facts |= {"only_before": only_before, "only_after": only_after}
+    went = f"from {errors / len(first):.1%} to {left / len(first):.1%}"
+    tested = f"(McNemar's test, p = {in_figures(p_value)})"
+    if p_value >= LEVEL:
+        sentence = f"The validation error went {went} with {what}, which may be sampling error {tested}."
+    elif only_after > only_before:
+        sentence = f"The remedy helped: the validation error fell {went} with {what} {tested}."
+    else:
+        sentence = f"The remedy did harm: the validation error rose {went} with {what} {tested}."
+    return Verdict("remedy", p_value, sentence, facts)
+
 
 # Of a training (03_training)
 
@@ -295,6 +528,76 @@ def hold_steps(discordant: Sequence[Sequence[int]]) -> list[float]:
 
 
 # Of photographs (06_reading)
+
+DEALS = 2000  # random permutations of a test, enough for a p-value of LEVEL
+
+
+def hardest_kind(missed: ArrayLike, kinds: Sequence[str]) -> Verdict:
+    """Return whether the kind of photograph with the largest share of misread ones is harder than the others.
+
+    `missed` is bool (n,), `kinds` the kind of each photograph. Some kind is always last: so the mistakes are dealt out
+    at random DEALS times (a permutation test, Fisher 1935), and it is counted how often the unluckiest kind of a deal
+    fares as badly. The value is that p, None where nothing was misread.
+    """
+    wrong = np.asarray(missed, dtype=bool)
+    named = np.asarray(kinds)
+    members = {str(kind): named == kind for kind in sorted(set(kinds))}
+    shares = {kind: float(wrong[places].mean()) for kind, places in members.items()}
+    facts: dict[str, Any] = {"photographs": len(wrong), "misread": int(wrong.sum()), "shares": shares}
+    if not wrong.any():
+        return Verdict("hardest_kind", None, "Nothing was misread, so that no kind is harder than another.", facts)
+    worst = max(shares, key=lambda kind: shares[kind])
+    generator = np.random.default_rng(0)
+    dealt = np.array([generator.permutation(wrong) for _ in range(DEALS)])
+    unluckiest = np.max([dealt[:, places].mean(axis=1) for places in members.values()], axis=0)
+    p_value = float(((unluckiest >= shares[worst]).sum() + 1) / (DEALS + 1))
+    if p_value < LEVEL:
+        sentence = f"*{worst}* is harder than the others (p = {in_figures(p_value)})."
+    else:
+        sentence = f"No kind is told apart as the hardest: chance deals out mistakes as uneven (p = {p_value:.2f})."
+    return Verdict("hardest_kind", p_value, sentence, facts)
+
+
+def framing_gain(framed_right: ArrayLike, plainly_right: ArrayLike, framing: str = "ink") -> Verdict:
+    """Return whether `framing` changes how many photographs are read, by `mcnemar`; the value is p.
+
+    Both are bool (n,) for the same photographs and the same network: framed, and plainly shrunk.
+    """
+    only_framed, only_plain, p_value = mcnemar(framed_right, plainly_right)
+    framed = int(np.asarray(framed_right, dtype=bool).sum())
+    plain = int(np.asarray(plainly_right, dtype=bool).sum())
+    facts: dict[str, Any] = {"framing": framing, "photographs": len(np.asarray(framed_right))}
+    facts |= {"framed": framed, "plain": plain, "only_framed": only_framed, "only_plain": only_plain}
+    split = f"({only_framed} are read only with it, {only_plain} only without; p = {in_figures(p_value)})"
+    if p_value >= LEVEL:
+        sentence = f"The framing `{framing}` makes no difference that these photographs show {split}."
+    elif only_framed > only_plain:
+        sentence = f"The framing `{framing}` helps {split}."
+    else:
+        sentence = f"The framing `{framing}` does harm {split}."
+    return Verdict("framing_gain", p_value, sentence, facts)
+
+
+def same_pixels(images: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> Verdict:
+    """Return whether two ways to frame photographs give the same images; the value is how many are the same."""
+    same = sum(np.array_equal(*pair) for pair in zip(images, others, strict=True))
+    if same == len(images):
+        sentence = "`frame_ink`, which takes all steps at once, gives the same pixels."
+    else:
+        sentence = f"`frame_ink`, which takes all steps at once, gives the same pixels for {same} of {len(images)}."
+    return Verdict("same_pixels", same, sentence, {"photographs": len(images), "same": same})
+
+
+def reader_knows(unknown: str) -> Verdict:
+    """Return whether a reader says which of its answers are sure; `unknown` is why not, empty where it does.
+
+    The value is `unknown`.
+    """
+    if unknown:
+        sentence = f"It does not know which answers are sure: {unknown}."
+    else:
+        sentence = "It says of each answer whether it is sure."
+    return Verdict("reader_knows", unknown, sentence, {"unknown": unknown})
 
 
 # How figures are written
