@@ -432,6 +432,12 @@ def test_recipes_refuse_what_cannot_be_trained(changes, line):
     assert str(caught.value) == line and caught.value.field in changes
 
 
+def test_every_field_of_a_recipe_has_a_meaning_and_no_other_word_has_one():
+    fields = [name for name, _ in recipes.table(recipes.RECIPES["balanced"])]
+    assert sorted(recipes.MEANINGS) == sorted(fields)
+    assert all(4 <= len(meaning.split()) <= 25 for meaning in recipes.MEANINGS.values())
+
+
 def test_a_fold_takes_the_place_of_the_recipes_own_number_of_validation_images():
     assert recipes.choose("dropout-published").validation_size == 10_000
     chosen = recipes.choose("dropout-published", fold="2/5")
