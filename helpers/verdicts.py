@@ -128,7 +128,7 @@ def falling_rate(learning_rates: ArrayLike, predicted: ArrayLike, labels: ArrayL
     return Verdict("falling_rate", p_value, sentence, facts)
 
 
-def confusions(table: ArrayLike, names: Sequence[str]) -> Verdict:
+def common_confusion(table: ArrayLike, names: Sequence[str]) -> Verdict:
     """Return whether errors fall on one pair of classes more often than if every wrong class were equally likely.
 
     `table`: a confusion matrix, int (classes, classes), rows true; `names`: of the classes. For each cell the exact
@@ -143,7 +143,7 @@ def confusions(table: ArrayLike, names: Sequence[str]) -> Verdict:
     errors = int(cells.sum())
     facts: dict[str, Any] = {"images": int(images.sum()), "errors": errors}
     if errors == 0:
-        return Verdict("confusions", None, "Every validation image is classified correctly.", facts)
+        return Verdict("common_confusion", None, "Every validation image is classified correctly.", facts)
     expected = np.repeat(images[:, None] / images.sum() / (len(cells) - 1), len(cells), axis=1)
     p_values = np.where(cells > 0, binom.sf(cells - 1, errors, expected), 1.0)
     true, predicted = (int(place) for place in np.unravel_index(p_values.argmin(), cells.shape))
@@ -158,7 +158,7 @@ def confusions(table: ArrayLike, names: Sequence[str]) -> Verdict:
     else:
         pair = f"{names[true]} classified as {names[predicted]}"
         sentence = f"One pair stands out, {pair}, with {count:,} of {errors:,} errors: more than chance {tested}."
-    return Verdict("confusions", p_value, sentence, facts)
+    return Verdict("common_confusion", p_value, sentence, facts)
 
 
 def paired_p_value(one: np.ndarray, other: np.ndarray) -> float:

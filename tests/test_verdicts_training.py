@@ -79,7 +79,7 @@ def test_a_pair_of_classes_has_to_hold_more_errors_than_chance(cells, said):
     for cell, count in cells.items():
         table[cell] = count
     before = table.copy()
-    verdict = verdicts.confusions(table, "abc")
+    verdict = verdicts.common_confusion(table, "abc")
     assert said in verdict.sentence and (table == before).all()
     assert (verdict.value is None) == (not cells) and verdict.facts["errors"] == sum(cells.values())
 
@@ -92,7 +92,7 @@ def test_errors_that_go_anywhere_are_seldom_said_to_stand_out():
         table = np.diag(sizes)
         for true in generator.choice(4, size=40, p=sizes / sizes.sum()):
             table[true, generator.choice([place for place in range(4) if place != true])] += 1
-        found.append("stands out" in verdicts.confusions(table, "abcd").sentence)
+        found.append("stands out" in verdicts.common_confusion(table, "abcd").sentence)
     assert np.mean(found) <= 0.02
 
 
