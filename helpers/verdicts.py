@@ -117,7 +117,7 @@ def falling_rate(learning_rates: ArrayLike, predicted: ArrayLike, labels: ArrayL
         sentence = "No epoch began at a lower learning rate than an earlier one, and so there is nothing to compare."
         return Verdict("falling_rate", None, sentence, facts)
     p_value = paired_p_value(correct[-1], correct[highest])
-    counts = f"corrected {gained:,}, spoiled {lost:,} (McNemar's exact test, p = {in_figures(p_value)})"
+    counts = f"{gained:,} gained, {lost:,} lost (McNemar's exact test, p = {in_figures(p_value)})"
     since = f"Since epoch {highest + 1}, which began at the highest rate, validation images"
     if p_value >= LEVEL:
         sentence = f"{since} are classified no better and no worse than sampling error allows: {counts}."

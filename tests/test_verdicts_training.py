@@ -46,9 +46,9 @@ def test_the_best_of_equal_epochs_is_seldom_called_better():
         ([0.1], [range(5)], "nothing to compare"),
         ([0.1, 0.1], [range(50), range(5)], "nothing to compare"),
         ([0.1, 0.2], [range(50), range(5)], "nothing to compare"),
-        ([0.1, 0.3, 0.2], [range(50), range(30), range(5)], "better: corrected 25, spoiled 0"),
-        ([0.3, 0.2], [range(5), range(30)], "worse: corrected 0, spoiled 25"),
-        ([0.3, 0.2], [range(5), range(6)], "no better and no worse than sampling error allows: corrected 0, spoiled 1"),
+        ([0.1, 0.3, 0.2], [range(50), range(30), range(5)], "better: 25 gained, 0 lost"),
+        ([0.3, 0.2], [range(5), range(30)], "worse: 0 gained, 25 lost"),
+        ([0.3, 0.2], [range(5), range(6)], "no better and no worse than sampling error allows: 0 gained, 1 lost"),
     ],
 )
 def test_what_came_of_a_falling_rate_is_held_against_sampling_error(rates, wrong, said):
@@ -101,3 +101,17 @@ def test_mcnemar_looks_at_the_images_that_differ():
     assert verdicts.paired_p_value(one, other) == 1.0
     other[:6] = False
     assert verdicts.paired_p_value(one, other) == pytest.approx(2 / 64) == verdicts.paired_p_value(other, one)
+
+
+@pytest.mark.parametrize(
+    ("train_wrong", "validation_wrong", "images", "said"),
+    [
+        (20, 44, 1000, "the network overfits"),  # although the intervals overlap
+        (44, 20, 1000, "classified worse"),
+        (20, 36, 1000, "no more than sampling error"),
+        (0, 4, 4, "no more than sampling error"),  # all right and all wrong, and still so few decide nothing
+    ],
+)
+def test_overfitting_is_told_by_a_test_and_not_by_intervals_that_overlap(train_wrong, validation_wrong, images, said):
+    places = np.arange(images)
+    assert said in verdicts.overfitting(places >= train_wrong, places >= validation_wrong).sentence
