@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 MESSAGE = "literate_mnist"
 MEASURED = "measured"  # the kind of the message that says what a kernel runs under
-PERCENT_FORMAT = "{desc} [{bar:20}] {n:3.0f}%{postfix}"
+COUNTS = "{n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+TRAINING_FORMAT = "{desc}: {percentage:3.0f}%|{bar:20}| " + COUNTS
 
 
 class NotebookBar(tqdm):
@@ -24,6 +25,8 @@ class NotebookBar(tqdm):
 
     handle: Any = None  # of the display message, once there is one
     milestone = 0  # how many epochs are done: each is worth a line of its own in a log
+    label: str | None = None  # what a message calls the bar, where that is more than its description
+    detail: str | None = None  # and what a message says of it, where that is not what stands behind the bar
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         """Show the bar as it stands; called by tqdm."""
@@ -40,8 +43,8 @@ class NotebookBar(tqdm):
     def fields(self) -> dict[str, Any]:
         """Return what a reader of messages needs: {"kind", "label", "share" from 0 to 1, "detail", "milestone"}."""
         share = self.n / self.total if self.total else 0.0
-        label = self.desc.removesuffix(": ")
-        detail = (self.postfix or "").strip(", ")
+        label = self.desc.removesuffix(": ") if self.label is None else self.label
+        detail = (self.postfix or "").strip(", ") if self.detail is None else self.detail
         return {"kind": "progress", "label": label, "share": share, "detail": detail, "milestone": self.milestone}
 
     def clear(self, nolock: bool = False) -> None:
@@ -77,30 +80,55 @@ class Nowhere:
 
 
 def training_bar(epochs: int) -> Callable[[list[dict], int, int], None]:
-    """Return a `progress` for training.train: the epochs done, the figures of the last one, the time that is left."""
-    percent = bar(label=f"epoch 0/{epochs}", total=100, bar_format=PERCENT_FORMAT)
+    """Return a `progress` for training.train: steps, time and rate, as tqdm shows them, and the last epoch's figures.
+
+    They are the training loss, the mean over the epoch's batches, and the accuracy on validation. To whoever reads
+    messages it tells the time that is left, and at each epoch's end what `describe_epoch` says.
+    """
+    steps_done = bar(label=f"epoch 0/{epochs}", total=epochs, bar_format=TRAINING_FORMAT)
+    steps_done.label, steps_done.detail = f"epoch 0/{epochs}", ""
     clock = RemainingTime()
     told = 0  # epochs
+    begun = False
 
     def progress(history: list[dict], step: int, steps: int) -> None:
-        nonlocal told
-        share = (len(history) + step / steps) / epochs
-        remaining = clock.remaining(share)
+        nonlocal told, begun
+        if not begun:
+            begun = True
+            begin(steps_done, len(history) * steps + step, epochs * steps)
+        remaining = clock.remaining((len(history) + step / steps) / epochs)
         if remaining is not None:
-            percent.set_postfix_str(f"{remaining // 60}:{remaining % 60:02} left", refresh=False)
-        percent.update(100 * share - percent.n)
-        if len(history) == told:
-            return
-        told = len(history)  # an epoch has ended, or a training goes on after some
-        percent.milestone = told
-        percent.set_description_str(describe_epoch(history[-1], epochs))
-        if len(history) == epochs:
-            percent.set_postfix_str("now temperature and threshold", refresh=False)
-        percent.refresh()
+            steps_done.detail = f"{remaining // 60}:{remaining % 60:02} left"
+        if len(history) > told:  # an epoch has ended, or a training goes on after some
+            told = len(history)
+            steps_done.milestone = told
+            show_epoch(steps_done, history[-1], epochs)
+        steps_done.update(len(history) * steps + step - steps_done.n)
+        if step == 0:
+            steps_done.refresh()
         if told == epochs and step == 0:
-            percent.close()
+            steps_done.close()
 
     return progress
+
+
+def begin(steps_done: tqdm, done: int, total: int) -> None:
+    """Let a bar start its clock, at `done` of `total` steps: what was done before does not count for the rate."""
+    steps_done.initial = done
+    steps_done.total = total
+    steps_done.n = done
+    steps_done.last_print_n = done
+    steps_done.start_t = steps_done.last_print_t = time.time()
+
+
+def show_epoch(steps_done: tqdm, row: dict, epochs: int) -> None:
+    """Put the figures of an epoch, a row of a training's history, behind the bar; they stay until the next one ends."""
+    steps_done.set_description_str(f"epoch {row['epoch']}/{epochs}", refresh=False)
+    figures = f"loss={row['train_loss']:.4f}, accuracy={row['validation_accuracy']:.2%}"
+    steps_done.set_postfix_str(figures, refresh=False)
+    steps_done.label = describe_epoch(row, epochs)
+    if row["epoch"] == epochs:
+        steps_done.detail = "now temperature and threshold"
 
 
 def describe_epoch(row: dict, epochs: int) -> str:

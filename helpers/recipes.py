@@ -40,7 +40,7 @@ class Recipe:
     light_jitter: float = 0.0  # share by which brightness and contrast may change
     colour_jitter: float = 0.0  # share by which saturation may change
     dropout: float = 0.0  # where the network has a place for it
-    normalise_each: bool = False  # each image by its own mean and deviation, else by those of the training images
+    normalise_each: bool = False  # each image by its own mean and standard deviation, else by those of all of train
     validation_size: int | None = None  # None: the dataset's own, or what `fold` says
     fold: str | None = None  # "2/5": the second of five parts of the training images validates; None: no such part
     min_batches_per_epoch: int = 40  # a small dataset is cut into smaller batches,
@@ -184,6 +184,36 @@ RECIPES = {
         published("narrow", "two narrow convolutions and two linear layers, Adam", learning_rate=3e-3),
         tuned("narrow", "the same network with our training"),
     )
+}
+# What each field decides, for readers, and what it trades.
+MEANINGS = {
+    "network": "the layers, listed in the next table",
+    "epochs": "passes over the training images: too few leave it undertrained, more bring less and less",
+    "batch_size": "images averaged for one step, at most: more give steadier steps, fewer give more of them",
+    "learning_rate": "the highest rate that the schedule reaches; too high, and the loss jumps instead of falling",
+    "optimizer": "adamw scales the step of every weight separately; sgd follows the gradient, with momentum",
+    "weight_decay": "how strongly weights are pulled towards 0, so that none grows without need",
+    "betas": "how long adamw remembers the direction and the size of past gradients",
+    "momentum": "how much of its last step sgd takes again",
+    "schedule": "one-cycle: the rate rises, then falls almost to 0; constant: it stays",
+    "warmup_fraction": "share of the steps in which the rate of one-cycle rises, while the weights are still random",
+    "label_smoothing": "share of the target that is spread evenly over all classes; 0 asks for full certainty",
+    "rotation": "degrees by which an image is rotated at most, either way: few things stand perfectly upright",
+    "zoom": "share by which it grows or shrinks at most: the same thing comes large and small",
+    "shear": "degrees by which it is sheared at most, either way: handwriting slants",
+    "shift": "pixels by which it is translated at most: where a thing stands does not change what it is",
+    "rough_share": "share of each batch that is roughened as well, for images worse than those in the dataset",
+    "roughening": "what may happen to such an image, each by chance: thicker or thinner strokes, blots, noise, ...",
+    "flip": "whether half of the images are mirrored: most things look alike from left and right; signs do not",
+    "crop": "share of a side that may be cut off: things are not always centred or wholly in the picture",
+    "light_jitter": "share by which brightness and contrast may change: the same thing is seen in other light",
+    "colour_jitter": "share by which colours may become stronger or paler: cameras differ",
+    "dropout": "share of the activations set to 0 while training, in networks with such layers: none may be relied on",
+    "normalise_each": "whether each image is brought to mean 0 and standard deviation 1 by itself: light matters less",
+    "validation_size": "images held out for validation; None takes the dataset's own number, or a fold",
+    "fold": "which part is held out instead: 2/5 is the second of five, each image in one of them; None is none",
+    "min_batches_per_epoch": "at least so many batches an epoch: a small dataset is cut into smaller batches",
+    "min_batch_size": "but none smaller than this",
 }
 OVERRIDES = ("epochs", "batch_size", "learning_rate", "validation_size", "fold")
 

@@ -18,8 +18,6 @@ import pytest
 import safetensors.torch
 import torch
 from conftest import ROOT, Project, offline
-from IPython.display import Markdown
-from scipy.stats import fisher_exact
 from torch.nn.functional import conv2d, interpolate, max_pool2d
 
 from helpers import (
@@ -252,7 +250,8 @@ def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels
         validation = data.split(source, fold=fold)["validation"]
         assert torch.equal(reader.names["splits"]["validation"].images, validation.images), stem
     recipe = "pictures" if channels == 3 else "balanced"
-    assert f"recipe **{recipe}**" in said["03_training"] and f"by the recipe `{recipe}`" in said["04_results"]
+    assert re.search(rf"^recipe +{recipe}$", said["03_training"], re.MULTILINE)
+    assert f"by the recipe `{recipe}`" in said["04_results"]
     assert (f"{channels} x 40 x 40" in said["02_prototyping"]) == (size == 44)  # larger ones are shrunk, and it is said
     assert 'id="read-a-picture"' in said["04_results"] and "Choose a picture" in said["04_results"]
     pages = re.compile(r"<div class=\"network-pad\".*</div>", re.DOTALL)
@@ -262,7 +261,9 @@ def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels
     assert re.search(r"both outside test +[1-9]", said["01_eda"]) and "copies\n" in said["01_eda"]
     if classes == 2:  # 6 validation images and 8 test images
         told = "\n".join(said.values())
-        assert told.count("decide nothing") >= 5 and "From that the curves cannot tell" in said["04_results"]
+        training_says = said["03_training"]
+        assert "no more than sampling error" in training_says and "stands out" not in training_says
+        assert told.count("decide nothing") >= 4 and "From that the curves cannot tell" in said["04_results"]
         claims = "sign of|right most often|missed most often|harms more|ends with|gather|is more than"
         assert re.findall(claims, told) == []
 
@@ -272,28 +273,6 @@ def cell_with(phrase, stem):
     notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", 4)
     (source,) = [cell.source for cell in code(notebook) if phrase in cell.source]
     return source
-
-
-@pytest.mark.parametrize(
-    ("taught_wrong", "new_wrong", "verdict"),
-    [
-        (20, 36, "the difference is more than chance"),  # although the intervals overlap
-        (36, 20, "probably the easier ones"),
-        (20, 30, "chance may explain the difference"),
-    ],
-)
-def test_overfitting_is_told_by_a_test_and_not_by_intervals_that_overlap(reader, taught_wrong, new_wrong, verdict):
-    reader.names |= {"fair": {"accuracy": 1 - taught_wrong / 1000}, "some": range(1000), "held_back": 1000}
-    reader.names |= {"wrong": new_wrong, "fisher_exact": fisher_exact, "evaluation": evaluation, "Markdown": Markdown}
-    said, _ = reader.run(cell_with("Measured alike, the network is wrong on", "03_training"))
-    assert verdict in said
-
-
-def test_four_images_do_not_tell_of_overfitting(reader):
-    reader.names |= {"fair": {"accuracy": 1.0}, "some": range(4), "held_back": 4, "wrong": 4}
-    reader.names |= {"fisher_exact": fisher_exact, "evaluation": evaluation, "Markdown": Markdown}
-    said, _ = reader.run(cell_with("Measured alike, the network is wrong on", "03_training"))
-    assert "so few images decide nothing" in said and "more than chance" not in said
 
 
 def test_prose_speaks_of_ink_only_where_it_compares():

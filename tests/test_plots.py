@@ -153,3 +153,43 @@ def test_steps_of_gradient_descent_are_drawn_on_their_curve():
     assert curve.get_ydata().max() == 4 and np.array_equal(steps.get_xydata(), path)
     (left, low), (right, high) = tangent.get_xydata()
     assert (high - low) / (right - left) == pytest.approx(4.0) and (low + high) / 2 == pytest.approx(4.0)
+
+
+def epochs_of(*errors):
+    """Return a history with so many `errors` of 100 validation images after each epoch, and twice as many on train."""
+    return [
+        {
+            "epoch": number,
+            "train_loss": 1 / number,
+            "validation_loss": 2 / number,
+            "train_accuracy": 1 - 2 * count / 100,
+            "validation_accuracy": 1 - count / 100,
+            "learning_rate": 0.1 / number,
+        }
+        for number, count in enumerate(errors, 1)
+    ]
+
+
+@pytest.mark.parametrize("errors", [(30, 0, 1), (0,)])
+def test_errors_are_drawn_with_their_intervals_and_so_is_none(errors):
+    figure = plots.errors_by_epoch(epochs_of(*errors), 100)
+    (axis,) = figure.axes
+    drawn = [line.get_ydata().tolist() for line in axis.get_lines() if len(line.get_xdata()) == len(errors)]
+    assert drawn[0] == pytest.approx([2 * count for count in errors]) and drawn[1] == pytest.approx(list(errors))
+    assert plots.as_png(figure) and f"{len(errors)} in all" in figure.description
+
+
+def test_the_loss_is_drawn_beside_what_is_asked_for():
+    smoothed, plain = (plots.loss_by_epoch(epochs_of(9, 5), asked_for) for asked_for in (0.91, 1.0))
+    assert len(smoothed.axes[0].get_lines()) == 3 == len(plain.axes[0].get_lines()) + 1
+    assert smoothed.axes[0].get_lines()[-1].get_ydata()[0] == pytest.approx(-np.log(0.91))
+    assert smoothed.description == plain.description and "train loss from 1.000 to 0.500" in plain.description
+
+
+def test_the_plan_of_the_rate_and_the_time_of_an_epoch_are_drawn():
+    figure = plots.learning_rates([0.1, 0.2, 0.05, 0.01], epochs_of(9, 5))
+    plan, recorded = figure.axes[0].get_lines()
+    assert plan.get_xdata().tolist() == [0, 0.5, 1, 1.5] and list(recorded.get_xdata()) == [0, 1]
+    assert "at most 0.2" in figure.description
+    assert "from 1.0 s to 3.0 s" in plots.seconds_by_epoch([1, 3, 2]).description
+    assert "epoch 2" in plots.diverged_training([1, 2, np.nan], 2).description

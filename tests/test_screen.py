@@ -157,7 +157,24 @@ def test_a_training_in_a_notebook_tells_how_far_it_is(published):
     assert fields[0]["label"] == "epoch 0/2" and fields[-1]["label"].startswith("epoch 2/2  train loss 0.1000")
     assert sorted({one["milestone"] for one in fields}) == [0, 1, 2]
     assert [update for _, _, update in published].count(False) == 1  # one output, updated
-    assert "100%" in published[-1][0]["text/plain"]
+    shown = published[-1][0]["text/plain"]  # as tqdm shows it
+    assert shown.startswith("epoch 2/2: 100%|") and "| 8/8 [00:0" in shown and "it/s" in shown
+    assert shown.endswith(", loss=0.1000, accuracy=90.00%]")
+    assert fields[-1]["detail"] == "now temperature and threshold"
+    assert all(re.fullmatch(r"|\d+:\d\d left|now temperature and threshold", one["detail"]) for one in fields)
+
+
+def test_steps_of_an_earlier_training_do_not_count_for_the_rate(published, monkeypatch):
+    now = [100.0]
+    for clock in ("time.time", "tqdm.std.time"):
+        monkeypatch.setattr(clock, lambda: now[0])
+    show = progress.training_bar(epochs=2)
+    history = [{"epoch": 1, "train_loss": 0.1, "validation_accuracy": 0.9, "seconds": 1.0}]
+    show(history, 1, 100)  # goes on after the first epoch
+    now[0] += 10
+    show(history, 21, 100)
+    shown = published[-1][0]["text/plain"]
+    assert shown.startswith("epoch 1/2:  60%|") and "121/200 [00:10<" in shown and "2.00it/s" in shown
 
 
 def test_what_helpers_log_is_a_message_in_a_notebook(published, monkeypatch):

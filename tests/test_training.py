@@ -1,11 +1,15 @@
 """The training loop: the same bits again, going on after an interruption, and stopping when it makes no sense."""
 
+import ast
+import inspect
+import json
 import math
 import os
 import pickle
 import platform
 import subprocess
 import sys
+import textwrap
 from dataclasses import replace
 
 import numpy as np
@@ -441,6 +445,12 @@ def test_recipes_refuse_what_cannot_be_trained(changes, line):
     assert str(caught.value) == line and caught.value.field in changes
 
 
+def test_every_field_of_a_recipe_has_a_meaning_and_no_other_word_has_one():
+    fields = [name for name, _ in recipes.table(recipes.RECIPES["balanced"])]
+    assert sorted(recipes.MEANINGS) == sorted(fields)
+    assert all(4 <= len(meaning.split()) <= 25 for meaning in recipes.MEANINGS.values())
+
+
 def test_a_fold_takes_the_place_of_the_recipes_own_number_of_validation_images():
     assert recipes.choose("dropout-published").validation_size == 10_000
     chosen = recipes.choose("dropout-published", fold="2/5")
@@ -614,3 +624,23 @@ def test_after_few_steps_the_averages_of_batch_normalisation_are_taken_anew(data
     batch_norm.register_forward_hook(lambda layer, inputs, _: seen.append(inputs[0]))
     evaluation.predict(network, splits["train"].images)
     assert torch.allclose(torch.cat(seen).mean(dim=(0, 2, 3)), batch_norm.running_mean, atol=0.02)
+
+
+def statements(function):
+    """Return the first line of every statement in a function but its docstring, as it is written."""
+    source = textwrap.dedent(inspect.getsource(function))
+    (definition,) = ast.parse(source).body
+    lines = source.splitlines()
+    inside = sorted((node for node in ast.walk(definition) if isinstance(node, ast.stmt)), key=lambda node: node.lineno)
+    text = definition.body[0] if ast.get_docstring(definition) else None
+    return [lines[node.lineno - 1].strip() for node in inside if node not in (definition, text)]
+
+
+def test_every_line_of_a_step_is_explained_as_it_stands():
+    cells = json.loads((ROOT / "notebooks" / "03_training.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = next(place for place, cell in enumerate(cells) if "inspect.getsource(" in "".join(cell["source"]))
+    prose = "".join(cells[shown + 1]["source"]).split("\n- ")[1:]
+    quoted = [line.split("`")[1] for line in prose]
+    lines = statements(training.train_step)
+    assert len(lines) == len(quoted) >= 12
+    assert [line for line, words in zip(lines, quoted, strict=True) if not line.startswith(words)] == []
