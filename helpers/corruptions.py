@@ -4,8 +4,8 @@ Where nothing is left of an image, because it was moved away or covered, its bac
 images of any other form the colour of their border.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -27,8 +27,8 @@ CORRUPTIONS = {
     "shift": Corruption("pixels, in any direction", (0, 2, 4, 6, 8, 10, 12), 0),
     "zoom": Corruption("size, as a factor", (0.4, 0.55, 0.7, 1, 1.4, 1.8, 2.2), 1),
     "shear": Corruption("degrees, either way", (0, 15, 30, 40, 50, 60), 0),
-    "blur": Corruption("deviation, in pixels", (0, 0.5, 1, 1.5, 2, 3), 0),
-    "noise": Corruption("deviation, share of full ink", (0, 0.05, 0.1, 0.2, 0.3, 0.5), 0),
+    "blur": Corruption("standard deviation, pixels", (0, 0.5, 1, 1.5, 2, 3), 0),
+    "noise": Corruption("standard deviation, share of full ink", (0, 0.05, 0.1, 0.2, 0.3, 0.5), 0),
     "contrast": Corruption("share that is left", (0.1, 0.2, 0.35, 0.5, 0.75, 1), 1),
     "occlusion": Corruption("side of the blank square, pixels", (0, 4, 8, 12, 16, 20), 0),
 }
@@ -50,6 +50,50 @@ def suited_to(images: Tensor) -> dict[str, Corruption]:
 def is_mnists(images: Tensor) -> bool:
     """Whether `images`, (n, c, h, w), have MNIST's form: one channel of 28x28, ink on a background of 0."""
     return tuple(images.shape[1:]) == (1, 28, 28)
+
+
+def reach(strengths: Sequence[float], shares: Sequence[float], neutral: float, bar: float) -> str:
+    """Return in words how far from the `neutral` strength, either way, accuracy stays at `bar` or above.
+
+    `shares` are the accuracies at the `strengths`, from 0 to 1; between two strengths the curve is a straight line.
+    """
+    start, ends = strengths.index(neutral), {}
+    for way, word in ((-1, "from"), (1, "to")):
+        place = start
+        while 0 <= place + way < len(shares) and shares[place] >= bar:
+            (a, b), (x, y) = ((values[place], values[place + way]) for values in (shares, strengths))
+            if b < bar:
+                ends[word] = f"{x + (y - x) * (a - bar) / (a - b):.2g}"
+            place += way
+    if shares[start] < bar:
+        return f"never {bar:.0%}"
+    if not ends:
+        return f"{bar:.0%} throughout"
+    if len(ends) == 1:
+        ends = {{"from": "down to", "to": "up to"}[word]: end for word, end in ends.items()}
+    return " ".join([f"{bar:.0%}", *(f"{word} {end}" for word, end in ends.items())])
+
+
+def shown_in_training(recipe: Mapping[str, Any]) -> dict[str, str]:
+    """Return how far each corruption was among a recipe's augmentation, in words; those that were not are left out.
+
+    `recipe` is that in model.json. A roughening of the images is no corruption of the same form: its name is told.
+    """
+    shown = {}
+    for name in ("rotation", "shift", "shear"):
+        if recipe.get(name):
+            shown[name] = f"up to {recipe[name]:g} {CORRUPTIONS[name].unit.split(',')[0]}"
+    if zoomed := recipe.get("zoom"):
+        shown["zoom"] = f"{1 - zoomed:g} to {1 + zoomed:g}"
+    elif cropped := recipe.get("crop"):
+        shown["zoom"] = f"1 to {1 / (1 - cropped):.2g}, by cropping"
+    if recipe.get("rough_share"):
+        for name, akin in (("blur", "filter"), ("noise", "noise"), ("contrast", "light"), ("occlusion", "erasing")):
+            if akin in recipe.get("roughening", []):
+                shown[name] = f"roughened by {akin}"
+    if light := recipe.get("light_jitter"):
+        shown["contrast"] = f"{1 - light:g} to {1 + light:g}"
+    return shown
 
 
 def backgrounds(images: Tensor) -> Tensor:

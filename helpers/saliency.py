@@ -4,6 +4,7 @@ Occlusion, by Zeiler and Fergus 2014, Visualizing and Understanding Convolutiona
 whatever its layers, and what it finds can be checked by hand.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +22,18 @@ def occlusion_maps(network: nn.Module, images: Tensor, labels: Tensor, device: t
     """
     maps = [map_image(network, image, asked, device) for image, asked in zip(images, labels, strict=True)]
     return torch.stack(maps)
+
+
+def middle_share(heat: Tensor) -> np.ndarray:
+    """Return which share of the evidence in each map, float (n, h, w), lies in the middle quarter of its area: (n,).
+
+    Evidence is what lies above 0; where there is none, the share is 0.25, that of an even spread.
+    """
+    positive = heat.clamp(min=0).numpy().astype(float)
+    tall, wide = (length // 4 for length in positive.shape[1:])
+    inside = positive[:, tall : positive.shape[1] - tall, wide : positive.shape[2] - wide].sum(axis=(1, 2))
+    total = positive.sum(axis=(1, 2))
+    return np.where(total > 0, inside / np.maximum(total, 1e-12), 0.25)
 
 
 def map_image(network: nn.Module, image: Tensor, labels: Tensor, device: torch.device | str) -> Tensor:

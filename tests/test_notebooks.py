@@ -284,7 +284,7 @@ def test_prose_speaks_of_ink_only_where_it_compares():
 
 def test_a_model_of_other_images_is_refused_in_the_words_of_a_notebook(reader):
     about = {"fingerprint": "of others", "dataset": "mnist"}
-    reader.names |= {"run": "mine", "errors": errors, "about": about}
+    reader.names |= {"run": "mine", "BadInput": errors.BadInput, "about": about}
     reader.names["source"] = SimpleNamespace(fingerprint="of these", name="digits")
     told = r"^run mine: its model was trained on other images \(mnist\) than these \(digits\); choose `dataset` mnist"
     with pytest.raises(errors.BadInput, match=told):
@@ -362,7 +362,8 @@ def test_history_and_metrics_have_the_fields_of_the_contract(finished):
     rows = list(csv.DictReader(io.StringIO((folder / "history.csv").read_text())))
     assert list(rows[0]) == list(training.HISTORY) and len(rows) == 1
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert set(metrics) == {"train", "validation", "test"}
+    assert set(metrics) == {"train", "validation", "test", "baselines"}
+    assert len(metrics["baselines"]) == 4 and metrics["baselines"]["nearest mean image"]["accuracy"] > 0.5
     for part, count in (("train", 1319), ("validation", 119), ("test", 359)):
         figures = metrics[part]
         assert {"accuracy", "accuracy_ci95", "loss", "macro_f1", "ece", "per_class", "confusion_matrix"} <= set(figures)
@@ -471,11 +472,10 @@ def test_figures_of_a_model_that_was_replaced_meanwhile_are_not_written(tmp_path
     description = {"key": "", "recipe": {"network": "narrow"}, "class_names": list("0123456789")}
     fitted = certainty.Certainty(1.0, 0.0, 0.0, np.zeros((1, 2)), {})
     checkpoints.save_model(tmp_path, models.build("narrow", 10, seed=0), [{"epoch": 1}], record, fitted, description)
-    names = {"io": io, "np": np, "files": files, "runs": runs, "checkpoints": checkpoints, "folder": tmp_path}
-    names["calibrations"] = {}
-    names |= {"about": checkpoints.load_model(tmp_path).description, "scores": {}, "chosen": [0], "curves": {}}
-    names |= {"clean": SimpleNamespace(correct=np.ones(1)), "source": SimpleNamespace(is_test=torch.ones(1))}
-    names |= {"test": SimpleNamespace(logits=np.zeros((1, 10)), labels=np.zeros(1), predicted=np.zeros(1))}
+    names = {"io": io, "np": np, "runs": runs, "checkpoints": checkpoints, "folder": tmp_path}
+    names |= {"write_file": files.write_file, "write_json": files.write_json}
+    names |= {"about": checkpoints.load_model(tmp_path).description, "record": {}, "robustness": {}}
+    names |= {"kept": {"scores": np.zeros((1, 10))}}
     exec(last, names)
     written = [tmp_path / name for name in ("metrics.json", "robustness.json", "predictions.npz")]
     for path in written:
