@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 import origin
 
-from helpers import data, errors, evaluation, models, recipes, runs, training
+from helpers import data, errors, evaluation, models, recipes, runs, scores, training
 from helpers.recipes import AUGMENTATION, MNISTS_ALONE, RECIPES, Recipe
 
 RESULTS = Path(__file__).resolve().parent / "results" / "published_steps.json"
 HELD_OUT = 10_000  # training images, drawn by class
 SPLIT_SEED = 0  # draws them, whatever the seed of a training: then the networks of all seeds may answer together
-STEPS = ("as described", "one-cycle schedule", "augmentation", "the rest of our training", "averaging")
+STEPS = scores.STEP_NAMES
 AVERAGING = len(STEPS) - 1
 PLAIN_RATES = {"adamw": 1e-3, "sgd": 1e-2}  # Adam's default; SGD has none, and its momentum is 0.9
 
