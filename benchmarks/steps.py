@@ -23,14 +23,13 @@ import numpy as np
 import origin
 
 from helpers import data, errors, evaluation, models, recipes, runs, scores, training
-from helpers.recipes import AUGMENTATION, MNISTS_ALONE, RECIPES, Recipe
+from helpers.recipes import MNISTS_ALONE, Recipe
 
 RESULTS = Path(__file__).resolve().parent / "results" / "published_steps.json"
 HELD_OUT = 10_000  # training images, drawn by class
 SPLIT_SEED = 0  # draws them, whatever the seed of a training: then the networks of all seeds may answer together
 STEPS = scores.STEP_NAMES
 AVERAGING = len(STEPS) - 1
-PLAIN_RATES = {"adamw": 1e-3, "sgd": 1e-2}  # Adam's default; SGD has none, and its momentum is 0.9
 
 Row = dict[str, Any]
 Task = tuple[str, int, int, int | None]  # network, step, seed, epochs
@@ -38,15 +37,7 @@ Task = tuple[str, int, int, int | None]  # network, step, seed, epochs
 
 def recipe_of(network: str, step: int, epochs: int | None = None) -> Recipe:
     """Return the Recipe of a step that trains, 0 to 3, for a network of MNISTS_ALONE; `epochs` None are its own ten."""
-    published = RECIPES[f"{network}-published"]
-    tuned = RECIPES[f"{network}-tuned"]
-    augmentation = {field: getattr(tuned, field) for field in AUGMENTATION}
-    recipe = {
-        0: replace(published, schedule="constant", learning_rate=PLAIN_RATES[published.optimizer]),
-        1: published,
-        2: replace(published, **augmentation),
-        3: tuned,
-    }[step]
+    recipe = recipes.published_step(network, step)
     return replace(recipe, validation_size=HELD_OUT, epochs=epochs or recipe.epochs)
 
 

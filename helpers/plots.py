@@ -638,7 +638,7 @@ def name_colours(figure: Figure, names: Sequence[str]) -> None:
 
 
 def errors_by_recipe(
-    errors: Mapping[str, ArrayLike], lines: Mapping[str, float], reported: Mapping[str, float], images: int
+    errors: Mapping[str, Sequence[int]], lines: Mapping[str, float], reported: Mapping[str, float], images: int
 ) -> Figure:
     """Return the errors of each training, a row a recipe, on a logarithmic scale; the first of `errors` on top.
 
@@ -647,9 +647,8 @@ def errors_by_recipe(
     """
     figure, axis = new(height=0.36 * len(errors) + 1.5)
     for place, (name, counts) in enumerate(errors.items()):
-        counts = np.asarray(counts)
         axis.plot(counts, np.full(len(counts), place), "o", color=SKY, markersize=5, alpha=0.8)
-        axis.plot(counts.mean(), place, "|", color=BLUE, markersize=16, markeredgewidth=2.5)
+        axis.plot(np.mean(counts), place, "|", color=BLUE, markersize=16, markeredgewidth=2.5)
         if name in reported:
             axis.plot(reported[name], place, "x", color=RED, markersize=7)
     for label, marker, colour in (("one training", "o", SKY), ("mean", "|", BLUE), ("reported", "x", RED)):
@@ -723,7 +722,7 @@ def name_beside(axis: Axes, points: Mapping[str, tuple[float, float, float]], co
     """Write the networks' names to the left of their points, below each other where points are close."""
     height = math.inf
     for name, point in sorted(points.items(), key=lambda entry: -entry[1][2]):
-        height = min(point[2], height / 1.13)
+        height = min(point[2], height / 1.08)
         place = (point[column] / 1.25, height)
         axis.annotate(name.removesuffix("-tuned"), place, fontsize=8, ha="right", va="center")
 
@@ -754,7 +753,7 @@ def differences(pairs: Mapping[tuple[str, str], evaluation.Difference], ranking:
     return described(figure, f"Triangular table of {count} recipes. Ties: {', '.join(ties) or 'none'}.")
 
 
-def errors_by_epoch(curves: Mapping[str, ArrayLike]) -> Figure:
+def errors_by_epoch(curves: Mapping[str, np.ndarray]) -> Figure:
     """Return the share of misclassified validation images after each epoch: `curves` {name: fractions (epochs,)}.
 
     The Figure has a `description`.

@@ -613,3 +613,35 @@ def missing_rows(ladders: Mapping[str, Sequence[StepTaken]]) -> list[tuple[str, 
     there = {(network, taken.step) for network, ladder in ladders.items() for taken in ladder}
     networks = [project.network for project in PROJECTS if project.network]
     return [(name, step) for name in networks for step in range(len(STEP_NAMES)) if (name, step) not in there]
+
+
+def step_table(network: str, ladder: Sequence[StepTaken], p_values: Mapping[tuple[str, int], float]) -> list[Row]:
+    """Return a row for each step of a network; gains in points of accuracy, what is not known is NaN."""
+    table = []
+    for taken in ladder:
+        gain = taken.difference or Difference(np.nan, np.nan, np.nan)
+        table.append(
+            {
+                "step": STEP_NAMES[taken.step],
+                "what changed": taken.changed,
+                "seeds": len(taken.seeds),
+                "errors": float(np.mean(taken.errors)),
+                "accuracy": taken.accuracy,
+                "gain, points": 100 * gain.mean,
+                "low": 100 * gain.low,
+                "high": 100 * gain.high,
+                "adjusted p": p_values.get((network, taken.step), np.nan),
+            }
+        )
+    return table
+
+
+def epochs_beside(project: Project, rows: Sequence[Row]) -> list[Row]:
+    """Return {"epoch", "figure", "reported", "ours"} of what a project reports by epoch; ours is a mean over `rows`."""
+    table = []
+    for epoch, reported in project.epochs.items():
+        for figure, value in reported.items():
+            ours = [row["history"][epoch - 1][figure] for row in rows if row["epochs"] >= epoch]
+            mean = float(np.mean(ours)) if ours else np.nan
+            table.append({"epoch": epoch, "figure": figure, "reported": value, "ours": mean})
+    return table

@@ -220,7 +220,7 @@ def misclassified_by_all(correct: ArrayLike) -> Verdict:
     facts = {"trainings": len(answers), "images": answers.shape[1], "never": never}
     sentence = (
         f"{never} of {answers.shape[1]:,} images are misclassified by all {len(answers)} trainings. The "
-        f"other {1 - never / answers.shape[1]:.2%} are within reach of an oracle alone, which knows for each image whom to ask."
+        f"other {1 - never / answers.shape[1]:.2%} are within reach of an oracle alone, which knows whom to ask."
     )
     return Verdict("misclassified_by_all", never, sentence, facts)
 
