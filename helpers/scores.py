@@ -572,9 +572,10 @@ def of_newest(rows: Sequence[Row]) -> list[Row]:
 def steps_taken(rows: Mapping[int, Sequence[Row]], level: float = 0.95) -> list[StepTaken]:
     """Return the StepTaken of each step of a network that `rows` ({step: rows}) has.
 
-    Differences are paired within seeds, on the same held-out images; see evaluation.compare_within_seeds.
+    Differences are paired within seeds, on the same held-out images; see evaluation.compare_within_seeds. One pair says
+    nothing of other trainings: it has an interval, over images alone, and no p-value.
     """
-    taken = []
+    taken: list[StepTaken] = []
     for step, of_step in sorted(rows.items()):
         images = of_step[0]["validation_images"]
         before = {row["seed"]: row for row in rows.get(step - 1, [])}
@@ -583,6 +584,7 @@ def steps_taken(rows: Mapping[int, Sequence[Row]], level: float = 0.95) -> list[
         if pairs:
             one, other = (correct_of([pair[side] for pair in pairs], images) for side in (0, 1))
             difference, p_value = evaluation.compare_within_seeds(list(one), list(other), level, pool=images)
+            p_value = p_value if len(pairs) > 1 else None
         errors_of = [len(row["wrong"]) for row in of_step]
         seeds = [seed for row in of_step for seed in seeds_of(row)]
         accuracy = 1 - float(np.mean(errors_of)) / images
@@ -625,7 +627,6 @@ def step_table(network: str, ladder: Sequence[StepTaken], p_values: Mapping[tupl
                 "step": STEP_NAMES[taken.step],
                 "what changed": taken.changed,
                 "seeds": len(taken.seeds),
-                "errors": float(np.mean(taken.errors)),
                 "accuracy": taken.accuracy,
                 "gain, points": 100 * gain.mean,
                 "low": 100 * gain.low,

@@ -280,11 +280,11 @@ def steps_of_network(network: str, ladder: Sequence[StepTaken], p_values: Mappin
         "compared": [taken.step for taken in compared],
         "told_apart": [taken.step for taken in apart],
         "p_values": [p_values[network, taken.step] for taken in compared],
-        "seeds": max((len(taken.seeds) for taken in ladder), default=0),
+        "seeds": min((len(taken.seeds) for taken in compared), default=0),
     }
     seeds = f"With {facts['seeds']} seeds"
     if not compared:
-        sentence = f"`{network}`: no two steps were trained with the same seed yet."
+        sentence = f"`{network}`: no step has two seeds yet that the step before it has, too."
     elif not apart:
         sentence = f"{seeds}, no step of `{network}` is told apart from the one before it."
     else:
@@ -309,7 +309,7 @@ def steps_of_all(ladders: Mapping[str, Sequence[StepTaken]], p_values: Mapping[t
     counts = {name: sum(step == number for _, step in apart) for number, name in enumerate(scores.STEP_NAMES)}
     facts = {"compared": len(p_values), "told_apart": len(apart), "by_step": counts, "missing": len(missing)}
     if not p_values:
-        sentence = "No two steps can be compared yet: `make bench-steps` trains them."
+        sentence = "No step can be held against chance yet: `make bench-steps` trains them, with several seeds."
     else:
         words = listed([f"{name} {counts[name]}" for name in scores.STEP_NAMES[1:]])
         sentence = f"{len(apart)} of {len(p_values)} steps are told apart, by the step that was taken: {words}."

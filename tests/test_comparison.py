@@ -198,7 +198,7 @@ def test_published_steps_are_told_apart_by_their_rows_and_what_is_missing_is_sai
     said = "With 3 seeds, 1 of 2 steps of `lenet` are told apart: augmentation (+1.00 points)."
     assert said in text
     assert "1 of 2 steps are told apart" in text and "16 steps are missing in the file." in text
-    assert "`narrow`: no two steps were trained with the same seed yet." in text
+    assert "`narrow`: no step has two seeds yet that the step before it has, too." in text
     assert re.search(r"<th[^>]*>one-cycle schedule</th>\s*<td[^>]*>rotation 0.0 to 5</td>\s*<td[^>]*>3</td>", text)
 
 
@@ -240,6 +240,12 @@ def test_an_average_is_compared_with_its_members():
     first, average = scores.steps_taken(rows)
     assert first.difference is None and average.seeds == [0, 1] and average.errors == [20]
     assert average.difference.mean == pytest.approx(0.003) and average.difference.low > 0
+
+
+def test_one_seed_says_nothing_of_other_trainings():
+    rows = {0: [step_row(0, range(200), seed=0)], 1: [step_row(1, range(90), seed=0)]}
+    _, step = scores.steps_taken(rows)
+    assert step.difference.low > 0 and step.p_value is None and scores.adjusted({"lenet": [step]}) == {}
 
 
 def test_pairs_have_one_level_and_two_directions():
