@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -53,7 +53,13 @@ bench-folder: $(READY)  ## read 20,000 colour images from a folder: seconds and 
 bench-many-runs: $(READY)  ## what a grid of 300 runs costs besides the runs: seconds, memory, the page
 	.venv/bin/python benchmarks/many_runs.py $(ARGS)
 
-comparison: $(READY)  ## make outputs/comparison.html from the readings
+bench-steps: $(READY)  ## train the networks of four published projects, one change at a time, scored on validation images
+	.venv/bin/python benchmarks/steps.py --jobs 2 $(ARGS)
+
+bench-baselines: $(READY)  ## score simple classifiers once on MNIST's test images
+	.venv/bin/python benchmarks/baselines.py $(ARGS)
+
+comparison: $(READY)  ## make outputs/comparison.html, published.html and speed.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)
 
 sample: $(READY)  ## make docs/sample: the reports of one run on MNIST

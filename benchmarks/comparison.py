@@ -1,12 +1,13 @@
-"""Run notebooks/05_comparison.ipynb over the accuracy file and render it to outputs/comparison.html.
+"""Run the notebooks over all recipes and render them: outputs/comparison.html, published.html and speed.html.
 
     python benchmarks/comparison.py        (make comparison)
 
-No stage of a run: it speaks of all recipes at once. The executed notebook and the figures go to outputs/comparison/.
+No stages of a run: they speak of all recipes at once. The executed notebooks and the figures go to outputs/comparison/.
 """
 
 import argparse
 import os
+from pathlib import Path
 
 import origin
 
@@ -19,32 +20,55 @@ from pipeline.request import kernel_environment
 from pipeline.screen import Screen
 from pipeline.stages import Stage
 
-STAGE = Stage("comparison", "05_comparison")
+PAGES = {  # page: its notebook, and the results files that it reads, by parameter
+    "comparison": (Stage("comparison", "05_comparison"), ("readings", "simple")),
+    "published": (Stage("published", "07_published"), ("readings", "steps")),
+    "speed": (Stage("speed", "08_speed"), ("timings",)),
+}
+FILES = {
+    "readings": ("accuracy.json", "the readings of all recipes"),
+    "simple": ("baselines.json", "the scores of simple classifiers"),
+    "steps": ("published_steps.json", "the published networks, one change at a time"),
+    "timings": ("speed.json", "the times"),
+}
 
 
 def main() -> None:
-    """Execute and render; where the notebook fails, the page before stays and the error is raised."""
+    """Execute and render; where a notebook fails, its page before stays and the error is raised."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--readings", default="benchmarks/results/accuracy.json", help="the accuracy file")
+    for name, (file, what) in FILES.items():
+        parser.add_argument(f"--{name}", default=f"benchmarks/results/{file}", help=what)
     parser.add_argument("--dataset", default="auto", help="for the pictures: auto finds MNIST or leaves them out")
+    parser.add_argument("--pages", nargs="+", choices=PAGES, default=list(PAGES))
     options = parser.parse_args()
-    dataset, note = data.resolve(options.dataset)
+    options.dataset, note = data.resolve(options.dataset)
     outputs = runs.outputs_folder()
     folder = runs.open_run("comparison", outputs)
-    parameters = {"run": "comparison", "readings": options.readings, "dataset": dataset}
     screen = Screen()
-    record = StageRecord(state="running", started=runs.now())
     environment = kernel_environment(os.environ, data.data_folder(), outputs)
-    with runs.lock(folder), Kernels(environment) as kernels, screen.stage(STAGE, "comparison"):
-        assistant = runner.Assistant(kernels, screen, folder, following=())
-        runner.run_notebook(STAGE, parameters, folder, kernels, assistant, record)
-    page = outputs / "comparison.html"
-    header = Header(dataset="MNIST", run="all recipes", started=reports.in_words(record.started))
-    reports.render(reports.executed_notebook(folder, STAGE.notebook).read_bytes(), page, header)
-    index.write_index(outputs)
-    screen.say(str(page))
+    for name in options.pages:
+        with runs.lock(folder), Kernels(environment) as kernels:
+            page = make(name, options, folder, kernels, screen)
+        index.write_index(outputs)
+        screen.say(str(page))
     if note:
         screen.say("without pictures: MNIST is not in the data folder")
+
+
+def make(name: str, options: argparse.Namespace, folder: Path, kernels: Kernels, screen: Screen) -> Path:
+    """Execute the notebook of a page in a run's folder and render it beside that folder; return the page."""
+    stage, read = PAGES[name]
+    parameters = {"run": folder.name} | {file: getattr(options, file) for file in read}
+    if name == "comparison":
+        parameters["dataset"] = options.dataset
+    record = StageRecord(state="running", started=runs.now())
+    with screen.stage(stage, name):
+        assistant = runner.Assistant(kernels, screen, folder, following=())
+        runner.run_notebook(stage, parameters, folder, kernels, assistant, record)
+    page = folder.parent / f"{name}.html"
+    header = Header(dataset="MNIST", run="all recipes", started=reports.in_words(record.started))
+    reports.render(reports.executed_notebook(folder, stage.notebook).read_bytes(), page, header)
+    return page
 
 
 if __name__ == "__main__":

@@ -129,6 +129,8 @@ def tuned(name: str, summary: str) -> Recipe:
     return Recipe(f"{name}-tuned", summary, name, **OURS | TINY)
 
 
+PLAIN_RATES = {"adamw": 1e-3, "sgd": 1e-2}  # Adam's default in PyTorch; SGD's, beside a momentum of 0.9
+TRAINED_STEPS = 4  # of a published network: as described, our schedule, our augmentation, the rest of our training
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -215,6 +217,25 @@ MEANINGS = {
     "min_batches_per_epoch": "at least so many batches an epoch: a small dataset is cut into smaller batches",
     "min_batch_size": "but none smaller than this",
 }
+
+
+def published_step(network: str, step: int) -> Recipe:
+    """Return the Recipe of a step, 0 to 3, from what the README of a network of MNISTS_ALONE says to our training.
+
+    Step 0 leaves what is not said to PyTorch's defaults or to the plainest choice: a constant rate of PLAIN_RATES,
+    batches of 64 and ten epochs.
+    """
+    published = RECIPES[f"{network}-published"]
+    tuned = RECIPES[f"{network}-tuned"]
+    augmentation = {field: getattr(tuned, field) for field in AUGMENTATION}
+    return (
+        replace(published, schedule="constant", learning_rate=PLAIN_RATES[published.optimizer]),
+        published,
+        replace(published, **augmentation),
+        tuned,
+    )[step]
+
+
 OVERRIDES = ("epochs", "batch_size", "learning_rate", "validation_size", "fold")
 
 

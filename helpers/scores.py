@@ -5,14 +5,18 @@ is the same: training.code_fingerprint of recipe, images, loop and PyTorch. Earl
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from . import data, errors, files, recipes, training
+from . import data, errors, evaluation, files, recipes, training
+from .evaluation import Difference
 
 Row = dict[str, Any]  # one reading, or one ensemble, in the accuracy file
 Results = dict[str, Any]  # its content: {"rows": [reading, ...], "ensembles": [...], "earlier": [in short, ...]}
@@ -305,3 +309,340 @@ def todays_code(recipe: str) -> str | None:
     if recipe not in recipes.RECIPES:
         return None
     return training.code_fingerprint(recipes.RECIPES[recipe], data.summarise("mnist").fingerprint)
+
+
+# Of recipes, compared
+
+
+def correct_of(rows: Sequence[Row], images: int) -> np.ndarray:
+    """Return whether each training of `rows` classified each of so many `images` correctly: bool (rows, images)."""
+    correct = np.ones((len(rows), images), dtype=bool)
+    for place, row in enumerate(rows):
+        correct[place, [one[0] if isinstance(one, list) else one for one in row["wrong"]]] = False
+    return correct
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The differences in accuracy between recipes, with intervals that hold for all pairs at once.
+
+    Each interval has the level 1 - 5% / pairs (Bonferroni): 5% bounds the chance of one false claim among all of them.
+    """
+
+    level: float
+    differences: dict[tuple[str, str], Difference]  # (one, other): how much more one classifies correctly
+
+    def between(self, one: str, other: str) -> Difference:
+        """Return the Difference of two recipes, in either order."""
+        if (one, other) in self.differences:
+            return self.differences[one, other]
+        found = self.differences[other, one]
+        return Difference(-found.mean, -found.high, -found.low)
+
+    def is_ahead(self, one: str, other: str) -> bool:
+        """Return whether `one` is told apart from `other`, and better."""
+        return self.between(one, other).low > 0
+
+
+def compare_all(correct: Mapping[str, np.ndarray], ranking: Sequence[str], resamples: int = 10_000) -> Pairs:
+    """Return the Pairs of `ranking`; `correct`: {recipe: bool (seeds, images)}."""
+    chosen = list(combinations(ranking, 2))
+    level = 1 - 0.05 / max(len(chosen), 1)
+    differences = {}
+    for one, other in chosen:
+        differences[one, other] = evaluation.compare_paired(correct[one], correct[other], level, resamples)
+    return Pairs(level, differences)
+
+
+def former_designs(results: Results) -> list[Row]:
+    """Return what "earlier" holds, by design: {"recipe", "parameters", "commits", "readings", "mean", "low", "high"}.
+
+    A design is a recipe with so many parameters; its accuracies are fractions of the test images.
+    """
+    groups = defaultdict(list)
+    for row in results["earlier"]:
+        groups[row["recipe"], row["parameters"]].append(row)
+    designs = []
+    for (recipe, parameters), rows in groups.items():
+        accuracies = [row["test_accuracy"] for row in rows]
+        commits = dict.fromkeys(row.get("commit", "not noted")[:7] for row in rows)
+        head = {"recipe": recipe, "parameters": parameters, "commits": ", ".join(commits), "readings": len(rows)}
+        designs.append(head | {"mean": float(np.mean(accuracies)), "low": min(accuracies), "high": max(accuracies)})
+    return designs
+
+
+def changes(before: str, after: str) -> str:
+    """Return in words in which fields two recipes differ, the network's name aside."""
+    if not {before, after} <= set(recipes.RECIPES):
+        return "no longer among the recipes"
+    old = dict(recipes.table(recipes.RECIPES[before]))
+    new = dict(recipes.table(recipes.RECIPES[after]))
+    return in_words({name: [old[name], new[name]] for name in old if old[name] != new[name]})
+
+
+def in_words(changed: Mapping[str, Sequence[Any]]) -> str:
+    """Return {field of a recipe: [before, after]} as text; a validation_size of None is that of MNIST."""
+    words = []
+    for name, (old, new) in changed.items():
+        if name == "validation_size":
+            old, new = (data.summarise("mnist").validation_size if size is None else size for size in (old, new))
+        words.append(f"{name} {old} to {new}")
+    return "; ".join(words)
+
+
+# Set before the recipes were made: a floor, and for ours an aim. That of `fast` is for the lower end of its interval.
+GOALS: dict[str, tuple[float, float | None]] = {
+    "linear-head-published": (0.9748, None),
+    "linear-head-tuned": (0.9870, None),
+    "lenet-published": (0.9876, None),
+    "lenet-tuned": (0.9920, None),
+    "dropout-published": (0.9870, None),
+    "dropout-tuned": (0.9935, None),
+    "narrow-published": (0.9900, None),
+    "narrow-tuned": (0.9930, None),
+    "fast": (0.9900, None),
+    "balanced": (0.9955, 0.9965),
+    "best": (0.9968, 0.9975),
+    "5 of best together": (0.9974, 0.9980),
+}
+# (recipe, figure, which way, bar): what the published projects report besides accuracy, see PROJECTS.
+FIGURE_GOALS = (
+    ("linear-head-published", "lowest precision or recall", "at least", 0.95),
+    ("balanced", "lowest precision, recall or F1", "at least", 0.99),
+    ("dropout-published", "validation_loss", "at most", 0.0496),
+    ("dropout-published", "validation_accuracy", "at least", 0.9852),
+    ("dropout-published", "validation_macro_f1", "at least", 0.9851),
+    ("dropout-published", "test_macro_f1", "at least", 0.9869),
+    ("narrow-published", "train_loss", "at most", 0.03),
+)
+
+
+def accuracy_goals(reached: Mapping[str, float]) -> list[Row]:
+    """Return a row for each of GOALS that `reached` ({recipe: accuracy}) has: {"recipe", "floor", "aim", ...}.
+
+    "verdict" is one of "missed", "reached", "floor reached" and "aim reached".
+    """
+    rows = []
+    for name, (floor, aim) in GOALS.items():
+        if name not in reached:
+            continue
+        accuracy = round(reached[name], 6)
+        verdict = "missed"
+        if accuracy >= floor:
+            verdict = "reached" if aim is None else "floor reached"
+        if aim is not None and accuracy >= aim:
+            verdict = "aim reached"
+        rows.append({"recipe": name, "floor": floor, "aim": aim, "accuracy": accuracy, "verdict": verdict})
+    return rows
+
+
+def figure_goals(by_recipe: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """Return a row for each of FIGURE_GOALS that there are readings for; the figure is a mean over seeds, or lowest."""
+    found = []
+    for name, figure, way, bar in FIGURE_GOALS:
+        if name not in by_recipe:
+            continue
+        if figure.startswith("lowest"):
+            fields = [word for word in ("precision", "recall", "f1") if word in figure.lower()]
+            scored = [entry for row in by_recipe[name] for entry in row["per_class"].values()]
+            value = min(entry[field_name] for entry in scored for field_name in fields)
+        else:
+            value = float(np.mean([row[figure] for row in by_recipe[name]]))
+        good = value >= bar if way == "at least" else value <= bar
+        verdict = "reached" if good else "missed"
+        found.append({"recipe": name, "figure": figure, "value": value, way: bar, "verdict": verdict})
+    return found
+
+
+# Of published projects
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the README of a published project says, what it leaves open, and what it reports."""
+
+    name: str  # what it is
+    network: str | None  # in models.NETWORKS; None where it states none
+    says: str
+    leaves_open: str
+    reports: str
+    reported: float | None = None  # accuracy on the 10,000 test images, of one training as far as it says
+    epochs: dict[int, dict[str, float]] = field(default_factory=dict)  # {epoch: {a field of a history: reported}}
+
+
+PROJECTS = (
+    Project(
+        "two convolutions and one linear layer",
+        "linear-head",
+        "convolutions of 8 and 16 channels, 3x3, padding 1, each pooled; one linear layer; 60,000 and 10,000 images",
+        "activation, optimizer, learning rate, epochs, batch size",
+        "97.15% on training images, 97.48% on test images",
+        0.9748,
+    ),
+    Project(
+        "convolutions and several linear layers",
+        "lenet",
+        "convolutions, then several linear layers; SGD, cross-entropy; the test images serve as validation",
+        "widths, learning rate, epochs, batch size",
+        "98.76%",
+        0.9876,
+    ),
+    Project(
+        "a network with dropout",
+        "dropout",
+        "convolutions of 10 and 20 channels, 5x5, dropout, linear layers of 50 and 10; 50,000 training and 10,000 "
+        "validation images; ten epochs",
+        "optimizer, learning rate, batch size",
+        "98.70% on test images, F1 98.69%; epochs 1 and 10",
+        0.9870,
+        {
+            1: {"train_loss": 0.6291, "validation_loss": 0.1312, "validation_accuracy": 0.9587},
+            10: {"train_loss": 0.1469, "validation_loss": 0.0496, "validation_accuracy": 0.9852},
+        },
+    ),
+    Project(
+        "two narrow convolutions and two linear layers",
+        "narrow",
+        "convolutions of 10 and 20 channels, 5x5, padding 1, ReLU and pooling; linear layers of 50 and 10; Adam, "
+        "cross-entropy, ten epochs",
+        "learning rate, batch size",
+        "over 99%; epochs 1 and 10",
+        0.99,
+        {
+            1: {"train_loss": 0.53, "train_accuracy": 0.85, "validation_loss": 0.15, "validation_accuracy": 0.95},
+            10: {"train_loss": 0.03, "train_accuracy": 0.99, "validation_loss": 0.03, "validation_accuracy": 0.99},
+        },
+    ),
+    Project(
+        "a workflow in notebooks",
+        None,
+        "exploration, prototyping, ten epochs of training with a final model and a checkpoint, evaluation, a "
+        "walkthrough",
+        "the network and all of its training",
+        "precision, recall and F1: class 0 .98, .97, .97; class 1 .99, .98, .98",
+    ),
+)
+STEP_NAMES = ("as described", "one-cycle schedule", "augmentation", "the rest of our training", "averaging")
+
+
+@dataclass(frozen=True)
+class StepTaken:
+    """A step of a network, and how it differs from the one before it with the same seeds."""
+
+    step: int
+    changed: str
+    seeds: list[int]
+    accuracy: float  # mean over the seeds, a share of the held-out images
+    errors: list[int]  # of each training, or of the average
+    difference: Difference | None  # None where there is nothing before it with the same seeds
+    p_value: float | None
+
+
+def step_rows(path: str | Path) -> dict[str, dict[int, list[Row]]]:
+    """Return {network: {step: its rows}} of a file of published steps; of each step those by the code of the newest.
+
+    A file that is not there has no rows; BadInput for one that is not whole, and for a row that was changed.
+    """
+    try:
+        rows = json.loads(Path(path).read_text(encoding="utf-8"))["rows"]
+    except FileNotFoundError:
+        rows = []
+    except (OSError, ValueError, KeyError, TypeError):
+        raise refused("not a whole file of published steps") from None
+    groups: dict[str, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if row["digest"] != digest_of(row):
+            raise refused(f"{row['network']}, step {row['step']}: a field was changed after it was taken (digest)")
+        groups[row["network"]][row["step"]].append(row)
+    return {
+        network: {step: of_newest(of_step) for step, of_step in sorted(steps.items())}
+        for network, steps in groups.items()
+    }
+
+
+def of_newest(rows: Sequence[Row]) -> list[Row]:
+    """Return those of a step's rows that are by the code of the newest, by seed; of averages the one of most seeds."""
+    newest = max(rows, key=lambda row: row["taken"])["code"]
+    present = [row for row in rows if row["code"] == newest]
+    if "seeds" in present[0]:
+        return [max(present, key=lambda row: (len(row["seeds"]), row["taken"]))]
+    return sorted({row["seed"]: row for row in present}.values(), key=lambda row: row["seed"])
+
+
+def steps_taken(rows: Mapping[int, Sequence[Row]], level: float = 0.95) -> list[StepTaken]:
+    """Return the StepTaken of each step of a network that `rows` ({step: rows}) has.
+
+    Differences are paired within seeds, on the same held-out images; see evaluation.compare_within_seeds. One pair says
+    nothing of other trainings: it has an interval, over images alone, and no p-value.
+    """
+    taken: list[StepTaken] = []
+    for step, of_step in sorted(rows.items()):
+        images = of_step[0]["validation_images"]
+        before = {row["seed"]: row for row in rows.get(step - 1, [])}
+        pairs = [(row, before[seed]) for row in of_step for seed in seeds_of(row) if seed in before]
+        difference, p_value = None, None
+        if pairs:
+            one, other = (correct_of([pair[side] for pair in pairs], images) for side in (0, 1))
+            difference, p_value = evaluation.compare_within_seeds(list(one), list(other), level, pool=images)
+            p_value = p_value if len(pairs) > 1 else None
+        errors_of = [len(row["wrong"]) for row in of_step]
+        seeds = [seed for row in of_step for seed in seeds_of(row)]
+        accuracy = 1 - float(np.mean(errors_of)) / images
+        changed = in_words(of_step[0]["changed"])
+        taken.append(StepTaken(step, changed, seeds, accuracy, errors_of, difference, p_value))
+    return taken
+
+
+def seeds_of(row: Row) -> list[int]:
+    """Return the seed of a training, or those of an average."""
+    return row["seeds"] if "seeds" in row else [row["seed"]]
+
+
+def adjusted(ladders: Mapping[str, Sequence[StepTaken]]) -> dict[tuple[str, int], float]:
+    """Return {(network, step): p-value}, by Holm's method over all steps of all networks that are compared."""
+    found = [
+        (network, taken.step, taken.p_value)
+        for network, ladder in ladders.items()
+        for taken in ladder
+        if taken.p_value is not None
+    ]
+    p_values = evaluation.holm([p_value for *_, p_value in found]) if found else []
+    return {(network, step): p_value for (network, step, _), p_value in zip(found, p_values, strict=True)}
+
+
+def missing_rows(ladders: Mapping[str, Sequence[StepTaken]]) -> list[tuple[str, int]]:
+    """Return (network, step) of the steps that no row was taken of."""
+    there = {(network, taken.step) for network, ladder in ladders.items() for taken in ladder}
+    networks = [project.network for project in PROJECTS if project.network]
+    return [(name, step) for name in networks for step in range(len(STEP_NAMES)) if (name, step) not in there]
+
+
+def step_table(network: str, ladder: Sequence[StepTaken], p_values: Mapping[tuple[str, int], float]) -> list[Row]:
+    """Return a row for each step of a network; gains in points of accuracy, what is not known is NaN."""
+    table = []
+    for taken in ladder:
+        gain = taken.difference or Difference(np.nan, np.nan, np.nan)
+        table.append(
+            {
+                "step": STEP_NAMES[taken.step],
+                "what changed": taken.changed,
+                "seeds": len(taken.seeds),
+                "accuracy": taken.accuracy,
+                "gain, points": 100 * gain.mean,
+                "low": 100 * gain.low,
+                "high": 100 * gain.high,
+                "adjusted p": p_values.get((network, taken.step), np.nan),
+            }
+        )
+    return table
+
+
+def epochs_beside(project: Project, rows: Sequence[Row]) -> list[Row]:
+    """Return {"epoch", "figure", "reported", "ours"} of what a project reports by epoch; ours is a mean over `rows`."""
+    table = []
+    for epoch, reported in project.epochs.items():
+        for figure, value in reported.items():
+            ours = [row["history"][epoch - 1][figure] for row in rows if row["epochs"] >= epoch]
+            mean = float(np.mean(ours)) if ours else np.nan
+            table.append({"epoch": epoch, "figure": figure, "reported": value, "ours": mean})
+    return table

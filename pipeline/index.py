@@ -26,6 +26,11 @@ logger = logging.getLogger(__name__)
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
 PARTS = ("report.css", "report.js", "sort.js", "runs.js")
 SHOWN = ("model.json", "history.csv", "metrics.json", "figures/confusion_matrix.png")  # what the index takes from a run
+OTHERS = {  # pages over all recipes, which benchmarks/comparison.py makes, and what they show
+    "comparison.html": "what the recipes reach",
+    "published.html": "published projects, step by step",
+    "speed.html": "where the time goes",
+}
 UNREADABLE = "failed: its files cannot be read"
 
 
@@ -91,7 +96,7 @@ def write_index(outputs: Path) -> None:
     texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in PARTS}
     grids = [row_of_grid(path) for path in sorted(outputs.glob("grids/*/grid.json"))]
     grids.sort(key=lambda row: row["finished"], reverse=True)
-    others = ["comparison.html"] if (outputs / "comparison.html").is_file() else []
+    others = {page: what for page, what in OTHERS.items() if (outputs / page).is_file()}
     environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True)
     environment.filters["sparkline"] = sparkline
     page = environment.get_template("runs.html.j2").render(runs=rows, grids=grids, parts=texts, others=others)

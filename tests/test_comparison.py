@@ -1,4 +1,4 @@
-"""The comparison page, made from a small accuracy file whose differences are known."""
+"""The pages over all recipes, made from small files whose differences are known."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from helpers import scores
+from helpers import errors, scores
 
 ERRORS = {"best": 30, "balanced": 30, "fast": 200}  # of 10,000, drawn for every seed among the same hard images
 
@@ -42,9 +42,45 @@ def noted(row, code, taken, facts):
     return scores.seal(row | facts | {"code": code, "taken": taken} if code else row)
 
 
+def earlier(recipe, seed, parameters, accuracy, commit):
+    """Return what is kept of a reading of a former design."""
+    return {"recipe": recipe, "seed": seed, "commit": commit, "parameters": parameters, "test_accuracy": accuracy}
+
+
+EARLIER = [earlier("fast", seed, 20_000, 0.98 + 0.001 * seed, "abcdef0123") for seed in (0, 1, 2)]
+EARLIER += [earlier("balanced", 0, 70_000, 0.995, "fedcba9876")]
+
+
+def step_row(step, wrong, **fields):
+    """Return a row of a file of published steps of `lenet`, which misclassified the held-out images `wrong`."""
+    history = [{"validation_accuracy": 1 - len(wrong) / 10_000, "validation_loss": 0.1, "train_loss": 0.1}]
+    row = {"network": "lenet", "step": step, "name": scores.STEP_NAMES[step], "epochs": 1, "parameters": 61_706}
+    row |= {"changed": {"rotation": [0.0, 5]} if step else {}, "validation_images": 10_000, "history": history}
+    row |= {"validation_accuracy": 1 - len(wrong) / 10_000, "wrong": [int(place) for place in wrong], "seconds": 2.0}
+    return scores.seal(row | {"code": f"code of {step}", "taken": "2026-01-01T00:00:00+00:00"} | FACTS | fields)
+
+
+def steps_file(path):
+    """Write a file of steps: the first changes nothing, the second mends 100 of 200 errors; another is half there."""
+    rows = []
+    for seed in (0, 1, 2):
+        rows.append(step_row(0, range(200), seed=seed))
+        rows.append(step_row(1, range(seed, 200 + seed), seed=seed))
+        rows.append(step_row(2, range(100), seed=seed))
+    path.write_text(json.dumps({"rows": [*rows, step_row(3, range(90), seed=7)]}))
+    return path
+
+
+def run_pages(*options, outputs):
+    """Run benchmarks/comparison.py; return the finished process."""
+    command = [sys.executable, ROOT / "benchmarks" / "comparison.py", "--dataset", "digits", *options]
+    settings = {"MNIST_OUTPUTS_DIR": str(outputs), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=os.environ | settings, capture_output=True, text=True)
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Return (the accuracy file's content, the page's text, what the command printed).
+    """Return (the accuracy file's content, the comparison's text, what the command printed, the folder of the pages).
 
     `best` is of today's code, with a reading and an ensemble of older code beside it; `balanced` is of older code, and
     was taken on another machine; `fast` is from the time before there were codes.
@@ -54,87 +90,120 @@ def page(tmp_path_factory):
     codes = {"best": scores.todays_code("best"), "balanced": "older", "fast": None}
     other = FACTS | {"machine": {"cores": 8, "processor": "other"}}
     rows = []
-    for recipe, errors in ERRORS.items():
+    for recipe, count in ERRORS.items():
         for seed in range(4):
-            wrong = np.sort(generator.choice(600, errors + seed, replace=False))
+            wrong = np.sort(generator.choice(600, count + seed, replace=False))
             facts = other if recipe == "balanced" else FACTS
             rows.append(reading(recipe, seed, wrong, codes[recipe], facts=facts))
     best = rows[:4]
     stale = [reading("best", seed, range(900), "older", "2025-01-01T00:00:00+00:00") for seed in (0, 4)]
     ensembles = [ensemble(stale, range(800), "older"), ensemble(best, range(15), codes["best"])]
     head = {"machine": {"cores": 99, "processor": "of the last one"}, "versions": {"torch": "9", "python": "9"}}
-    content = head | {"rows": [*stale, *rows], "ensembles": ensembles}
+    content = head | {"rows": [*stale, *rows], "ensembles": ensembles, "earlier": EARLIER}
     (folder / "readings.json").write_text(json.dumps(content))
-    command = [sys.executable, ROOT / "benchmarks" / "comparison.py", "--readings", folder / "readings.json"]
-    settings = {"MNIST_OUTPUTS_DIR": str(folder / "outputs"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [*command, "--dataset", "digits"], env=os.environ | settings, capture_output=True, text=True
-    )
+    simple = {"rows": [{"accuracy": {"majority class": 0.1135, "nearest neighbour": 0.9514}}]}
+    (folder / "simple.json").write_text(json.dumps(simple))
+    steps = steps_file(folder / "steps.json")
+    files = ("--readings", folder / "readings.json", "--simple", folder / "simple.json", "--steps", steps)
+    result = run_pages(*files, outputs=folder / "outputs")
     assert result.returncode == 0, result.stderr
-    return content, (folder / "outputs" / "comparison.html").read_text(), result.stdout
+    return content, (folder / "outputs" / "comparison.html").read_text(), result.stdout, folder / "outputs"
+
+
+def words_of(text):
+    """Return a page's HTML with the marks of code left out."""
+    return re.sub(r"</?code>", "`", text)
 
 
 def test_its_table_holds_the_files_figures(page):
-    content, text, printed = page
+    content, text, printed, _ = page
     for recipe in ERRORS:
         rows = [row for row in content["rows"] if row["recipe"] == recipe][-4:]
         mean = np.mean([row["test_accuracy"] for row in rows])
         assert re.search(rf"<th[^>]*>{recipe}</th>\s*<td[^>]*>{mean:.2%}</td>", text)
-    assert "4 of best together read 99.85%" in text and "comparison.html" in printed
+    assert "Together the 4 make 15 errors" in text and "comparison.html" in printed
+    assert re.search(r"<th[^>]*>nearest neighbour</th>\s*<td[^>]*>95.14%</td>", text)
 
 
 def test_it_says_what_is_of_older_code_and_which_machines_it_was_taken_on(page):
-    text = re.sub(r"</?code>", "`", page[1])
+    text = words_of(page[1])
     assert "The readings of `balanced`, `fast` are of older code than today's, which may score otherwise." in text
-    assert "Left out: 2 of other code than these." in text
-    assert "12 trainings of 3 recipes" in text and "2 of best together" not in text
+    assert "Left out: 2 of other code than these." in text and "Together the 2" not in text
     places = ["`best` on 2 cores (made), PyTorch 2, Python 3", "`balanced` on 8 cores (other), PyTorch 2, Python 3"]
     assert f"Taken: {'; '.join(places)}; `fast` on a machine that was not noted with the readings." in text
     assert "of the last one" not in text
 
 
-def test_a_real_difference_is_called_real_and_a_tie_a_tie(page):
-    assert "2 of 3 differences between recipes are real, 1 are ties" in page[1]
-    assert "The tie highest up is that of best and balanced" in page[1]
+def test_it_tells_every_earlier_reading_of_the_test_images(page):
+    text = words_of(page[1])
+    said = (
+        "Beside the 12 readings compared below, the file holds 4 earlier ones of former designs of `balanced`, `fast`"
+    )
+    assert said in text
+    for cells in (("fast", "20,000", "abcdef0", "3", "98.10%"), ("balanced", "70,000", "fedcba9", "1", "99.50%")):
+        figures = r"\s*".join(rf"<td[^>]*>{re.escape(cell)}</td>" for cell in cells[1:])
+        assert re.search(rf"<th[^>]*>{cells[0]}</th>\s*{figures}", text)
+
+
+def test_a_difference_beyond_chance_is_told_apart_and_a_tie_a_tie(page):
+    text = words_of(page[1])
+    assert "2 of 3 pairs are told apart; the tie highest up is that of `best` and `balanced`." in text
 
 
 def test_a_goal_that_was_missed_is_called_missed(page):
-    rows = re.findall(r"<th>(fast|balanced|best)</th>\s*((?:<td[^>]*>[^<]*</td>\s*)+)", page[1])
+    rows = re.findall(r"<th[^>]*>(fast|balanced|best)</th>\s*((?:<td[^>]*>[^<]*</td>\s*)+)", page[1])
     verdicts = {
         name: re.findall(r">([^<]*)<", cells)[-1] for name, cells in rows if "reached" in cells or "missed" in cells
     }
-    assert verdicts == {"fast": "missed", "balanced": "aim reached", "best": "floor reached"}
+    assert verdicts["fast"] == "missed" and verdicts["best"] == "floor reached"
+    assert "goals were missed, by fast" in page[1]
 
 
-def test_it_loads_nothing_and_shows_no_pictures_of_other_digits(page):
-    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page[1])
-    assert "the images themselves cannot be shown" in page[1] and page[1].count("<img") == 8
+def test_they_load_nothing_and_show_no_pictures_of_other_digits(page):
+    for name in ("comparison", "published", "speed"):
+        text = (page[3] / f"{name}.html").read_text()
+        assert not re.search(r"(?:src|href)=\"(?:https?:)?//", text)
+    assert page[1].count("<img") == 4 and "never by any" not in page[1]
+    assert 'href="published.html"' in (page[3] / "index.html").read_text()
 
 
-def test_its_times_are_those_of_the_speed_file(page):
+def test_times_are_those_of_the_speed_file(page):
+    text = (page[3] / "speed.html").read_text()
     rows = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())["rows"]
-    assert f"These times were taken on {'; on '.join(dict.fromkeys(map(scores.place_of, rows)))}." in page[1]
+    assert f"Taken on {'; '.join(dict.fromkeys(map(scores.place_of, rows)))}." in text
     compared = [row for row in rows if row["ratio"] is not None and row["part"] != "choices"]
     for row in compared:
         cells = [f"{row['ours']:.2f} s", f"{row['baseline']:.2f} s", f"{row['ratio']:.1f}"]
         figures = r"\s*".join(rf"<td[^>]*>{re.escape(cell)}</td>" for cell in cells)
-        assert re.search(rf"<th[^>]*>{re.escape(row['what'])}</th>\s*{figures}", page[1])
+        assert re.search(rf"<th[^>]*>{re.escape(row['what'])}</th>\s*{figures}", text)
     assert len(compared) > 5
     whole = {row["what"]: row["ours"] for row in rows if row["part"] == "pipeline"}
-    assert f"figures {whole['figures']:.0f} s" in page[1]
+    assert f"figures {whole['figures']:.0f} s" in text
     for row in rows:
         if row.get("share_of") == "step" and row["recipe"] == "fast":
-            assert f"{row['step_part']} {row['ours']:.0%}" in page[1]
+            assert f"{row['step_part']} {row['ours']:.0%}" in text
         if row.get("what") == "time by epochs":
-            assert f"{row['epochs']} epochs {row['ours']:.1f} s" in page[1]
+            assert f"{row['epochs']} epochs {row['ours']:.1f} s" in text
+
+
+def test_only_equal_batch_sizes_are_called_a_comparison_of_the_loops(page):
+    text = (page[3] / "speed.html").read_text()
+    alike, others = text.split("In the other rows more than the loop differs")
+    assert "batches of 64, stock loop" in alike and "batches of 256, stock loop" not in alike
+    assert "batches of 256, stock loop" in others and "batches of 64, stock loop" not in others
+
+
+def test_published_steps_are_told_apart_by_their_rows_and_what_is_missing_is_said(page):
+    text = words_of((page[3] / "published.html").read_text())
+    said = "With 3 seeds, 1 of 2 steps of `lenet` are told apart: augmentation (+1.00 points)."
+    assert said in text
+    assert "1 of 2 steps are told apart" in text and "16 steps are missing in the file." in text
+    assert "`narrow`: no step has two seeds yet that the step before it has, too." in text
+    assert re.search(r"<th[^>]*>one-cycle schedule</th>\s*<td[^>]*>rotation 0.0 to 5</td>\s*<td[^>]*>3</td>", text)
 
 
 def test_without_readings_it_ends_with_one_line(tmp_path):
-    command = [sys.executable, ROOT / "benchmarks" / "comparison.py", "--readings", tmp_path / "none.json"]
-    settings = {"MNIST_OUTPUTS_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [*command, "--dataset", "digits"], env=os.environ | settings, capture_output=True, text=True
-    )
+    result = run_pages("--readings", tmp_path / "none.json", outputs=tmp_path)
     assert result.returncode == 2 and "make bench-accuracy" in result.stderr and "Traceback" not in result.stderr
     assert not (tmp_path / "comparison.html").exists()
 
@@ -142,10 +211,53 @@ def test_without_readings_it_ends_with_one_line(tmp_path):
 def test_a_reading_that_does_not_add_up_ends_it_with_one_line(tmp_path):
     row = reading("best", 0, range(30), "code")
     (tmp_path / "readings.json").write_text(json.dumps({"rows": [row | {"test_accuracy": 0.9999}]}))
-    command = [sys.executable, ROOT / "benchmarks" / "comparison.py", "--readings", tmp_path / "readings.json"]
-    settings = {"MNIST_OUTPUTS_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [*command, "--dataset", "digits"], env=os.environ | settings, capture_output=True, text=True
-    )
+    result = run_pages("--readings", tmp_path / "readings.json", outputs=tmp_path)
     assert result.returncode == 2 and "best, seed 0: 30 images in wrong, 1.00 by test_accuracy" in result.stderr
     assert "Traceback" not in result.stderr and not (tmp_path / "comparison.html").exists()
+
+
+def test_a_step_that_was_changed_or_a_file_that_is_not_whole_is_refused(tmp_path):
+    path = steps_file(tmp_path / "steps.json")
+    assert list(scores.step_rows(path)) == ["lenet"] and scores.step_rows(tmp_path / "none.json") == {}
+    path.write_text(path.read_text().replace('"seconds": 2.0', '"seconds": 1.0', 1))
+    with pytest.raises(errors.BadInput, match=r"lenet, step 0: a field was changed after it was taken"):
+        scores.step_rows(path)
+    path.write_text("[]")
+    with pytest.raises(errors.BadInput, match=r"not a whole file of published steps"):
+        scores.step_rows(path)
+
+
+def test_of_a_step_rows_of_the_newest_code_count_once_a_seed_and_of_averages_that_of_most_seeds():
+    old, new, again = (step_row(1, range(wrong), seed=0) for wrong in (30, 20, 10))
+    old = old | {"code": "older", "taken": "2025"}
+    assert scores.of_newest([old, new, again]) == [again]
+    few, many = (step_row(4, range(9), seeds=seeds) for seeds in ([0, 1], [0, 1, 2]))
+    assert scores.of_newest([many, few]) == [many]
+
+
+def test_an_average_is_compared_with_its_members():
+    rows = {3: [step_row(3, range(50), seed=seed) for seed in (0, 1)], 4: [step_row(4, range(20), seeds=[0, 1])]}
+    first, average = scores.steps_taken(rows)
+    assert first.difference is None and average.seeds == [0, 1] and average.errors == [20]
+    assert average.difference.mean == pytest.approx(0.003) and average.difference.low > 0
+
+
+def test_one_seed_says_nothing_of_other_trainings():
+    rows = {0: [step_row(0, range(200), seed=0)], 1: [step_row(1, range(90), seed=0)]}
+    _, step = scores.steps_taken(rows)
+    assert step.difference.low > 0 and step.p_value is None and scores.adjusted({"lenet": [step]}) == {}
+
+
+def test_pairs_have_one_level_and_two_directions():
+    correct = {"a": np.ones((3, 500), dtype=bool), "b": np.ones((3, 500), dtype=bool)}
+    correct["b"][:, :60] = False
+    pairs = scores.compare_all(correct, ["a", "b"], 500)
+    assert pairs.level == pytest.approx(0.95) and pairs.is_ahead("a", "b") and not pairs.is_ahead("b", "a")
+    one, other = pairs.between("a", "b"), pairs.between("b", "a")
+    assert (one.mean, one.low, one.high) == (-other.mean, -other.high, -other.low)
+
+
+def test_changes_of_recipes_are_said_in_fields():
+    assert "validation_size 10000 to 5000" in scores.changes("dropout-published", "dropout-tuned")
+    assert "rotation 0.0 to 5" in scores.changes("narrow-published", "narrow-tuned")
+    assert scores.changes("narrow-published", "gone") == "no longer among the recipes"

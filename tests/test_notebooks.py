@@ -47,7 +47,7 @@ def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_there_are_five_stages_a_comparison_and_a_reading():
+def test_there_are_five_stages_a_reading_and_three_pages_over_all_recipes():
     assert [path.stem for path in NOTEBOOKS] == [
         "00_walkthrough",
         "01_eda",
@@ -56,6 +56,8 @@ def test_there_are_five_stages_a_comparison_and_a_reading():
         "04_results",
         "05_comparison",
         "06_reading",
+        "07_published",
+        "08_speed",
     ]
 
 

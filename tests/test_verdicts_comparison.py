@@ -1,0 +1,190 @@
+"""Verdicts on recipes and published projects: each sentence where it is true, and seldom by chance."""
+
+import json
+
+import numpy as np
+import pytest
+
+from helpers import scores, verdicts
+from helpers.evaluation import Difference
+from helpers.scores import Pairs, StepTaken
+
+AHEAD, TIE = Difference(0.005, 0.001, 0.009), Difference(0.001, -0.002, 0.004)
+
+
+def holds(verdict, name):
+    """Return a verdict's sentence; its name is that of its function, and its facts are plain."""
+    assert verdict.name == name
+    json.dumps(verdict.facts, allow_nan=False)
+    assert verdict.sentence.count(". ") <= 1 and verdict.sentence.endswith(".")
+    return verdict.sentence
+
+
+def test_former_readings_are_counted():
+    designs = [
+        {"recipe": "fast", "readings": 5},
+        {"recipe": "fast", "readings": 10},
+        {"recipe": "balanced", "readings": 8},
+    ]
+    verdict = verdicts.former_readings(designs, 60)
+    assert verdict.value == 23 and "23 earlier ones of former designs of `fast`, `balanced`" in verdict.sentence
+    assert "no readings of former designs" in holds(verdicts.former_readings([], 60), "former_readings")
+
+
+def test_pairs_are_told_apart_or_tied():
+    names = ["a", "b", "c"]
+    pairs = Pairs(0.98, {("a", "b"): AHEAD, ("a", "c"): AHEAD, ("b", "c"): TIE})
+    verdict = verdicts.told_apart(pairs, names)
+    assert holds(verdict, "told_apart") == "2 of 3 pairs are told apart; the tie highest up is that of `b` and `c`."
+    assert verdict.value == 2 and verdict.facts["ties"] == [["b", "c"]]
+    assert "none is tied" in verdicts.told_apart(Pairs(0.95, {("a", "b"): AHEAD}), names).sentence
+    assert "nothing to compare it with" in verdicts.told_apart(Pairs(0.95, {}), ["a"]).sentence
+
+
+def test_a_recipe_that_is_ahead_in_less_than_half_the_time():
+    pairs = Pairs(0.95, {("a", "b"): AHEAD})
+    found = verdicts.cheaper_and_better(pairs, {"a": 10, "b": 40})
+    assert found.value == 1 and "`a` is ahead of `b`, which takes 4 times as long" in holds(found, "cheaper_and_better")
+    for seconds, difference in (({"a": 30, "b": 40}, AHEAD), ({"a": 10, "b": 40}, TIE)):
+        none = verdicts.cheaper_and_better(Pairs(0.95, {("a", "b"): difference}), seconds)
+        assert none.value == 0 and none.sentence.startswith("No recipe is ahead")
+
+
+def test_gains_of_training():
+    networks = {"n": ("old", "new")}
+    errors = {"old": 100.0, "new": 60.0}
+    ahead = verdicts.gains_of_training(Pairs(0.95, {("new", "old"): AHEAD}), networks, errors)
+    assert "For 1 of 1 networks our training is ahead, with 40% to 40% fewer errors" in holds(
+        ahead, "gains_of_training"
+    )
+    tied = verdicts.gains_of_training(Pairs(0.95, {("new", "old"): TIE}), networks, errors)
+    assert tied.value == 0 and "For none of 1 networks" in tied.sentence
+    assert "hold no network" in verdicts.gains_of_training(Pairs(0.95, {}), {}, {}).sentence
+
+
+@pytest.mark.parametrize(
+    ("jointly", "said"), [(10, "a gain beyond"), (100, "an interval that holds 0"), (300, "a loss beyond")]
+)
+def test_an_ensemble_beside_its_members(jointly, said):
+    generator = np.random.default_rng(0)
+    alone = np.ones((5, 2000), dtype=bool)
+    for member in alone:
+        member[generator.choice(400, 100, replace=False)] = False
+    together = np.ones(2000, dtype=bool)
+    together[generator.choice(400, jointly, replace=False)] = False
+    verdict = verdicts.answering_together(together, alone)
+    assert said in holds(verdict, "answering_together") and verdict.facts["errors"] == jointly
+    assert verdict.facts["errors_alone"] == 100
+
+
+def test_images_on_which_two_recipes_disagree():
+    def of(won, lost):
+        ahead, behind = np.zeros((2, 100), dtype=bool)
+        ahead[:won] = behind[:lost] = True
+        return verdicts.different_images("best", "fast", ahead, behind)
+
+    assert "10 images correctly that `fast` never does; 0 the other way round: more than" in of(10, 0).sentence
+    assert "no more than sampling error" in of(4, 3).sentence and of(10, 0).value < 0.01 < of(4, 3).value
+    assert of(0, 0).value is None and "No image divides" in holds(of(0, 0), "different_images")
+
+
+def test_images_that_nobody_classifies_are_an_oracles():
+    correct = np.ones((3, 1000), dtype=bool)
+    correct[:, :2] = False
+    correct[0, 2:50] = False
+    verdict = verdicts.misclassified_by_all(correct)
+    assert verdict.value == 2 and "99.80%" in holds(verdict, "misclassified_by_all") and "oracle" in verdict.sentence
+
+
+def test_goals():
+    goals = [{"recipe": name, "verdict": verdict} for name, verdict in (("a", "reached"), ("b", "floor reached"))]
+    assert holds(verdicts.goals_reached(goals), "goals_reached") == "None of 2 floors was missed. Short of an aim: b."
+    missed = verdicts.goals_reached([*goals[:1], {"recipe": "c", "verdict": "missed"}])
+    assert missed.value == 1 and missed.sentence == "1 of 2 goals were missed, by c."
+
+
+def test_goals_are_judged_by_floor_and_aim():
+    reached = {"fast": 0.9899, "balanced": 0.9965, "best": 0.9970, "narrow-tuned": 0.995}
+    judged = {row["recipe"]: row["verdict"] for row in scores.accuracy_goals(reached)}
+    assert judged == {"fast": "missed", "balanced": "aim reached", "best": "floor reached", "narrow-tuned": "reached"}
+    readings = [{"train_loss": loss} for loss in (0.02, 0.06)]
+    (row,) = scores.figure_goals({"narrow-published": readings})
+    assert row["value"] == 0.04 and row["verdict"] == "missed"
+    per_class = {"1": {"precision": 0.99, "recall": 0.96, "f1": 0.9}}
+    (row,) = scores.figure_goals({"linear-head-published": [{"per_class": per_class}]})
+    assert row["value"] == 0.96 and row["verdict"] == "reached"
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [([70, 74, 72], "fewer, beyond"), ([130, 128], "no more apart than"), ([260, 262], "more, beyond")],
+)
+def test_beside_a_reported_figure(errors, said):
+    verdict = verdicts.beside_reported("lenet-published", errors, 0.9876, 10_000)
+    assert said in holds(verdict, "beside_reported") and verdict.facts["reported_errors"] == 124
+    assert (verdict.value < verdicts.LEVEL) == ("beyond" in said)
+
+
+def taken(step, mean=0.002, seeds=(0, 1, 2)):
+    """Return a StepTaken that differs by `mean`, None where there is nothing to compare."""
+    difference = None if mean is None else Difference(mean, mean - 0.001, mean + 0.001)
+    return StepTaken(step, "", list(seeds), 0.99, [100], difference, None if mean is None else 0.001)
+
+
+def test_steps_of_a_network():
+    ladder = [taken(0, None), taken(1), taken(2, -0.0001)]
+    both = verdicts.steps_of_network("lenet", ladder, {("lenet", 1): 0.004, ("lenet", 2): 0.9})
+    said = "With 3 seeds, 1 of 2 steps of `lenet` are told apart: one-cycle schedule (+0.20 points)."
+    assert holds(both, "steps_of_network") == said and both.facts["told_apart"] == [1]
+    none = verdicts.steps_of_network("lenet", ladder, {("lenet", 1): 0.06, ("lenet", 2): 0.9})
+    assert none.value == 0 and none.sentence == "With 3 seeds, no step of `lenet` is told apart from the one before it."
+    assert "no step has two seeds yet" in verdicts.steps_of_network("lenet", ladder[:1], {}).sentence
+
+
+def test_steps_of_all_networks():
+    ladders = {"lenet": [taken(0, None), taken(1)]}
+    verdict = verdicts.steps_of_all(ladders, {("lenet", 1): 0.001})
+    assert verdict.value == 1 and "18 steps are missing in the file." in holds(verdict, "steps_of_all")
+    assert "one-cycle schedule 1, augmentation 0, the rest of our training 0 and averaging 0" in verdict.sentence
+    assert "cannot be compared" not in verdict.sentence
+    assert "`make bench-steps` trains them, with several seeds" in verdicts.steps_of_all({}, {}).sentence
+    full = {project.network: [taken(step) for step in range(5)] for project in scores.PROJECTS if project.network}
+    assert "missing" not in verdicts.steps_of_all(full, {("lenet", 1): 0.001}).sentence
+
+
+def test_steps_that_change_nothing_are_seldom_told_apart():
+    """16 steps of three seeds each, where trainings differ by chance alone: the whole page errs in 5% of cases."""
+    generator = np.random.default_rng(0)
+    false_claims = 0
+    for _ in range(100):
+        ladders = {}
+        for network in ("a", "b", "c", "d"):
+            rows = {}
+            for step in range(5):
+                wrong = [np.flatnonzero(generator.random(2000) < 0.01).tolist() for _ in range(3)]
+                rows[step] = [
+                    {"seed": seed, "wrong": wrong[seed], "validation_images": 2000, "changed": {}} for seed in range(3)
+                ]
+            ladders[network] = scores.steps_taken(rows)
+        false_claims += verdicts.steps_of_all(ladders, scores.adjusted(ladders)).value > 0
+    assert false_claims <= 12
+
+
+def test_words_in_a_row():
+    assert [verdicts.listed(words) for words in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+def test_times_off_a_line():
+    assert verdicts.off_the_line([1, 2, 3], [2, 4, 6]).value == pytest.approx(0, abs=1e-9)
+    off = verdicts.off_the_line([1, 2, 3, 4], [1, 2, 3, 8])
+    assert off.value > 0.2 and "off its straight line" in holds(off, "off_the_line")
+    assert verdicts.off_the_line([1, 2], [1, 2]).value is None
+
+
+def test_times_less():
+    verdict = verdicts.times_less({"a": (1.2, 1.4), "b": (0.9, 1.1), "c": (0.5, 0.6)})
+    assert (
+        verdict.value == 1
+        and "In 1 of 3 comparisons ours took less time in every round, in 1 more." in verdict.sentence
+    )
+    assert "No times were taken yet" in holds(verdicts.times_less({}), "times_less")
