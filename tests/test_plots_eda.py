@@ -27,16 +27,18 @@ def test_pixel_values_are_shares_of_each_channel(channels, legends):
 
 def test_boxes_name_the_medians_at_both_ends():
     figure = plots.boxes([[1, 2, 3], [10, 20, 30]], ["a", "b"], "It", "unit")
-    assert "from 2.0 to 20.0" in figure.description and figure.axes[0].get_title(loc="left") == "It"
+    assert "from 2.0 to 20.0" in figure.description and "It" in figure.axes[0].get_title() + figure.axes[0].get_title(
+        loc="left"
+    )
 
 
 def test_pairs_of_classes_are_written_for_few_and_left_blank_where_unknown():
     table = np.array([[np.nan, 1.5, 2.0], [1.5, np.nan, np.nan], [2.0, np.nan, np.nan]])
     figure = plots.class_pairs({"one": table, "other": np.full((3, 3), np.nan)}, ["a", "b", "c"])
     assert [text.get_text() for text in figure.axes[0].texts] == ["1.5", "2.0", "1.5", "2.0"]
-    assert figure.axes[1].texts == [] and "one: 1.5 to 2.0" in figure.description
+    assert len(figure.axes[1].texts) == 0 and "one: 1.5 to 2.0" in figure.description
     many = plots.class_pairs({"one": np.ones((13, 13))}, [str(number) for number in range(13)])
-    assert many.axes[0].texts == []
+    assert len(many.axes[0].texts) == 0
 
 
 def test_maps_files_and_sizes_carry_their_description():
