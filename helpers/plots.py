@@ -661,8 +661,8 @@ def loss_by_epoch(history: Sequence[Mapping[str, float]], asked_for: float) -> F
 def errors_by_epoch(history: Sequence[Mapping[str, float]], images: int) -> Figure:
     """Return the share of errors after each epoch in per cent: train, and validation with its 95% interval by Wilson.
 
-    `images` is the size of the validation set. The scale is logarithmic, and linear below one error in so many images, where 0 has
-    its place.
+    `images` is the size of the validation set. The scale is logarithmic, and linear below one error in so many images,
+    where 0 has its place.
     """
     figure, axis = new()
     epochs = [row["epoch"] for row in history]
