@@ -912,8 +912,8 @@ def loss_by_epoch(history: Sequence[Mapping[str, float]], asked_for: float) -> F
 def errors_by_epoch(history: Sequence[Mapping[str, float]], images: int) -> Figure:
     """Return the share of errors after each epoch in per cent: train, and validation with its 95% interval by Wilson.
 
-    `images` is how many validate. The scale is logarithmic, and linear below one error in so many images, where 0 has
-    its place.
+    `images` is the size of the validation set. The scale is logarithmic, and linear below one error in so many images,
+    where 0 has its place.
     """
     figure, axis = new()
     epochs = [row["epoch"] for row in history]
@@ -931,7 +931,8 @@ def errors_by_epoch(history: Sequence[Mapping[str, float]], images: int) -> Figu
     axis.set_yscale("symlog", linthresh=100 / images, subs=(2, 5))
     axis.yaxis.set_major_locator(mpl.ticker.SymmetricalLogLocator(base=10, linthresh=100 / images, subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter("{x:g}")
-    axis.set_ylim(0, None)
+    lowest = min(*ends[0], *train)
+    axis.set_ylim(0.8 * lowest, None)  # from 0 on, where an interval reaches it
     axis.legend()
     return describe(figure, describe_curves(history, "accuracy", "{:.2%}"))
 
