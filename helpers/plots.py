@@ -1131,7 +1131,8 @@ def errors_by_recipe(
         axis.plot([], [], marker, color=colour, label=label, markersize=8, markeredgewidth=2)
     for name, count in lines.items():
         axis.axvline(count, color="dimgrey", linestyle="--", linewidth=1)
-        axis.annotate(name, (count, -0.6), fontsize=8, rotation=90, ha="right", va="top", color="dimgrey")
+        beside = {"xytext": (-2, 0), "textcoords": "offset points"}
+        axis.annotate(name, (count, -0.6), fontsize=8, rotation=90, ha="right", va="top", color="dimgrey", **beside)
     title = f"Errors among {images:,} test images"
     axis.set(title=title, xlabel="misclassified test images, log scale", xscale="log", ylim=(len(errors) - 0.5, -0.8))
     axis.set_yticks(range(len(errors)), list(errors))

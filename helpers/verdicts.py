@@ -1051,7 +1051,7 @@ def former_readings(designs: Sequence[Mapping[str, Any]], readings: int) -> Verd
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(design["recipe"] for design in designs))
         sentence = (
             f"Beside the {readings} readings compared below, the file holds {earlier} earlier ones of former designs "
-            f"of {names}: for these the test set was not untouched when today's design was written down."
+            f"of {names}: for these the test set was no longer untouched when today's design was written down."
         )
     return Verdict("former_readings", earlier, sentence, facts)
 
