@@ -457,7 +457,7 @@ def test_the_command_line_takes_a_folder_and_finds_it_again(tmp_path, monkeypatc
 
 
 def test_the_smallest_folder_of_all_goes_through_the_notebooks(tmp_path):
-    project = Project(tmp_path, real_notebooks=True)
+    project = Project(tmp_path, real_notebooks=True, quick=True)
     make(tmp_path / "tiny", count=3)
     arguments = ("--dataset", "tiny", "--recipe", "fast", "--only", "eda")
     code, out, error = project.run(*arguments, dataset=None, **at_home(tmp_path))
@@ -465,7 +465,7 @@ def test_the_smallest_folder_of_all_goes_through_the_notebooks(tmp_path):
 
 
 def test_the_notebooks_tell_of_a_folders_own_classes(tmp_path):
-    project = Project(tmp_path, real_notebooks=True)
+    project = Project(tmp_path, real_notebooks=True, quick=True)
     for name, size in (("circle & co", (40, 30)), ("<b>square</b>".replace("/", ""), (30, 50)), ("zig", (64, 64))):
         make(tmp_path / "shapes", (name,), 0)
         for number in range(12):
