@@ -261,12 +261,12 @@ def prose(markdown: str, with_folds: bool = False) -> str:
                 return f'<details class="fold"><summary>{self.escape_html(opening[1])}</summary>\n'
             return "</details>\n" if html.strip() == "</details>" else super().block_html(html)
 
-    options = {"escape": True, "allow_harmful_protocols": False}
     if with_folds:
-        html = MarkdownWithMath(renderer=RendererWithFolds(**options)).render(markdown)
+        renderer = RendererWithFolds(escape=True, allow_harmful_protocols=False)
+        html = MarkdownWithMath(renderer=renderer).render(markdown)
         if html.count('<details class="fold">') == html.count("</details>"):  # else the rest of the page would fold
             return html
-    return MarkdownWithMath(renderer=Renderer(**options)).render(markdown)
+    return MarkdownWithMath(renderer=Renderer(escape=True, allow_harmful_protocols=False)).render(markdown)
 
 
 def with_contents(html: str) -> str:
