@@ -1,7 +1,7 @@
 """When an answer may be believed: whether an image is of those that a network knows, and which labels are possible.
 
 A network gives every image a label, a letter and a stain as well. Three numbers, fitted on validation images that it
-was not taught, say what to make of that:
+was not trained on, say what to make of that:
 
     temperature   what scores are divided by, so that a probability can be taken at its word
     threshold     how familiar an image has to be: below it, the answer is unsure

@@ -322,7 +322,7 @@ def paste(rows: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def clouds(axis: Axes, points: ArrayLike, labels: ArrayLike, names: Sequence[str]) -> None:
-    """Draw points, (n, 2), on `axis` in a colour a class, with the class's name on a white ground in its midst.
+    """Draw points, (n, 2), on `axis` in one colour per class, with the class's name on a white ground in its midst.
 
     `labels` are whole numbers (n,): places in `names`.
     """
@@ -342,7 +342,7 @@ def clouds(axis: Axes, points: ArrayLike, labels: ArrayLike, names: Sequence[str
 
 
 def bars(values: Mapping[str, Sequence[float]], names: Sequence[str], title: str, label: str) -> Figure:
-    """Return grouped bars (dots for many names): `values` {group: one number a name}, a legend for several groups.
+    """Return grouped bars (dots for many names): `values` {group: one number per name}, a legend for several groups.
 
     `label` says what is counted, along the vertical axis.
     """
@@ -514,7 +514,7 @@ def reliability(predictions: evaluation.Predictions, title: str) -> Figure:
     left.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
     left.annotate("dashed: perfectly calibrated", (0.98, 0.05), xycoords="axes fraction", color="dimgrey", ha="right")
     left.errorbar(confidence, accuracy, np.abs(ends - accuracy), fmt="o", elinewidth=1.2, zorder=3)
-    left.set(title=title, xlabel="confidence", ylabel="share read correctly", xlim=(confidence.min() - 0.03, 1.02))
+    left.set(title=title, xlabel="confidence", ylabel="accuracy", xlim=(confidence.min() - 0.03, 1.02))
     left.set_ylim(max(ends.min() - 0.08, 0), 1.02)
     right.bar(confidence, count, width=0.05, color=SKY)
     right.set(title="Images at each confidence", xlabel="confidence", ylabel="images, log scale", yscale="log")

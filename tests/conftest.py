@@ -28,7 +28,7 @@ validation_size: int = None  # None is what the recipe says
 fold: str = None  # None is what the recipe says
 start_from: str = None  # a run whose weights to start from
 device: str = "auto"  # where to compute
-threads: int = None  # None is one a core"""
+threads: int = None  # None is one per core"""
 LEAVES = {
     "00_walkthrough": (),
     "01_eda": ("dataset.json",),
