@@ -67,13 +67,12 @@ def text_of(name):
 
 
 def found_in(text):
-    """Return [(what stands there, the line around it, the term that is used instead)] for a text."""
+    """Return [(what stands there, what is around it, the term that is used instead)] for a text."""
+    text = " ".join(text.split())
     found = []
     for pattern, term in TERMS.items():
         for match in re.finditer(pattern, text, re.IGNORECASE):
-            first = text.rfind("\n", 0, match.start()) + 1
-            line = text[first : text.find("\n", match.end()) % (len(text) + 1)]
-            found.append((match[0], line.strip(), term))
+            found.append((match[0], text[max(match.start() - 40, 0) : match.end() + 40], term))
     return found
 
 
@@ -98,7 +97,7 @@ def test_every_exception_is_of_a_file_and_has_a_reason():
         ("it holds 288 back", "held out"),
         ("250 a class", "per class, per core"),
         ("threads, one a core", "per class, per core"),
-        ("which differences are real?", "statistically significant"),
+        ("which differences are\nreal?", "statistically significant"),
         ("images turned over", "inverted"),
         ("turned, blurred", "rotated, sheared"),
         ("a network that was taught", "trained on"),
