@@ -110,6 +110,13 @@ def test_a_solution_is_folded_and_what_comes_after_it_is_not(rendered):
     assert "After it." in page.main.text and "After it." not in fold.text
 
 
+def test_what_a_reader_fills_in_is_not_folded(rendered):
+    cell = nbformat.v4.new_code_cell("count = None  # your answer")
+    cell.metadata["tags"] = ["exercise"]
+    page = BeautifulSoup(rendered(nbformat.v4.new_code_cell("1"), cell), "html.parser")
+    assert [fold.has_attr("open") for fold in page.select("details.code")] == [False, True]
+
+
 @pytest.mark.parametrize(
     "markdown",
     [
