@@ -39,7 +39,7 @@ CANDIDATES = 1_000  # images, at most, that one image is compared with
 class Suspects(NamedTuple):
     """Labels that look wrong, the most suspicious first; numpy arrays."""
 
-    indices: np.ndarray  # int64 (m,): places among the images that were evaluated
+    indices: np.ndarray  # int64 (m,): places among the images that were judged
     suggested: np.ndarray  # int64 (m,): the class that each looks like
     margins: np.ndarray  # float64 (m,), -1 to 0: probability of the given class less that of the suggested one
 
@@ -87,7 +87,7 @@ def brightness(images: Tensor) -> Tensor:
 
 
 def judge_labels(images: Tensor, labels: Tensor, classes: int, seed: int = 0) -> Predictions:
-    """Return what networks say of images that they were not trained on; one network per fold, trained on the others.
+    """Return what networks say of images that they were not trained on; one network a fold, trained on the others.
 
     `images`: uint8 (n, c, h, w); `labels`: int64 (n,), of `classes` classes. Each class is spread evenly over three
     folds, five where there are few images. The networks see images of 28x28; all is drawn by `seed`, and computed on
@@ -134,7 +134,7 @@ def quick_recipe(images: int) -> Recipe:
     """Return the recipe `fast` for so many training images, without what keeps a network from being sure.
 
     Smoothed labels and roughened images lower the probability of what is clear. Few images are seen more often, and
-    augmented.
+    moved about.
     """
     batch_size = min(max(images // 16, 16), 256, images)
     epochs = max(2, math.ceil(STEPS / (images // batch_size)))
@@ -145,7 +145,7 @@ def quick_recipe(images: int) -> Recipe:
 
 
 def suspect_labels(predictions: Predictions) -> Suspects:
-    """Return the labels that look wrong, by what networks that had not seen them say (`judge_labels`).
+    """Return the labels that look wrong, judged by what networks that had not seen them say (`judge_labels`).
 
     Confident learning (Northcutt, Jiang and Chuang 2021): the joint counts of given and true labels say how many labels
     of a class are wrong, and so many images, those with the lowest probability of their own class, are taken from it
@@ -173,7 +173,7 @@ def suspect_labels(predictions: Predictions) -> Suspects:
 
 
 def judged_classes(predictions: Predictions) -> list[int]:
-    """Return the classes whose labels can be evaluated: JUDGED images or more, most of them named as labelled.
+    """Return the classes whose labels can be judged, in order: JUDGED images or more, most of them named as labelled.
 
     Confident learning takes it that most labels of a class are right and that the networks know the class; where they
     name it for half of its images or fewer, one or the other does not hold.

@@ -53,7 +53,7 @@ def test_no_label_is_suspected_where_all_are_believed_or_a_class_is_too_small_to
 def test_networks_that_do_not_know_a_class_judge_none_of_its_labels():
     labels = np.repeat([0, 1, 2], 20)
     logits = np.eye(3)[labels] * 5
-    logits[0] = [0, 5, 0]  # one of 20: evaluated, and suspected
+    logits[0] = [0, 5, 0]  # one of 20: judged, and suspected
     logits[20:30] = [0, 0, 5]  # half of 20
     logits[40:49] = [5, 0, 0]  # 9 of 20
     predictions = Predictions(logits, labels)
@@ -82,10 +82,10 @@ def test_a_quick_training_has_steps_enough_for_any_number_of_images(images):
     assert recipe.label_smoothing == recipe.rough_share == 0
 
 
-def coloured(per_class, side=40, seed=0):
+def coloured(a_class, side=40, seed=0):
     """Return pictures, uint8 (n, 3, side, side), that their colour alone tells apart, and their labels, int64 (n,)."""
     generator = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(3), per_class)
+    labels = np.repeat(np.arange(3), a_class)
     pictures = generator.integers(40, 90, (len(labels), 3, side, side))
     pictures[np.arange(len(labels)), labels, 10:30, 10:30] += 120
     return torch.from_numpy(pictures.astype(np.uint8)), torch.from_numpy(labels)
