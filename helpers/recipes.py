@@ -40,7 +40,7 @@ class Recipe:
     light_jitter: float = 0.0  # share by which brightness and contrast may change
     colour_jitter: float = 0.0  # share by which saturation may change
     dropout: float = 0.0  # where the network has a place for it
-    normalise_each: bool = False  # each image by its own mean and standard deviation, else by those of all
+    normalise_each: bool = False  # each image by its own mean and standard deviation, else by those of all of train
     validation_size: int | None = None  # None: the dataset's own, or what `fold` says
     fold: str | None = None  # "2/5": the second of five parts of the training images validates; None: no such part
     min_batches_per_epoch: int = 40  # a small dataset is cut into smaller batches,
