@@ -27,7 +27,7 @@ CORRUPTIONS = {
     "shift": Corruption("pixels, in any direction", (0, 2, 4, 6, 8, 10, 12), 0),
     "zoom": Corruption("size, as a factor", (0.4, 0.55, 0.7, 1, 1.4, 1.8, 2.2), 1),
     "shear": Corruption("degrees, either way", (0, 15, 30, 40, 50, 60), 0),
-    "blur": Corruption("standard deviation, in pixels", (0, 0.5, 1, 1.5, 2, 3), 0),
+    "blur": Corruption("standard deviation, pixels", (0, 0.5, 1, 1.5, 2, 3), 0),
     "noise": Corruption("standard deviation, share of full ink", (0, 0.05, 0.1, 0.2, 0.3, 0.5), 0),
     "contrast": Corruption("share that is left", (0.1, 0.2, 0.35, 0.5, 0.75, 1), 1),
     "occlusion": Corruption("side of the blank square, pixels", (0, 4, 8, 12, 16, 20), 0),

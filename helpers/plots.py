@@ -514,7 +514,9 @@ def reliability(predictions: evaluation.Predictions, title: str) -> Figure:
     left.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
     left.annotate("dashed: perfectly calibrated", (0.98, 0.05), xycoords="axes fraction", color="dimgrey", ha="right")
     left.errorbar(confidence, accuracy, np.abs(ends - accuracy), fmt="o", elinewidth=1.2, zorder=3)
-    left.set(title=title, xlabel="confidence", ylabel="accuracy", xlim=(confidence.min() - 0.03, 1.02))
+    left.set(
+        title=title, xlabel="confidence", ylabel="share classified correctly", xlim=(confidence.min() - 0.03, 1.02)
+    )
     left.set_ylim(max(ends.min() - 0.08, 0), 1.02)
     right.bar(confidence, count, width=0.05, color=SKY)
     right.set(title="Images at each confidence", xlabel="confidence", ylabel="images, log scale", yscale="log")
