@@ -244,7 +244,7 @@ class Difference(NamedTuple):
     high: float
 
     @property
-    def is_real(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the interval leaves out 0; otherwise the two are tied."""
         return self.low > 0 or self.high < 0
 

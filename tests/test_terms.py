@@ -28,7 +28,7 @@ TERMS = {  # a pattern, whatever its case: the term that is used instead
     r"\btoo (sure|modest)\b": "overconfident, underconfident",
     r"\bmend(s|ed|ing)?\b": "recalibrate, fix",
     r"\bby heart\b": "overfits, memorises",
-    rf"\b({COUNTED}) a (class|core)\b|--a-class\b|\ba_class\b": "per class, per core",
+    rf"\b({COUNTED}) a (class|core)\b(?! (needs|has|holds))|--a-class\b|\ba_class\b": "per class, per core",
     r"\b(sits?|sat|sitting) out\b": "dropped",
     r"(?<![a-z])taught(?![a-z])": "trained on",
     r"\bhow many images validate\b": "size of the validation set",
