@@ -1,5 +1,6 @@
 """`--start-from`: a training that begins with the weights of another run."""
 
+import re
 import shutil
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_a_run_of_a_fold_validates_on_its_images_and_may_start_another_of_the_sa
     assert len(labels) == 288 and labels == validation.labels.tolist()
     assert files.read_json(folder / "model.json")["recipe"]["fold"] == "2/5"
     page = (folder / "reports" / "03_training.html").read_text()
-    assert "holds 288 back, fold 2/5 of them all" in page and "fold 2/5 instead of None" in page
+    assert re.search(r"validation images</th>\s*<td[^>]*>288<", page) and "fold=2/5" in page
     code, out, error = project.run("--dry-run", "--recipe", "fast", "--fold", "2/5", "--start-from", "fold")
     assert code == 0 and out.startswith("run digits-fast-1epochs-seed0-fold2of5-from-fold\n"), error
 
