@@ -64,14 +64,14 @@ def add_training_flags(parser: Parser) -> None:
     add_axis(parser, "--seed", "N", seed_help, whole(0, 2**32 - 1))
     add_axis(parser, "--batch-size", "N", "images in a step (the recipe's)", whole(1, 100_000))
     add_axis(parser, "--learning-rate", "X", "the highest rate of the schedule (the recipe's)", rate)
-    validation_help = "training images held back to validate (the dataset's)"
+    validation_help = "training images held out to validate (the dataset's)"
     add_axis(parser, "--validation-size", "N", validation_help, whole(1, 100_000))
     fold_help = "the I-th of K parts of the training images validates, in place of a number of them"
     add("--fold", nargs="+", type=fold, metavar="I/K", help=fold_help)
     start_help = "a run whose weights to start from, all but its last layer (none: from random ones)"
     add("--start-from", metavar="RUN", help=start_help)
     add("--device", type=one_of(("auto", "cpu", "cuda", "mps")), metavar="NAME", help="auto, cpu, cuda or mps (auto)")
-    add("--threads", type=whole(1, 1024), metavar="N", help="threads that the processor may use (one a core)")
+    add("--threads", type=whole(1, 1024), metavar="N", help="threads that the processor may use (one per core)")
 
 
 def add_axis(parser: Parser, name: str, metavar: str, text: str, convert: Callable[[str], Any] = str) -> None:

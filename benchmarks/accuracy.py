@@ -76,7 +76,7 @@ def read(recipe: recipes.Recipe, seed: int, source: data.Dataset, facts: Facts) 
         "test_ece": metrics["test"]["ece"],
         "test_ece_calibrated": evaluation.calibration_error(predictions["test"].at_temperature(temperature)),
         "history": history,
-        "wrong": misread(predictions["test"].predicted, predictions["test"].labels),
+        "wrong": misclassified(predictions["test"].predicted, predictions["test"].labels),
     }
     for part, figures in metrics.items():
         for name in ("accuracy", "loss", "macro_f1"):
@@ -100,8 +100,8 @@ def begin(folder: Path, key: str, facts: Facts) -> Facts:
     return facts
 
 
-def misread(predicted: np.ndarray, labels: np.ndarray) -> list[list[int]]:
-    """Return [[index among the test images, predicted label], ...] of the misread ones."""
+def misclassified(predicted: np.ndarray, labels: np.ndarray) -> list[list[int]]:
+    """Return [[index among the test images, predicted label], ...] of the misclassified ones."""
     return [[int(index), int(predicted[index])] for index in np.flatnonzero(predicted != labels)]
 
 
@@ -119,7 +119,7 @@ def trained_networks(recipe: str, rows: Sequence[Row]) -> list[torch.nn.Module]:
 
 
 def together(recipe: str, rows: Sequence[Row], source: data.Dataset, facts: Facts) -> Row:
-    """Return an entry of "ensembles": the models of `rows`, one a seed, answer with the mean of their probabilities.
+    """Return an entry of "ensembles": the models of `rows`, one per seed, answer with the mean of their probabilities.
 
     `rows`: readings of one code.
     """
@@ -134,7 +134,7 @@ def together(recipe: str, rows: Sequence[Row], source: data.Dataset, facts: Fact
         "keys": [row["key"] for row in rows],
         "test_accuracy": float((predicted == labels).mean()),
         "train_seconds": round(sum(row["train_seconds"] for row in rows), 2),
-        "wrong": misread(predicted, labels),
+        "wrong": misclassified(predicted, labels),
     }
     return scores.seal(entry | facts | {"code": rows[0].get("code"), "taken": runs.now()})
 

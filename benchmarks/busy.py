@@ -7,7 +7,7 @@ Threads that compute together wait for each other at the end of every operation.
 an idle machine; on a busy one it spins away the time that the thread it waits for would need. Measured is one epoch of
 the recipe `fast` on MNIST, in processes that are started once and take turns.
 
-Readings go to benchmarks/results/busy.json, one row a setting and load: `threads`, `spin_count` (GOMP_SPINCOUNT; None
+Readings go to benchmarks/results/busy.json, one row per setting and load: `threads`, `spin_count` (GOMP_SPINCOUNT; None
 is libgomp's own), `short_turns` (computing.take_short_turns), `programs` (that only count), `seconds` (median),
 `range`, `repeats`, and `of_fair_share`: `seconds` over what the quickest setting of an idle machine would take if every
 thread and every program got the same share of the processors.
@@ -163,7 +163,7 @@ def row_of(setting: Setting, programs: int, times: Sequence[float], fair_share: 
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Return the rows as a Markdown table: a line a setting, a column a load, seconds and times the fair share."""
+    """Return the rows as a Markdown table: a line per setting, a column per load, seconds and times the fair share."""
     lines = [f"| setting | {' | '.join(map(str, PROGRAMS))} |", "| --- |" + " ---: |" * len(PROGRAMS)]
     settings = {Setting(row["threads"], row["spin_count"], row["short_turns"]): None for row in rows}
     for setting in settings:

@@ -33,21 +33,21 @@ def trial(
     source: data.Dataset,
     facts: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return one row of the results file: recipe `name` with `changes`, trained once a seed.
+    """Return one row of the results file: recipe `name` with `changes`, trained once per seed.
 
     Accuracies are fractions from 0 to 1, losses nats, both of the `validation_size` validation images; "in_bad_light"
-    has the mean over the seeds of what is read of these in each way of bad_light.py. `facts`: what the row notes of its
+    has the mean over the seeds of the accuracy on these in each way of bad_light.py. `facts`: what the row notes of its
     origin.
     """
     recipe = replace(recipes.RECIPES[name], validation_size=validation_size, **changes)
     histories = []
-    spoilt = []
+    by_seed = []
     for seed in seeds:
         network, history = training.train(source, recipe, seed)
         histories.append(history)
         validation = data.split(source, seed, validation_size)["validation"]
-        spoilt.append(bad_light.accuracies(network, validation))
-    in_bad_light = {name: round(fmean(found[name] for found in spoilt), 6) for name in spoilt[0]}
+        by_seed.append(bad_light.accuracies(network, validation))
+    in_bad_light = {name: round(fmean(found[name] for found in by_seed), 6) for name in by_seed[0]}
     last_epochs = [history[-1] for history in histories]
     accuracies = [epoch["validation_accuracy"] for epoch in last_epochs]
     row = {

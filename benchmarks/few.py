@@ -1,7 +1,7 @@
-"""Few images: five a class of scikit-learn's digits, learnt from nothing, and from the weights of a run on MNIST.
+"""Few images: five per class of scikit-learn's digits, learnt from nothing, and from the weights of a run on MNIST.
 
     python benchmarks/few.py --run mnist-balanced-10epochs-seed0
-    python benchmarks/few.py --run mnist-balanced-10epochs-seed0 --a-class 20 --seeds 0 1 2
+    python benchmarks/few.py --run mnist-balanced-10epochs-seed0 --per-class 20 --seeds 0 1 2
 
 The trainings of a seed have the same images, so their differences are paired. A training that starts from a run has
 gentler steps than the recipe says (recipes.gently); the third one starts from nothing and has these, too. What is
@@ -25,14 +25,14 @@ from helpers.recipes import Recipe
 RESULTS = Path(__file__).resolve().parent / "results" / "few.json"
 
 
-def take(source: Dataset, a_class: int, seed: int) -> Dataset:
-    """Return a Dataset with `a_class` training images of each class and one to validate, drawn by `seed`; all test."""
+def take(source: Dataset, per_class: int, seed: int) -> Dataset:
+    """Return a Dataset with `per_class` training images of each class and one to validate, drawn by `seed`."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(source.labels), generator=generator)
     chosen = [source.is_test.nonzero()[:, 0]]
     for label in range(len(source.class_names)):
         of_class = order[(source.labels[order] == label) & ~source.is_test[order]]
-        chosen.append(of_class[: a_class + 1])
+        chosen.append(of_class[: per_class + 1])
     index = torch.cat(chosen)
     return replace(
         source,
@@ -54,7 +54,7 @@ def main() -> None:
     """Take a reading and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="a run on MNIST to start from")
-    parser.add_argument("--a-class", type=int, default=5, help="training images of each class (5)")
+    parser.add_argument("--per-class", type=int, default=5, help="training images of each class (5)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     options = parser.parse_args()
     facts = origin.facts()
@@ -65,7 +65,7 @@ def main() -> None:
     source = data.load("digits")
     shares: dict[str, list[float]] = {"from_nothing": [], "from_nothing_gently": [], "from_run": []}
     for seed in options.seeds:
-        few = take(source, options.a_class, seed)
+        few = take(source, options.per_class, seed)
         shares["from_nothing"].append(accuracy(few, recipes.choose(name), seed, None))
         shares["from_nothing_gently"].append(accuracy(few, gentle, seed, None))
         shares["from_run"].append(accuracy(few, gentle, seed, start))
@@ -77,7 +77,7 @@ def main() -> None:
         shares
         | gains
         | {
-            "a_class": options.a_class,
+            "a_class": options.per_class,  # so called since the first reading
             "recipe": name,
             "start": {name: start.description[name] for name in ("dataset", "seed", "weights_sha256")},
             "seeds": options.seeds,

@@ -3,7 +3,7 @@
     python benchmarks/faults.py --parts fuzz --fuzz 1000   go on to the 1,000th trial; what is done already stays
     python benchmarks/fuzz.py --trial 17 --seed 0          one trial again, with all that the command says
 
-A trial takes a fresh copy of the run, changes one thing in it, gives one of six commands, and judges what is shown
+A trial takes a fresh copy of the run, changes one thing in it, gives one of six commands, and checks what is shown
 then: the command's own text, the run's line in the index, the pages that it links, the archive of them. A figure is
 false where it is not the undisturbed run's, the command ends with 0, and neither text nor index has a word on it.
 

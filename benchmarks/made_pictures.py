@@ -1,11 +1,11 @@
 """Pictures made by a seed, in classes that one thing alone tells apart: colour, or a texture too fine for 28 pixels.
 
     colours     four colours on shapes, backgrounds and in light that say nothing: in grey there is nothing to learn
-    textures    five patterns of a few pixels' period, turned, of the same brightness: made small there is nothing left
+    textures    five patterns of a few pixels' period, rotated, of the same brightness: made small there is nothing left
 
 Everything else is drawn anew for each picture, alike for all classes.
 
-    python benchmarks/made_pictures.py colours FOLDER --a-class 60 --seed 1     writes a folder a class
+    python benchmarks/made_pictures.py colours FOLDER --per-class 60 --seed 1     writes a folder per class
 """
 
 import argparse
@@ -22,7 +22,7 @@ from helpers.transforms import GREY
 
 SIDE = 96  # pixels of a picture of `colours`
 SIDES = (96, 128)  # of `textures`, the smallest and the largest
-A_CLASS = 250  # pictures, unless another number is asked for
+PER_CLASS = 250  # pictures, unless another number is asked for
 FINE = 3  # shapes are drawn so many times as large, for smooth edges
 HUES = {"blue": 225.0, "green": 130.0, "red": 0.0, "yellow": 55.0}  # degrees; each picture is up to HUE_SPREAD off
 HUE_SPREAD = 15.0
@@ -31,19 +31,19 @@ PERIODS = (3.5, 7.0)  # pixels of a texture, the shortest and the longest
 Pixels = np.ndarray  # uint8 (h, w, 3)
 
 
-def pictures(kind: str, seed: int, a_class: int = A_CLASS) -> Iterator[tuple[str, Pixels]]:
-    """Yield (class name, picture), `a_class` of each class of `kind`, "colours" or "textures"; KeyError for others."""
+def pictures(kind: str, seed: int, per_class: int = PER_CLASS) -> Iterator[tuple[str, Pixels]]:
+    """Yield (class name, picture), `per_class` times for each class of `kind`; KeyError where it is not in KINDS."""
     names, make = KINDS[kind]
     for label, name in enumerate(names):
         generator = np.random.default_rng([seed, label])
-        for _ in range(a_class):
+        for _ in range(per_class):
             yield name, make(name, generator)
 
 
-def write(folder: str | Path, kind: str, seed: int, a_class: int = A_CLASS) -> None:
-    """Write the pictures of `kind` into `folder`, which need not be there: a folder a class, a PNG file a picture."""
-    for number, (name, picture) in enumerate(pictures(kind, seed, a_class)):
-        path = Path(folder) / name / f"{number % a_class:04d}.png"
+def write(folder: str | Path, kind: str, seed: int, per_class: int = PER_CLASS) -> None:
+    """Write the pictures of `kind` into `folder`, made where it is not there: a folder per class of PNG files."""
+    for number, (name, picture) in enumerate(pictures(kind, seed, per_class)):
+        path = Path(folder) / name / f"{number % per_class:04d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(path)
 
@@ -170,10 +170,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=tuple(KINDS))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--a-class", type=int, default=A_CLASS, help="pictures of each class")
+    parser.add_argument("--per-class", type=int, default=PER_CLASS, help="pictures of each class")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    write(options.folder, options.kind, options.seed, options.a_class)
+    write(options.folder, options.kind, options.seed, options.per_class)
 
 
 if __name__ == "__main__":

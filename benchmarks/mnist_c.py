@@ -93,7 +93,7 @@ def motion_blur(pixels: np.ndarray, generator: Generator) -> np.ndarray:
 
 
 def shear(pixels: np.ndarray, generator: Generator) -> np.ndarray:
-    """Slanted by 0.4 radians, one way or the other."""
+    """Sheared by 0.4 radians, one way or the other."""
     angles = 0.4 * signs(pixels, generator)
     return warp(pixels, [[[np.cos(angle), 0], [-np.sin(angle), 1]] for angle in angles])
 
@@ -104,13 +104,13 @@ def scale(pixels: np.ndarray, generator: Generator) -> np.ndarray:
 
 
 def rotate(pixels: np.ndarray, generator: Generator) -> np.ndarray:
-    """Turned by 0.4 radians, one way or the other."""
+    """Rotated by 0.4 radians, one way or the other."""
     angles = 0.4 * signs(pixels, generator)
     return warp(pixels, [[[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]] for angle in angles])
 
 
 def translate(pixels: np.ndarray, generator: Generator) -> np.ndarray:
-    """Moved by three pixels along the rows and three along the columns, one way or the other each."""
+    """Translated by three pixels along the rows and three along the columns, one way or the other each."""
     down, right = 3 * signs(pixels, generator), 3 * signs(pixels, generator)
     moves = zip(pixels, down, right, strict=True)
     return np.stack([ndimage.shift(image, (rows, columns), order=0) for image, rows, columns in moves])

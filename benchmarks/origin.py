@@ -80,7 +80,7 @@ def keep(path: Path, row: dict[str, Any]) -> None:
 
 
 def call(main: Callable[[], None]) -> None:
-    """Call `main`; an error that a person can mend is one line, and ends the process."""
+    """Call `main`; an error that a person can fix is one line, and ends the process."""
     try:
         main()
     except errors.ProjectError as error:

@@ -13,19 +13,19 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-A_CLASS = 250
+PER_CLASS = 250
 SIDE = 96
 COLOURS = {"cyan": (0, 175, 195), "orange": (235, 125, 20), "purple": (130, 50, 170), "lime": (140, 200, 30)}
 
 Pixels = np.ndarray  # uint8 (h, w, 3)
 
 
-def pictures(kind: str, seed: int, a_class: int = A_CLASS) -> Iterator[tuple[str, Pixels]]:
-    """Yield (class name, picture), `a_class` of each class of `kind`, "colours" or "textures"; KeyError for others."""
+def pictures(kind: str, seed: int, per_class: int = PER_CLASS) -> Iterator[tuple[str, Pixels]]:
+    """Yield (class name, picture), `per_class` times for each class of `kind`; KeyError where it is not in KINDS."""
     names, make = KINDS[kind]
     generator = np.random.default_rng([seed, 7])
     for name in names:
-        for _ in range(a_class):
+        for _ in range(per_class):
             yield name, make(name, generator)
 
 
@@ -80,7 +80,7 @@ def weave(name: str, x: np.ndarray, y: np.ndarray, period: float) -> np.ndarray:
 
 
 def in_texture(name: str, generator: Generator) -> Pixels:
-    """Return a picture of one texture in grey, turned, a little bent, of mean 128 and standard deviation 45."""
+    """Return a picture of one texture in grey, rotated, a little bent, of mean 128 and standard deviation 45."""
     side = int(generator.integers(96, 129))
     y, x = np.mgrid[:side, :side].astype(float)
     bend = ndimage.gaussian_filter(generator.normal(size=(side, side)), 16) * 60

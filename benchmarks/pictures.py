@@ -69,14 +69,14 @@ def dataset(name: str, images: np.ndarray, labels: list[int], names: tuple[str, 
     )
 
 
-def made(kind: str, seed: int, a_class: int, size: int, channels: int, by: str = "made") -> data.Dataset:
+def made(kind: str, seed: int, per_class: int, size: int, channels: int, by: str = "made") -> data.Dataset:
     """Return the made set `kind` in one form, made by one of GENERATORS."""
     maker = GENERATORS[by]
     names = maker.KINDS[kind][0]
     form = Form(size, "rgb" if channels == 3 else "grey")
     images = []
     labels = []
-    for name, picture in maker.pictures(kind, seed, a_class):
+    for name, picture in maker.pictures(kind, seed, per_class):
         images.append(forms.fit(picture, form)[0])
         labels.append(names.index(name))
     return dataset(kind, np.stack(images), labels, names)
@@ -115,7 +115,7 @@ def read_made(options: argparse.Namespace) -> Iterator[Row]:
         for seed in options.seeds:
             for size, channels in FORMS:
                 recipe = recipes.choose(recipes.default(size, channels), epochs=options.epochs)
-                source = made(kind, seed, options.a_class, size, channels, options.generator)
+                source = made(kind, seed, options.per_class, size, channels, options.generator)
                 yield {"generator": options.generator} | read(source, recipe, seed)
 
 
@@ -133,7 +133,7 @@ def photographs() -> dict[str, np.ndarray]:
     return found | {name: load_sample_image(f"{name}.jpg") for name in ("china", "flower")}
 
 
-def crops(found: dict[str, np.ndarray], a_class: tuple[int, int], seed: int) -> data.Dataset:
+def crops(found: dict[str, np.ndarray], per_class: tuple[int, int], seed: int) -> data.Dataset:
     """Return crops of photographs: those to learn from lie in the left halves, those that test in the right ones."""
     generator = np.random.default_rng(seed)
     images = []
@@ -142,7 +142,7 @@ def crops(found: dict[str, np.ndarray], a_class: tuple[int, int], seed: int) -> 
     for label, photograph in enumerate(found.values()):
         middle = photograph.shape[1] // 2
         for tests, half in enumerate((photograph[:, :middle], photograph[:, middle:])):
-            for _ in range(a_class[tests]):
+            for _ in range(per_class[tests]):
                 row = generator.integers(half.shape[0] - CROP + 1)
                 column = generator.integers(half.shape[1] - CROP + 1)
                 images.append(half[row : row + CROP, column : column + CROP].transpose(2, 0, 1))
@@ -259,7 +259,7 @@ def read_speed(options: argparse.Namespace) -> Iterator[Row]:
     recipe = replace(recipes.RECIPES["pictures"], flip=True, crop=0.3, light_jitter=0.2, colour_jitter=0.2)
     size = made_pictures.SIDE
     with tempfile.TemporaryDirectory() as folder:
-        write(folder, "colours", 0, options.a_class)
+        write(folder, "colours", 0, options.per_class)
         split = read_folder(Path(folder))
         count = len(split.labels)
         batch_size = training.batch_size_for(recipe, count)
@@ -323,7 +323,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=tuple(made_pictures.KINDS), default=list(made_pictures.KINDS))
     parser.add_argument("--generator", choices=tuple(GENERATORS), default="made", help="which pictures are made")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="draw the images and the training")
-    parser.add_argument("--a-class", type=int, default=made_pictures.A_CLASS, help="made pictures of each class")
+    parser.add_argument("--per-class", type=int, default=made_pictures.PER_CLASS, help="made pictures of each class")
     parser.add_argument("--crops", type=int, default=CROPS[0], help="of each photograph to learn from; half test")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=5, help="of timing, in turns")

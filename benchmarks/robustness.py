@@ -7,8 +7,8 @@
 
 Each reading is one row of benchmarks/results/robustness.json, and none is ever taken out. Accuracies are shares from 0
 to 1. "corruptions" has one for each; "mean" is over all of them, "mean_without_affine" leaves shear, scale, rotate and
-translate out, which moderate augmentation teaches everybody, "mean_without_relatives" those that an operation of the
-recipe's roughening is akin to: "relatives" says which. "plain" is the same recipe with nothing roughened and pixels
+translate out, which moderate augmentation covers, "mean_without_relatives" those that an operation of the recipe's
+roughening is akin to: "relatives" says which. "plain" is the same recipe with nothing roughened and pixels
 normalised by those of all training images, trained in turn with it (first where the seed is odd); "ratio" is that of
 their times.
 """

@@ -2,7 +2,7 @@
 
     python benchmarks/soundness.py                  a hundredth of the training labels made wrong by seeds 0, 1, 2
     python benchmarks/soundness.py --seeds 7
-    python benchmarks/soundness.py --mosaic FILE.png    a picture of the other suspects, to judge by eye
+    python benchmarks/soundness.py --mosaic FILE.png    a picture of the other suspects, to look at
 
 A label that is wrong is any of the nine others, with equal chance. What is suspected is counted in two shares: of the
 labels that were made wrong, and of all others, among which some of MNIST's own may truly be wrong. Then a hundred test
@@ -53,14 +53,14 @@ def find_wrong(images: Tensor, labels: Tensor, classes: int, seed: int) -> tuple
     hits = wrong[suspects.indices]
     found = int(hits.sum())
     others = len(hits) - found
-    mended = suspects.suggested[hits] == labels.numpy()[suspects.indices[hits]]
+    corrected = suspects.suggested[hits] == labels.numpy()[suspects.indices[hits]]
     row = {
         "images": len(labels),
         "wrong": int(wrong.sum()),
         "found": found,
         "found_share": found / int(wrong.sum()),
         "found_ci95": evaluation.wilson(found, int(wrong.sum())),
-        "right_class_suggested": int(mended.sum()),
+        "right_class_suggested": int(corrected.sum()),
         "others_suspected": others,
         "others_share": others / int((~wrong).sum()),
         "out_of_fold_accuracy": float((predictions.predicted == labels.numpy()).mean()),
@@ -110,7 +110,7 @@ def draw(images: Tensor, labels: Tensor, suspects: soundness.Suspects, path: Pat
 
 
 def main() -> None:
-    """Take one reading a seed and keep it."""
+    """Take one reading per seed and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--mosaic", type=Path, help="where to write a picture of suspects that nobody made wrong")

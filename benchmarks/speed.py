@@ -227,7 +227,7 @@ def example_pixels(source: data.Dataset) -> list[tuple[torch.Tensor, torch.Tenso
 
 
 def example_trainings(source: data.Dataset, seeds: Sequence[int]) -> Iterator[list[float]]:
-    """Yield the test accuracies of the example, one a seed, after each of its epochs, without end."""
+    """Yield the test accuracies of the example, one per seed, after each of its epochs, without end."""
     (pixels, labels), (test_pixels, test_labels) = example_pixels(source)
     trainings = []
     for seed in seeds:
@@ -379,7 +379,7 @@ OPERATORS = {  # a name for people: a regular expression of the profiler's names
     "convolution, forward": "aten::mkldnn_convolution",
     "convolution, backward": "aten::convolution_backward",
     "batch normalisation": "batch_norm",
-    "pooling": "max_pool|aten::fill_",  # its slopes are set to 0 before they are filled in
+    "pooling": "max_pool|aten::fill_",  # its gradients are set to 0 before they are filled in
     "ReLU": "clamp_min|threshold",
 }
 EVERYTHING_ELSE = "everything else"

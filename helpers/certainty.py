@@ -1,7 +1,7 @@
 """When an answer may be believed: whether an image is of those that a network knows, and which labels are possible.
 
 A network gives every image a label, a letter and a stain as well. Three numbers, fitted on validation images that it
-was not taught, say what to make of that:
+was not trained on, say what to make of that:
 
     temperature   what scores are divided by, so that a probability can be taken at its word
     threshold     how familiar an image has to be: below it, the answer is unsure
@@ -30,7 +30,7 @@ from .evaluation import Predictions
 
 PHOTOGRAPHS = 400  # made of validation images, at most: of others 95 % are sure, plus or minus two
 SIZE = (240, 200)  # of each, height and width: larger ones have the same threshold, smaller ones a lower one
-TAUGHT = 8_000  # training images, about, among which centres are looked for
+SAMPLE = 8_000  # training images, about, in which centres are looked for
 CENTRES = 25  # of each class, at most: fewer let more letters pass
 SURE = 0.95  # share of what the threshold is fitted on that is at or above it
 FEWEST = 20  # images that the three are fitted on, at least: of fewer, a share of 1 - SURE is not even one image
@@ -83,8 +83,8 @@ def fit(network: nn.Sequential, dataset: Dataset, train: Split, validation: Spli
     The floor would be exact if the temperature had seen none of its images. Half of them each would be exact, and half
     as many: one number, fitted on thousands of images, changes less than that.
     """
-    taught = choose_taught(train.labels.numpy())
-    centres = find_centres(look(network, train.images[taught]).features, train.labels[taught].numpy(), seed)
+    sample = choose_sample(train.labels.numpy())
+    centres = find_centres(look(network, train.images[sample]).features, train.labels[sample].numpy(), seed)
     clean = look(network, validation.images)
     of_clean = Predictions(clean.logits, validation.labels.numpy())
     fitted_on = {"validation_images": len(validation.labels), "photographs": 0, "not_found": 0}
@@ -109,9 +109,9 @@ def is_known(fitted_on: dict[str, int]) -> bool:
     return fitted_on["validation_images"] + fitted_on["photographs"] - fitted_on["not_found"] >= FEWEST
 
 
-def choose_taught(labels: np.ndarray) -> np.ndarray:
-    """Return which training images centres are found in, int64: about TAUGHT, and of a rare class all."""
-    every = max(1, len(labels) // TAUGHT)
+def choose_sample(labels: np.ndarray) -> np.ndarray:
+    """Return the training images in which centres are found, int64: about SAMPLE, and of a rare class all."""
+    every = max(1, len(labels) // SAMPLE)
     chosen = np.arange(len(labels)) % every == 0
     for label in np.unique(labels):
         of_class = labels == label

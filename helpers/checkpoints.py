@@ -286,7 +286,7 @@ def is_sound(certainty: Certainty) -> bool:
 
 
 def history_as_csv(history: list[Row]) -> bytes:
-    """Return the content of history.csv: a header, then one line an epoch."""
+    """Return the content of history.csv: a header, then one line per epoch."""
     table = io.StringIO()
     writer = csv.DictWriter(table, list(history[0]), lineterminator="\n")
     writer.writeheader()

@@ -1,6 +1,6 @@
 """Images made harder to read, by kind and strength: how well does a network that never saw such images hold up?
 
-Where nothing is left of an image, because it was moved away or covered, its background comes in: 0 for MNIST's, and for
+Where nothing is left of an image, because it was translated or covered, its background comes in: 0 for MNIST's, and for
 images of any other form the colour of their border.
 """
 

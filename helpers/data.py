@@ -91,7 +91,7 @@ class DatasetSummary(NamedTuple):
 
     title: str
     fingerprint: str  # SHA-256 over the files that it is read from
-    training_images: int  # before any is held back to validate
+    training_images: int  # before any is held out to validate
     classes: int
     remarks: tuple[str, ...] = ()  # what a person should know before anything runs, a line each
     validation_size: int | None = None  # how many of them validate unless a recipe says otherwise
@@ -352,7 +352,7 @@ def count_test_images(images: folders.Folder) -> int:
 
 
 def count_validation_images(form: Form, training_images: int, classes: int) -> int:
-    """Return how many of a folder's `training_images` validate unless a recipe says otherwise, one a class at least.
+    """Return how many of a folder's `training_images` validate unless a recipe says otherwise, one per class at least.
 
     A twelfth, as of MNIST; where that is less than 100, a fifth, but no more than 100: every choice rests on them. In
     MNIST's form it is a twelfth, however many there are.
@@ -423,7 +423,7 @@ def resolve_auto(folder: Path, download: bool) -> tuple[str, str]:
     problems = downloads.problems(mnist, folder)
     if not problems:
         return "mnist", ""
-    if first_damage(mnist, problems):  # it is mended or refused; nothing stands in for it
+    if first_damage(mnist, problems):  # it is repaired or refused; nothing stands in for it
         SOURCES["mnist"].fetch(folder, download)
         return "mnist", ""
     if not download:

@@ -1,4 +1,4 @@
-"""The errors that a person can mend: each one line that names the thing, the rule and the way out."""
+"""The errors that a person can fix: each one line that names the thing, the rule and the way out."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -237,14 +237,14 @@ def choose_temperature(predictions: Predictions) -> float:
 
 
 class Difference(NamedTuple):
-    """How much more of the same images one recipe reads correctly than another; shares from -1 to 1."""
+    """How much more of the same images one recipe classifies correctly than another; shares from -1 to 1."""
 
     mean: float
     low: float  # of the 95% interval
     high: float
 
     @property
-    def is_real(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the interval leaves out 0; otherwise the two are tied."""
         return self.low > 0 or self.high < 0
 
@@ -252,7 +252,7 @@ class Difference(NamedTuple):
 def compare_paired(one: np.ndarray, other: np.ndarray, level: float = 0.95, resamples: int = 4000) -> Difference:
     """Return the Difference in accuracy between two recipes, each trained with some seeds, on the same images.
 
-    `one`, `other`: bool (seeds, images), whether each image was read correctly; the seeds may differ in number. A
+    `one`, `other`: bool (seeds, images), whether each image was classified correctly; the seeds may differ in number. A
     bootstrap (Efron 1979) draws images and, apart from that, each recipe's seeds anew, so that the interval speaks for
     other images and other trainings. From one seed each nothing is known of other trainings, and the interval speaks
     for other images alone.

@@ -525,7 +525,7 @@ def remarks_on(files: Sequence[File], kept: Kept) -> list[str]:
     inverted = int(kept.inverted.sum())
     if inverted:
         images = len(files) - len(broken)
-        remarks.append(f"{inverted:,} of {images:,} images were dark on light, and were turned over")
+        remarks.append(f"{inverted:,} of {images:,} images were dark on light, and were inverted")
     return remarks
 
 

@@ -6,7 +6,7 @@
 
 Each step of `frame_ink` is a function of its own. Ink is called `darkness`: how much darker than the paper around it
 a point is, in logarithms of brightness, so that it is the same in the light and in a shadow. On a board, where chalk is
-lighter, the image is turned over first.
+lighter, the image is inverted first.
 """
 
 from typing import NamedTuple
@@ -37,7 +37,7 @@ LEAST_PIECE = 0.02  # of the digit's ink: what is less is a speck
 LIGHT_FROM = 0.2  # of `ink_lightness`: above it, ink may be lighter than what it is on,
 DARK_UP_TO = 0.9  # and below it darker: beside a desk, a sheet looks as chalk does on a board
 LEAST_CONTRAST = 0.14  # of ink and paper, in logarithms of brightness
-LEAST_CONTRAST_TO_NOISE = 3.5  # in deviations of the paper
+LEAST_CONTRAST_TO_NOISE = 3.5  # in standard deviations of the paper
 LEAST_SHARPNESS = 0.35  # of the contrast, over one pixel of the framed digit
 LEAST_SHARE = 0.4  # of all ink that is found
 SOFTEST = 0.06  # of the contrast, from pixel to pixel of the photograph: edges of ink are steeper
@@ -72,7 +72,7 @@ class Measures(NamedTuple):
     """What the gate asks of ink that was found."""
 
     contrast: float  # of the ink and what is around it, in logarithms of brightness
-    contrast_to_noise: float  # the ink's darkness, in deviations of the paper's
+    contrast_to_noise: float  # the ink's darkness, in standard deviations of the paper's
     sharpness: float  # share of the contrast that an edge gains over one pixel of the framed digit
     share: float  # of all ink that is in the one group
     size: float  # the group's longer side, as a share of the photograph's longer side
@@ -639,7 +639,7 @@ def measure(ink: Ink, grey: np.ndarray) -> Measures:
     box = cut(group)
     usual = float(np.median(darkness[group]))
     paper = darkness[~ndimage.maximum_filter(strokes, 5)]
-    noise = float(np.quantile(paper, 0.84)) if len(paper) else 0.0  # one deviation, whatever else lies about
+    noise = float(np.quantile(paper, 0.84)) if len(paper) else 0.0  # one standard deviation, whatever else lies about
     rise_down, rise_across = np.gradient(darkness[part])
     steepest = np.quantile(np.hypot(rise_down, rise_across)[ndimage.maximum_filter(group[part], 9)], 0.9)
     inside = smooth(np.pad(scale_to_box(group, FINE * BOX), 1))

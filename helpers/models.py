@@ -1,4 +1,4 @@
-"""The networks: each a torch.nn.Sequential that reads as a table of layers, from pixels to one score a class.
+"""The networks: each a torch.nn.Sequential that reads as a table of layers, from pixels to one score per class.
 
 Every network takes float32 images of shape (b, c, s, s) with pixels from 0 to 255; its first layer normalises them,
 so that nothing outside needs to know the mean and standard deviation that it was trained with, if it needs any. Those
@@ -41,7 +41,7 @@ class NormaliseEach(nn.Module):
     """Shift and scale each image by itself to mean 0 and standard deviation 1 over its pixels and channels together.
 
     The level of the light and its contrast are gone before anything is learnt. EPSILON, one of 255 levels of grey, is
-    added to the deviation, so that a blank image gives zeros. There is nothing to store.
+    added to the standard deviation, so that a blank image gives zeros. There is nothing to store.
     """
 
     EPSILON = 1.0

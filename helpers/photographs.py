@@ -26,7 +26,7 @@ EDGE = 0.5  # value of the redrawn digit where its ink ends
 SIZE = (480, 400)  # height and width of a photograph, unless another is asked for
 FAINTEST = 64  # of 255: an image with no pixel above it is blank
 MARGIN = 0.04  # of each side, kept free of the digit
-SLANT = 6  # degrees that a digit is turned on its sheet, at most
+SLANT = 6  # degrees that a digit is rotated on its sheet, at most
 SHEET_SIZE = (960, 760)  # height and width of a photograph of many digits
 SMALLEST_SHARE = 0.15  # of the photograph's width: the longer side of a single digit, at least
 LARGEST_SHARE = 0.8
@@ -217,7 +217,7 @@ def lay_down(field: np.ndarray, view: View, share: float, generator: Generator) 
 def write(field: np.ndarray, view: View, centre: np.ndarray, zoom: float, slant: float) -> tuple[np.ndarray, Box]:
     """Return (ink, float32 (h, w) from 0 to 1; its Box) of a redrawn digit around the pixel `centre`, (2,).
 
-    `zoom`: pixels of the redrawn digit for one of the photograph, there. `slant`: how far the digit is turned on the
+    `zoom`: pixels of the redrawn digit for one of the photograph, there. `slant`: how far the digit is rotated on the
     sheet, in radians.
     """
     height, width = view.down.shape
@@ -293,12 +293,12 @@ def blend(surface: np.ndarray, colour: np.ndarray, cover: np.ndarray) -> None:
 
 
 def smooth_noise(shape: tuple[int, int], cell: float, generator: Generator) -> np.ndarray:
-    """Return noise, float32 of `shape`, mean 0 and deviation about 1, whose spots are about `cell` pixels wide."""
+    """Return noise, float32 of `shape`, mean 0, standard deviation about 1, with spots about `cell` pixels wide."""
     height, width = shape
     rough = generator.standard_normal((int(height / cell) + 3, int(width / cell) + 3), dtype=np.float32)
     frame = (1.0, 1.0, 1 + width / cell, 1 + height / cell)
     fine = Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC, box=frame)
-    return np.asarray(fine) * np.float32(1.3)  # interpolation takes a quarter of the deviation
+    return np.asarray(fine) * np.float32(1.3)  # interpolation takes a quarter of the standard deviation
 
 
 def roughness(shape: tuple[int, int], made_of: Kind, generator: Generator) -> np.ndarray:
@@ -455,7 +455,7 @@ def to_pixels(values: np.ndarray) -> np.ndarray:
 
 
 def coarse_noise(shape: tuple[int, int], generator: Generator) -> np.ndarray:
-    """Return noise, float32 of `shape`, mean 0 and deviation 1, the same over two by two pixels."""
+    """Return noise, float32 of `shape`, mean 0 and standard deviation 1, the same over two by two pixels."""
     height, width = shape
     rough = generator.standard_normal((-(-height // 2), -(-width // 2)), dtype=np.float32)
     return rough.repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width]

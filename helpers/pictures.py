@@ -1,4 +1,4 @@
-"""An image file, as phones, scanners and programs write them -> pixels: turned upright, no larger than is needed.
+"""An image file, as phones, scanners and programs write them -> pixels: upright, no larger than is needed.
 
 Pixels are uint8 (h, w, 3). Whatever is wrong with a file is told by Unreadable in a few words; nothing else is raised.
 """
@@ -153,7 +153,7 @@ def is_heic(content: bytes) -> bool:
 
 
 def upright(image: Image, longest: int) -> np.ndarray:
-    """Return a Pillow image as uint8 (h, w, 3), no side longer than `longest`, turned as its EXIF says."""
+    """Return a Pillow image as uint8 (h, w, 3), no side longer than `longest`, rotated as its EXIF says."""
     from PIL import Image as Pillow
 
     image.draft("RGB", (longest, longest))  # a large JPEG is decoded smaller

@@ -328,7 +328,7 @@ def paste(rows: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def clouds(axis: Axes, points: ArrayLike, labels: ArrayLike, names: Sequence[str]) -> None:
-    """Draw points, (n, 2), on `axis` in a colour a class, with the class's name on a white ground in its midst.
+    """Draw points, (n, 2), on `axis` in one colour per class, with the class's name on a white ground in its midst.
 
     `labels` are whole numbers (n,): places in `names`.
     """
@@ -348,7 +348,7 @@ def clouds(axis: Axes, points: ArrayLike, labels: ArrayLike, names: Sequence[str
 
 
 def bars(values: Mapping[str, Sequence[float]], names: Sequence[str], title: str, label: str) -> Figure:
-    """Return grouped bars (dots for many names): `values` {group: one number a name}, a legend for several groups.
+    """Return grouped bars (dots for many names): `values` {group: one number per name}, a legend for several groups.
 
     `label` says what is counted, along the vertical axis.
     """
@@ -1209,7 +1209,7 @@ def differences(pairs: Mapping[tuple[str, str], evaluation.Difference], ranking:
     for (one, other), difference in pairs.items():
         row, column = ranking.index(one), ranking.index(other)
         text, colour = "tie", "dimgrey"
-        if difference.is_real:
+        if difference.is_significant:
             shown[row, column] = 100 * difference.mean
             text, colour = f"{100 * difference.mean:.2f}", "black"
         axis.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
@@ -1220,7 +1220,7 @@ def differences(pairs: Mapping[tuple[str, str], evaluation.Difference], ranking:
     axis.grid(False)
     axis.spines[:].set_visible(False)
     heading(figure, "Differences in points of accuracy, and ties")
-    ties = [f"{one} and {other}" for (one, other), difference in pairs.items() if not difference.is_real]
+    ties = [f"{one} and {other}" for (one, other), difference in pairs.items() if not difference.is_significant]
     return describe(figure, f"Triangular table of {count} recipes. Ties: {', '.join(ties) or 'none'}.")
 
 

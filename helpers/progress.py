@@ -63,7 +63,7 @@ def in_notebook() -> bool:
 
 
 def bar(iterable: Iterable | None = None, label: str = "", total: int | None = None, **options: Any) -> tqdm:
-    """Return a bar over `iterable`, or one of `total` steps that is moved by hand; see tqdm for what it can do."""
+    """Return a bar over `iterable`, or one of `total` steps that is advanced by hand; see tqdm for what it can do."""
     if in_notebook():
         return NotebookBar(iterable, label, total, ascii=" =", mininterval=0.25, file=Nowhere(), **options)
     return tqdm(iterable, label, total, ascii=" =", mininterval=0.25, file=sys.stdout, **options)

@@ -71,7 +71,7 @@ AUGMENTATION = (
 #   What `fast` gained: a third convolution, 98.68 to 98.85; label smoothing, to 99.09; weight decay 0.05, to 99.13.
 #   What it gave up to take half as long (a stride for the first pooling, no padding, batches of 256): 98.98 against
 #   99.09 after one epoch, five seeds.
-# Bad light (benchmarks/bad_light.py: ten ways of spoiling validation images, the mean, and the worst in brackets):
+# Bad light (benchmarks/bad_light.py: ten ways of corrupting validation images, the mean, and the worst in brackets):
 #   `balanced` had read 54.0% of them (haze 9.8) after ten epochs. With each image normalised by itself 85.1 (ramp of
 #   light 43.5; five epochs); with a quarter roughened as well 97.5 (ruled paper 93.0) after ten epochs. It pays 0.06
 #   points on clean images (99.58 to 99.52, one seed) and a tenth more time a step.
@@ -79,18 +79,18 @@ AUGMENTATION = (
 #   quarter 97.2, for 98.85.
 #   Left out: a straight edge of light, 97.9 for 97.6, but 99.24 for 99.40 clean after five epochs, one seed. `best` and
 #   the tuned networks are as they were: nobody has tried.
-# Pictures: what was tried for `pictures`, on sets of benchmarks/made_pictures.py, 250 a class, 96 pixels a side. Per
+# Pictures: what was tried for `pictures`, on sets of benchmarks/made_pictures.py, 250 per class, 96 pixels a side. Per
 #   cent of 200 validation images of `textures` after five epochs, two trainings each; these trials are in no file.
 #   Gained: filters of 3x3 on every pixel, 86 to 95 (5x5 on every second; one training, of an earlier make of the set);
 #   a sum of zero for half of the first filters, 92 and 92 to 96 and 99; for three quarters, 99 and 99.
 #   `colours` stayed at 99 to 100 with either share.
 #   No better, by what was seen before that: a fourth stage, which stays, smaller batches, SGD, a shorter rise of the
 #   rate, no label smoothing. Worse: a body that begins at zero; cropping up to 15 % (97 and 97 for 98 and 99).
-#   On crops of ten photographs, taught in the left quarter of each and validated in the one beside it (400 crops):
+#   On crops of ten photographs, trained on the left quarter of each and validated in the one beside it (400 crops):
 #   68 and 65; light and colours changed by a fifth 66 and 61, which may be chance, and stays for the sake of light that
 #   these do not have; mirrored as well 64 and 62; cropped 61 and 60; each image normalised by itself 50 and 58.
-#   Batches of at least 8 where images are few (sets of 20 and 40 a class, ten epochs, means of two seeds): textures 65
-#   and 89, of 1 or 2 images 57 and 69, of 16 images 73 and 91; colours 94 and 98, of 1 or 2 images 96 and 99, of 16
+#   Batches of at least 8 where images are few (sets of 20 and 40 per class, ten epochs, means of two seeds): textures
+#   65 and 89, of 1 or 2 images 57 and 69, of 16 images 73 and 91; colours 94 and 98, of 1 or 2 images 96 and 99, of 16
 #   images 71 and 98.
 #   Mirrored, and cropped up to 10 %, with ten epochs: crops of photographs, three seeds, 63 as they are, 67 mirrored,
 #   66 mirrored and cropped; textures, two seeds, five epochs, 97, 96 and 97. Neither harms, and what is photographed
@@ -261,9 +261,9 @@ def choose(name: str, continues: bool = False, **overrides: float | str | None) 
 def gently(recipe: Recipe) -> Recipe:
     """Return the Recipe for a training that starts from another's weights, which large and erratic steps would undo.
 
-    Chosen on training images of the embedded digits, five a class to learn from and the others to judge by, after MNIST
-    by `balanced`; five seeds: 93.2 % as the recipe is, 96.5 with batches of at least 8, 97.9 with a third of the rate
-    as well; 97.1 with a tenth of the rate alone.
+    Chosen on training images of the embedded digits, five per class to learn from and the others to evaluate on, after
+    MNIST by `balanced`; five seeds: 93.2 % as the recipe is, 96.5 with batches of at least 8, 97.9 with a third of
+    the rate as well; 97.1 with a tenth of the rate alone.
     """
     return replace(recipe, learning_rate=0.3 * recipe.learning_rate, min_batch_size=8)
 

@@ -339,15 +339,15 @@ class Manifest(Record):
 
     @property
     def test_accuracy(self) -> Accuracy | None:
-        """The accuracy on test images, unless `results` judged another model than `training` left last, or others."""
+        """The accuracy on test images, unless `results` evaluated other images or an earlier model."""
         if not self.is_done("results") or "training" not in self.stages:
             return None
         results = self.stages["results"]
         if results.inputs.get("dataset", {}).get(self.dataset.name) not in (None, self.dataset.fingerprint):
             return None  # other images than those that the run is about now
-        judged = results.inputs.get("input", {})
+        evaluated = results.inputs.get("input", {})
         model = self.stages["training"].outputs
-        if any(model.get(path) != judged[path] for path in judged):
+        if any(model.get(path) != evaluated[path] for path in evaluated):
             return None
         return self.stages["results"].accuracy
 

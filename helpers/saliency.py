@@ -15,8 +15,8 @@ from .evaluation import predict
 def occlusion_maps(network: nn.Module, images: Tensor, labels: Tensor, device: torch.device | str = "cpu") -> Tensor:
     """Return how much an answer rests on each pixel of `images`, float32 (n, k, h, w), in nats.
 
-    `images` are uint8 (n, c, h, w), `labels` int64 (n, k): the classes that are asked for, right or wrong. A square is
-    moved over an image by half its side, and covers it with the image's background; a pixel's value is by how much the
+    `images` are uint8 (n, c, h, w), `labels` int64 (n, k): the classes that are asked for, right or wrong. A square
+    slides over an image by half its side, and covers it with the image's background; a pixel's value is by how much the
     logarithm of the label's probability falls, as a mean over the four squares that cover the pixel. Below 0, what is
     there speaks against the label. Network and images stay as they are.
     """

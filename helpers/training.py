@@ -1,4 +1,4 @@
-"""The training loop: a network, a recipe and images in; trained weights and one row of figures an epoch out."""
+"""The training loop: a network, a recipe and images in; trained weights and one row of figures per epoch out."""
 
 import contextlib
 import inspect
@@ -260,7 +260,7 @@ class TrainingState:
 class FitResult(NamedTuple):
     """What a training gives beside the trained network."""
 
-    history: list[Row]  # one an epoch, with the fields of HISTORY
+    history: list[Row]  # one per epoch, with the fields of HISTORY
     validation: ValidationRecord
 
 
@@ -436,7 +436,7 @@ def train_step(
 def make_optimizer(
     network: nn.Module, recipe: Recipe, steps: int, device: torch.device
 ) -> tuple[Optimizer, LRScheduler]:
-    """Return the recipe's optimizer, AdamW or SGD, and its schedule for `steps` batches an epoch.
+    """Return the recipe's optimizer, AdamW or SGD, and its schedule for `steps` batches per epoch.
 
     Weight decay spares biases and normalisations: everything that is a vector.
     """

@@ -84,7 +84,7 @@ def warp_randomly(images: Tensor, rotation: float, zoom: float, shear: float, sh
 
 
 def warp(images: Tensor, rotation: Tensor, size: Tensor, shear: Tensor, right: Tensor, down: Tensor) -> Tensor:
-    """Return images, float (b, c, h, w), each rotated and sheared (degrees), made `size` times as large, and moved.
+    """Return images, float (b, c, h, w), each rotated and sheared (degrees), scaled by `size`, and translated.
 
     Amounts are tensors (b,); `right` and `down` are in pixels. Sampling is bilinear; what comes from outside is 0.
     """
@@ -210,7 +210,7 @@ def shade(images: Tensor) -> Tensor:
 
 
 def add_noise(images: Tensor) -> Tensor:
-    """Add Gaussian noise with a deviation of up to a quarter of full ink."""
+    """Add Gaussian noise with a standard deviation of up to a quarter of full ink."""
     return images + torch.randn_like(images) * uniform(images, 0, 64)
 
 

@@ -1062,7 +1062,7 @@ def told_apart(pairs: Pairs, ranking: Sequence[str]) -> Verdict:
     The intervals of scores.Pairs (bootstrap, Efron 1979) hold for all pairs at once (Bonferroni); a pair is told apart
     where its interval leaves out 0. `ranking`: the recipes by their means.
     """
-    apart = [pair for pair, difference in pairs.differences.items() if difference.is_real]
+    apart = [pair for pair, difference in pairs.differences.items() if difference.is_significant]
     ties = [pair for pair in pairs.differences if pair not in apart]
     ties.sort(key=lambda pair: (ranking.index(pair[0]), ranking.index(pair[1])))
     facts = {"pairs": len(pairs.differences), "told_apart": len(apart), "ties": [list(pair) for pair in ties]}
@@ -1133,7 +1133,7 @@ def answering_together(together: ArrayLike, alone: ArrayLike) -> Verdict:
     facts |= {"members": len(singly), "low": gain.low, "high": gain.high, "missed_by_each": missed_by_each}
     points = f"{100 * gain.mean:+.2f} points ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})"
     count = f"Together the {len(singly)} make {facts['errors']} errors, alone {facts['errors_alone']:.1f} on average"
-    if not gain.is_real:
+    if not gain.is_significant:
         sentence = f"{count}: {points}, an interval that holds 0, so that a gain is not shown."
     elif gain.mean > 0:
         sentence = f"{count}: {points}, a gain beyond sampling error."

@@ -31,7 +31,7 @@ STORY = "story"  # the tag of cells that say how the notebook's own photographs 
 OWN = "notebook"  # of those for whoever has the notebook itself open
 STEPS = "ink"  # of those that show how one digit is found
 BOX = "box"  # of those on the box around a digit, which is not looked for where images are taken whole
-DIGITS = "digits"  # of those on letters and MNIST's writers, where a network was taught other things
+DIGITS = "digits"  # of those on letters and MNIST's writers, where a network was trained on other things
 MODEL = ("model.json", "model.safetensors", "history.csv", "validation.npz", "certainty.npz")
 
 

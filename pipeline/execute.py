@@ -1,4 +1,4 @@
-"""One notebook through papermill: load, parameterise, execute, judge the ending, write.
+"""One notebook through papermill: load, parameterise, execute, see how it ended, write.
 
 The executed notebook's own status is not trusted: after a kernel has died it reads as if every cell had completed.
 """

@@ -146,7 +146,7 @@ def summarise_point(reading: Reading, rank: int | None) -> dict[str, Any]:
 
 
 def as_csv(points: list[dict[str, Any]]) -> str:
-    """Return the content of grid.csv: a header, then one line a point; what is not known is left empty."""
+    """Return the content of grid.csv: a header, then one line per point; what is not known is left empty."""
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -306,7 +306,7 @@ def compare_with_next(group: Group) -> str:
     mean, low, high = comparison.difference
     verdict = comparison.verdict
     if verdict == standings.ONE_RUN_EACH:
-        verdict = "from one run each, which cannot tell whether another seed would turn it round"
+        verdict = "from one run each, which cannot tell whether another seed would reverse it"
     where = "ahead of" if mean >= 0 else "in the runs that both have, behind"
     return (
         f"It is {abs(100 * mean):.2f} points {where} the next, {comparison.other.name} (95% interval {in_points(low)} "
@@ -330,9 +330,7 @@ def qualify(group: Group) -> list[str]:
             spread = f"one run, 95% interval {between(accuracy.low, accuracy.high)}"
         test = f"Its test accuracy is {percent(mean.mean)} ({spread})."
         if not alone:
-            test += (
-                " No other setting's is shown: whoever chose by test images would have none left to judge the choice."
-            )
+            test += " No other setting's is shown: whoever chose by test images would have none left to measure it by."
     sentences = [count_images(group), test]
     if group.comparisons:
         sentences.append(
@@ -342,7 +340,7 @@ def qualify(group: Group) -> list[str]:
     if any(comparison.repeats == 1 for comparison in group.comparisons):
         sentences.append(
             "Where two settings have one run in common, interval and p-value speak for other images, and not for other "
-            "trainings: another seed may well turn the difference round."
+            "trainings: another seed may well reverse the difference."
         )
     return sentences
 
@@ -418,7 +416,7 @@ def draw_losses(rows: list[Row], names: list[str], group: Group) -> Drawn:
 
     figure = plots.losses_by_run([figures.curve for _, _, figures in rows], [place for place, _, _ in rows], names)
     lowest = min(figures.validation_loss for _, _, figures in rows)
-    caption = "Validation loss after each epoch, a line a run (a dot, of one epoch), on a logarithmic scale."
+    caption = "Validation loss after each epoch, one line per run (a dot, of one epoch), on a logarithmic scale."
     text = f"Lines of validation loss by epoch, {len(rows)} {plural('run', len(rows))} on {name_group(group)}"
     return figure, caption, f"{text}; the lowest ends at {lowest:.4f} nats."
 
@@ -430,7 +428,7 @@ def draw_seconds(rows: list[Row], names: list[str], group: Group) -> Drawn:
     seconds = [figures.training_seconds for _, _, figures in rows]
     accuracy = [figures.validation_accuracy for _, _, figures in rows]
     figure = plots.accuracy_by_seconds(seconds, accuracy, [place for place, _, _ in rows], names)
-    caption = "Validation accuracy against the seconds of training, a dot a run: up and to the left is better."
+    caption = "Validation accuracy against the seconds of training, one dot per run: up and to the left is better."
     text = f"Dots of validation accuracy against seconds, {len(rows)} {plural('run', len(rows))} on {name_group(group)}"
     text += f", from {min(seconds):.1f} to {max(seconds):.1f} s; the highest is {percent(max(accuracy))}."
     return figure, caption, text

@@ -71,9 +71,9 @@ def processor() -> str:
 
 
 def threads(wanted: int | None, environment: Mapping[str, str]) -> int:
-    """Return how many threads a kernel will use: those `wanted`, else what OMP_NUM_THREADS says, else one a core.
+    """Return how many threads a kernel will use: those `wanted`, else what OMP_NUM_THREADS says, else one per core.
 
-    PyTorch takes no more than one a core by itself. OMP_NUM_THREADS may hold a list, one number for each level of
+    PyTorch takes no more than one per core by itself. OMP_NUM_THREADS may hold a list, one number for each level of
     nesting; what is no number, or 0, does not count.
     """
     first = environment.get("OMP_NUM_THREADS", "").split(",")[0].strip()

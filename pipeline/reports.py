@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| kB| MB)?|nan|")
+FOLD = re.compile(r"<details>\s*<summary>([^<>]+)</summary>")  # what stands before a part that is folded away
 LONG = 60  # characters; a column with longer texts is prose
 TEMPLATE = Path(__file__).resolve().parent / "template"
 RENDERED = ".rendered.json"  # {page: {"source": digest of what it was made from, "page": digest of it}}
@@ -233,8 +234,12 @@ def title(notebook: NotebookNode) -> str:
     return "Report"
 
 
-def prose(markdown: str) -> str:
-    """Return Markdown as HTML: tags in it are shown as text, formulas become MathML, which needs no script."""
+def prose(markdown: str, with_folds: bool = False) -> str:
+    """Return Markdown as HTML: tags in it are shown as text, formulas become MathML, which needs no script.
+
+    `with_folds`: what stands between `<details><summary>Text</summary>` and `</details>`, with a blank line after the
+    first, is folded away. That is for an author's words: in a cell's output the name of a class may hold any tag.
+    """
     from latex2mathml.converter import convert
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
@@ -247,6 +252,20 @@ def prose(markdown: str) -> str:
         def block_math(self, body: str) -> str:
             return convert(body, display="block")
 
+    class RendererWithFolds(Renderer):
+        """That, and what is folded away."""
+
+        def block_html(self, html: str) -> str:
+            opening = FOLD.fullmatch(html.strip())
+            if opening:
+                return f'<details class="fold"><summary>{self.escape_html(opening[1])}</summary>\n'
+            return "</details>\n" if html.strip() == "</details>" else super().block_html(html)
+
+    if with_folds:
+        renderer = RendererWithFolds(escape=True, allow_harmful_protocols=False)
+        html = MarkdownWithMath(renderer=renderer).render(markdown)
+        if html.count('<details class="fold">') == html.count("</details>"):  # else the rest of the page would fold
+            return html
     return MarkdownWithMath(renderer=Renderer(escape=True, allow_harmful_protocols=False)).render(markdown)
 
 

@@ -110,8 +110,8 @@ class Request(BaseModel):
         summary = self.summarise()
         if self.recipe.fold is not None:
             return summary.training_images - summary.training_images // folds.read(self.recipe.fold)[1]
-        held_back = summary.validation_size if self.recipe.validation_size is None else self.recipe.validation_size
-        return summary.training_images - (held_back or 0)
+        held_out = summary.validation_size if self.recipe.validation_size is None else self.recipe.validation_size
+        return summary.training_images - (held_out or 0)
 
     def summarise(self) -> data.DatasetSummary:
         """Return what is known of the dataset without loading it."""

@@ -405,7 +405,7 @@ class Assistant:
         self.neighbours = machine.Neighbours()
 
     def tell_of_neighbours(self) -> None:
-        """Say once that other programs keep the machine busy, where it misses most of a core, and what can be done.
+        """Say once that other programs keep the machine busy, where it misses most of one core, and what can be done.
 
         Less is what a desktop does; and what they take of cores that are idle costs nothing.
         """

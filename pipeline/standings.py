@@ -53,7 +53,7 @@ class Figures:
     curve: tuple[float, ...]  # the validation loss after each epoch
     images: str  # a digest of the labels of the validation images: where it differs, the images do
     predicted: str  # a digest of the classes predicted for them
-    commonest: float  # the share of the class that most of them are of: what guessing it reaches
+    majority_share: float  # the share of the class that most of them are of: what guessing it reaches
     correct: np.ndarray = field(repr=False, compare=False)  # bool (n,), whether each was classified correctly
 
 
@@ -87,7 +87,7 @@ class Estimate:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Return the Estimate of a figure from its values, one a run."""
+    """Return the Estimate of a figure from its values, one per run."""
     mean, low, high = evaluation.mean_interval(values)
     return Estimate(float(mean), float(low), float(high), len(values))
 
@@ -130,7 +130,7 @@ def beats_guessing(figures: Figures) -> bool:
     from scipy.stats import binomtest
 
     hits, images = int(figures.correct.sum()), len(figures.correct)
-    return binomtest(hits, images, figures.commonest, alternative="greater").pvalue <= CHANCE
+    return binomtest(hits, images, figures.majority_share, alternative="greater").pvalue <= CHANCE
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ def read_figures(folder: Path, manifest: Manifest) -> tuple[Figures | None, str]
         curve=tuple(row["validation_loss"] for row in history),
         images=files.digest([str(labels.dtype), list(labels.shape), files.digest(labels.tobytes())]),
         predicted=files.digest(predicted.tobytes()),
-        commonest=float(np.unique(labels, return_counts=True)[1].max() / len(labels)),
+        majority_share=float(np.unique(labels, return_counts=True)[1].max() / len(labels)),
         correct=correct,
     )
     return figures, "done"

@@ -1,6 +1,7 @@
 """A project of stand-in notebooks that run in a second, and the command line run as a person runs it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ validation_size: int = None  # None is what the recipe says
 fold: str = None  # None is what the recipe says
 start_from: str = None  # a run whose weights to start from
 device: str = "auto"  # where to compute
-threads: int = None  # None is one a core"""
+threads: int = None  # None is one per core"""
 LEAVES = {
     "00_walkthrough": ("walkthrough.safetensors", "walkthrough.json"),
     "01_eda": ("dataset.json",),
@@ -35,6 +36,8 @@ LEAVES = {
     "03_training": ("model.safetensors", "model.json", "history.csv", "validation.npz", "certainty.npz"),
     "04_results": ("predictions.npz", "metrics.json", "robustness.json"),
 }
+QUICK = {("01_eda", "label_size"): 200}  # what takes longest, made small: {(notebook, parameter): its default}
+COSTLY = ("finished", "sealed")  # fixtures that are a whole run; what takes one of them comes last
 METRICS = '{"test": {"accuracy": 0.5, "accuracy_ci95": [0.25, 0.75]}}'
 
 
@@ -47,13 +50,14 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Put the tests that use the costly fixture `finished` last, except for one, which comes first and makes it.
+    """Put the tests that use a costly fixture last, except for one of each, which comes first and makes it.
 
     Where several processes share the tests, the others have theirs to do meanwhile, instead of waiting for it.
     """
-    using = [item for item in items if "finished" in item.fixturenames]
-    others = [item for item in items if "finished" not in item.fixturenames]
-    items[:] = using[:1] + others + using[1:]
+    using = [item for item in items if set(COSTLY) & set(item.fixturenames)]
+    first = {tuple(name for name in COSTLY if name in item.fixturenames): item for item in reversed(using)}
+    others = [item for item in items if item not in using]
+    items[:] = [*first.values(), *others, *(item for item in using if item not in first.values())]
 
 
 def offline(folder):
@@ -64,13 +68,22 @@ def offline(folder):
     return environment | proxies | calm | {"MNIST_DATA_DIR": str(folder / "no-data")}
 
 
+def set_default(path, parameter, value):
+    """Give a parameter of a notebook, which must be there, another default."""
+    notebook = nbformat.read(path, 4)
+    (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    cell.source, count = re.subn(rf"^({parameter}: \w+) = \S+", rf"\1 = {value!r}", cell.source, flags=re.MULTILINE)
+    assert count == 1, f"{path.stem} has no parameter {parameter}"
+    nbformat.write(notebook, path)
+
+
 class Project:
     """A copy of run_all.py, helpers/ and pipeline/ in `folder`, with notebooks that may be replaced.
 
-    A folder that holds such a copy already is taken as it is.
+    A folder that holds such a copy already is taken as it is. `quick`: see QUICK.
     """
 
-    def __init__(self, folder, real_notebooks=False):
+    def __init__(self, folder, real_notebooks=False, quick=False):
         self.folder = folder
         self.outputs = folder / "outputs"
         if (folder / "run_all.py").is_file():
@@ -80,6 +93,8 @@ class Project:
             shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
         if real_notebooks:
             shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".*"))
+            for (name, parameter), value in QUICK.items() if quick else ():
+                set_default(folder / "notebooks" / f"{name}.ipynb", parameter, value)
         else:
             for name, leaves in LEAVES.items():
                 self.notebook(name, *(f"(folder / {leaf!r}).write_text({METRICS!r})" for leaf in leaves))
@@ -122,27 +137,82 @@ def project(tmp_path):
     return Project(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """The real notebooks, run once on the embedded digits with one epoch: (project, run folder, what it printed).
+def made_once(tmp_path_factory, name, make):
+    """Return a folder that `make(folder)` has filled, and the text that it returned, once for all tests.
 
     All processes of pytest-xdist share it: the first makes it, the others wait for that and read. No test may change
     it; one that has to takes a copy (`Project.copy_to`).
     """
-    folder = tmp_path_factory.getbasetemp()
+    base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # each worker has a folder of its own in that of the session
-    folder = folder / "finished"
-    printed = folder / "printed.txt"
+        base = base.parent  # each worker has a folder of its own in that of the session
+    folder = base / name
+    told = base / f"{name}.txt"
     with FileLock(f"{folder}.lock"):
-        if not printed.is_file():
+        if not told.is_file():
             folder.mkdir()  # fails where another process has failed: the tests then say so once more, in a moment
-            project = Project(folder, real_notebooks=True)
-            code, out, error = project.run("--epochs", "1", dataset=None)
-            assert code == 0, out + error
-            printed.write_text(out)
+            told.write_text(make(folder))
+    return folder, told.read_text()
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The real notebooks, run once on the embedded digits with one epoch: (project, run folder, what it printed)."""
+
+    def make(folder):
+        code, out, error = Project(folder, real_notebooks=True).run("--epochs", "1", dataset=None)
+        assert code == 0, out + error
+        return out
+
+    folder, printed = made_once(tmp_path_factory, "finished", make)
     project = Project(folder)
-    return project, project.outputs / "digits-balanced-1epochs-seed0", printed.read_text()
+    return project, project.outputs / "digits-balanced-1epochs-seed0", printed
+
+
+SEALED = '''
+
+class Sealed:
+    """A test split that nobody may look at."""
+
+    def __getattr__(self, name):
+        raise AssertionError("the test split was touched")
+
+    __getitem__ = __len__ = __iter__ = __getattr__
+
+
+whole_split = split
+
+
+def split(*arguments, **options):
+    is_sealed = (Path(__file__).parent / "sealed").exists()
+    return whole_split(*arguments, **options) | ({"test": Sealed()} if is_sealed else {})
+'''
+
+
+@pytest.fixture(scope="session")
+def sealed(tmp_path_factory):
+    """The run of `fast` on the embedded digits, made with the test split sealed until its results are due.
+
+    (run folder, what its results said while the split was sealed).
+    """
+
+    def make(folder):
+        project = Project(folder, real_notebooks=True, quick=True)
+        module = folder / "helpers" / "data.py"
+        module.write_text(module.read_text() + SEALED)
+        (folder / "helpers" / "sealed").touch()
+        arguments = ("--recipe", "fast", "--run", "fast", "--only")
+        code, out, error = project.run(*arguments, "walkthrough", "eda", "prototyping", "training")
+        assert code == 0, out + error
+        code, _, refused = project.run(*arguments, "results")
+        assert code == 1
+        (folder / "helpers" / "sealed").unlink()
+        code, out, error = project.run(*arguments, "results")
+        assert code == 0, out + error
+        return refused
+
+    folder, refused = made_once(tmp_path_factory, "sealed", make)
+    return folder / "outputs" / "fast", refused
 
 
 @pytest.fixture(scope="session")

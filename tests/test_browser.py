@@ -131,6 +131,23 @@ def test_all_code_opens_at_once_and_by_keyboard(visit, finished):
     assert page.locator("details.code[open]").count() == 1
 
 
+def test_on_paper_pages_are_dark_on_light_and_say_what_is_folded(visit, tmp_path):
+    solution = nbformat.v4.new_markdown_cell("# It\n\n<details><summary>Solution</summary>\n\nAll.\n\n</details>")
+    content = nbformat.writes(nbformat.v4.new_notebook(cells=[solution])).encode()
+    reports.render(content, tmp_path / "it.html", Header("digits", "r", "2026-01-01 00:00"))
+    page = visit(tmp_path / "it.html", color_scheme="dark")
+    summary = page.locator("details.fold > summary")
+    after = "element => getComputedStyle(element, '::after').content"
+    assert summary.evaluate(after) == "none" and not page.get_by_text("All.").is_visible()
+    page.emulate_media(media="print", color_scheme="dark")
+    assert "folded" in summary.evaluate(after)
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    page.emulate_media(media="screen")
+    summary.press("Enter")
+    assert page.get_by_text("All.").is_visible()
+    assert not violations(page) and not page.complaints
+
+
 def test_contents_follow_the_scroll(visit, finished):
     page = visit(page_of(finished, "04_results"))
     links = page.locator(".contents a")

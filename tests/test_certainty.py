@@ -208,7 +208,7 @@ def test_a_certainty_that_no_training_writes_is_refused(dataset, tmp_path, edit)
 def test_a_rare_class_has_its_centres_and_alike_images_one():
     labels = np.zeros(40_000, dtype=np.int64)
     labels[[1, 7, 13]] = 1
-    chosen = certainty.choose_taught(labels)
+    chosen = certainty.choose_sample(labels)
     assert {1, 7, 13} <= set(chosen) and 8_000 <= len(chosen) <= 8_003
     assert len(certainty.find_centres(np.ones((60, 4), np.float32), np.zeros(60))) == 1
 

@@ -19,7 +19,7 @@ FACTS = {"commit": "c", "versions": {"torch": "2", "python": "3"}, "machine": {"
 
 
 def reading(recipe, seed, wrong, code=None, taken="2026-01-01T00:00:00+00:00", facts=FACTS):
-    """Return a row of an accuracy file: `recipe` misread the images `wrong`. Early rows have no `code`."""
+    """Return a row of an accuracy file: `recipe` misclassified the images `wrong`. Early rows have no `code`."""
     share = 1 - len(wrong) / 10_000
     per_class = {str(label): {"precision": share, "recall": share, "f1": share, "support": 1000} for label in range(10)}
     figures = {"validation_accuracy": share, "validation_loss": 0.02, "train_loss": 0.01}
@@ -31,7 +31,7 @@ def reading(recipe, seed, wrong, code=None, taken="2026-01-01T00:00:00+00:00", f
 
 
 def ensemble(rows, wrong, code=None, taken="2026-01-01T00:00:00+00:00"):
-    """Return an entry of "ensembles": the models of `rows` misread the images `wrong` together."""
+    """Return an entry of "ensembles": the models of `rows` misclassified the images `wrong` together."""
     entry = {"recipe": rows[0]["recipe"], "seeds": [row["seed"] for row in rows], "keys": [row["key"] for row in rows]}
     entry |= {"test_accuracy": 1 - len(wrong) / 10_000, "train_seconds": 20.0, "wrong": [[i, 3] for i in wrong]}
     return noted(entry, code, taken, FACTS)

@@ -78,9 +78,9 @@ def test_a_fold_validates_and_the_others_teach(digits):
     images = digits.images[~digits.is_test]
     assert torch.equal(splits["validation"].images, images[chosen])
     assert torch.equal(splits["validation"].labels, labels[chosen])
-    taught = {image.tobytes() for image in splits["train"].images.numpy()}
+    trained_on = {image.tobytes() for image in splits["train"].images.numpy()}
     assert len(splits["train"].labels) + len(chosen) == len(labels)
-    assert not any(image.tobytes() in taught for image in splits["validation"].images.numpy())
+    assert not any(image.tobytes() in trained_on for image in splits["validation"].images.numpy())
     assert torch.equal(splits["test"].images, data.split(digits, seed=3)["test"].images)
 
 
@@ -236,7 +236,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def mirror(monkeypatch):
-    """A made set behind mirrors on loopback, as MNIST and as Fashion-MNIST: (address, {file: bytes} to spoil)."""
+    """A made set behind mirrors on loopback, as MNIST and as Fashion-MNIST: (address, {file: bytes} to damage)."""
     made = make_set()
     archives = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in made.items()}
     monkeypatch.setattr(Mirror, "files", dict(archives))
@@ -282,12 +282,12 @@ def test_mnist_is_downloaded_checked_and_kept(mirror, tmp_path):
     assert len(data.load("mnist", tmp_path).labels) == 80
 
 
-@pytest.mark.parametrize("spoil", ["missing", "truncated", "changed"])
-def test_a_failed_download_leaves_nothing_broken(mirror, tmp_path, spoil):
+@pytest.mark.parametrize("damage", ["missing", "truncated", "changed"])
+def test_a_failed_download_leaves_nothing_broken(mirror, tmp_path, damage):
     name, files = "t10k-images-idx3-ubyte.gz", mirror[1]
     content = files.pop(name)
-    if spoil != "missing":
-        files[name] = content[:100] if spoil == "truncated" else content[:-1] + b"x"
+    if damage != "missing":
+        files[name] = content[:100] if damage == "truncated" else content[:-1] + b"x"
     with pytest.raises(errors.DatasetUnavailable, match=f"{name} is not in the data folder and cannot be downloaded"):
         data.resolve("mnist", tmp_path)
     assert downloads.problems(downloads.SETS["mnist"], tmp_path) == {
@@ -371,7 +371,7 @@ def test_a_damaged_file_is_set_aside_and_fetched_anew_or_named(mirror, tmp_path,
 
 
 @pytest.mark.parametrize(
-    "name, spoil, told",
+    "name, damage, told",
     [
         (
             "train-images-idx3-ubyte",
@@ -389,10 +389,10 @@ def test_a_damaged_file_is_set_aside_and_fetched_anew_or_named(mirror, tmp_path,
         ("t10k-labels-idx1-ubyte", lambda _: b"", "magic number"),
     ],
 )
-def test_files_that_came_another_way_are_checked_by_their_form(mirror, tmp_path, name, spoil, told):
+def test_files_that_came_another_way_are_checked_by_their_form(mirror, tmp_path, name, damage, told):
     raw = tmp_path / "FashionMNIST" / "raw"
     for file, content in make_set().items():
-        files.write_file(raw / file, spoil(content) if file == name else content)
+        files.write_file(raw / file, damage(content) if file == name else content)
     mirror[1].clear()
     with pytest.raises(errors.DatasetUnavailable, match=f"{name} in the data folder is damaged: .*{told}"):
         data.load("fashion-mnist", tmp_path)
@@ -577,8 +577,8 @@ def test_the_command_line_knows_a_dataset_by_its_entry(tmp_path):
     ],
 )
 def test_a_dataset_that_is_not_of_the_promised_form_is_refused(squares, tmp_path, monkeypatch, changes, told):
-    spoiled = replace(squares.load(tmp_path), **changes)
-    monkeypatch.setattr(squares, "load", lambda folder: spoiled, raising=False)
+    damaged = replace(squares.load(tmp_path), **changes)
+    monkeypatch.setattr(squares, "load", lambda folder: damaged, raising=False)
     with pytest.raises(errors.DatasetUnavailable, match=f"^dataset squares: .*{told}"):
         data.load("squares", tmp_path)
 

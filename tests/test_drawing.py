@@ -172,11 +172,11 @@ def test_what_is_drawn_is_framed_before_it_is_read(opened, points):
     assert np.array_equal(255 - seen, expected) and expected.max() > 200
 
 
-def test_a_misread_image_is_loaded_as_it_is_and_mended(opened):
+def test_a_misclassified_image_is_loaded_as_it_is_and_corrected(opened):
     network, whole = trained("small"), data.load("digits")
     pixels = whole.images[5]
     page = opened(network, examples=[(pixels.numpy(), "5", "9")])
-    page.get_by_role("button", name="5, read as 9").press("Enter")
+    page.get_by_role("button", name="5, classified as 9").press("Enter")
     page.wait_for_function("document.querySelector('.bars tr.first')")
     said = NAMES[int(evaluation.predict(network, pixels[None]).argmax())]
     assert f"The network says {said}," in page.locator(".answer").inner_text()
@@ -245,7 +245,7 @@ def test_a_picture_is_chosen_by_keyboard_dropped_or_pasted_and_answered(opened, 
     page = opened(network, names, [(images[0].numpy(), names[4], said[0])], form)
     answer = page.locator(".answer")
     assert answer.get_attribute("aria-live") == "polite" and answer.inner_text().startswith("Choose a picture")
-    page.get_by_role("button", name=f"class 4, read as {said[0]}").press("Enter")
+    page.get_by_role("button", name=f"class 4, classified as {said[0]}").press("Enter")
     page.wait_for_function("document.querySelector('.bars tr.first')")
     assert f"The network says {said[0]}," in answer.inner_text()
 

@@ -1,4 +1,4 @@
-"""The fuzz of a finished run: what it changes, and how it judges what is shown afterwards."""
+"""The fuzz of a finished run: what it changes, and how it checks what is shown afterwards."""
 
 import json
 import random

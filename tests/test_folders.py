@@ -212,12 +212,12 @@ def test_a_damaged_cache_is_made_again(tmp_path, cache):
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda kept: os.truncate(kept, 3 << 40), lambda kept: (kept.unlink(), os.mkfifo(kept))]
+    "damage", [lambda kept: os.truncate(kept, 3 << 40), lambda kept: (kept.unlink(), os.mkfifo(kept))]
 )
-def test_kept_pixels_that_are_none_are_made_again(tmp_path, cache, spoil):
+def test_kept_pixels_that_are_none_are_made_again(tmp_path, cache, damage):
     make(tmp_path)
     first = data.load(str(tmp_path))
-    spoil(kept_file(cache, ".pixels"))
+    damage(kept_file(cache, ".pixels"))
     assert torch.equal(data.load(str(tmp_path)).images, first.images)
 
 
@@ -277,7 +277,7 @@ def test_what_is_kept_is_read_as_it_was_decoded(tmp_path, monkeypatch):
         == again.remarks
         == (
             "1 file (b/text.png: not an image, or not one of a known format) left out",
-            "1 of 13 images were dark on light, and were turned over",
+            "1 of 13 images were dark on light, and were inverted",
         )
     )
     assert (images == kept).all() and (first.labels == again.labels).all()
@@ -391,7 +391,7 @@ def test_names_are_fit_for_prose_and_figures(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "spoil, told",
+    "damage, told",
     [
         (lambda path: None, "here 0 have any"),
         (lambda path: make(path, ("only",)), "here 1 has any"),
@@ -401,8 +401,8 @@ def test_names_are_fit_for_prose_and_figures(tmp_path):
         (lambda path: make(path, ("x" * 60, "x" * 61)), "two classes would both be shown as"),
     ],
 )
-def test_a_folder_that_cannot_be_used_is_refused_in_one_line(tmp_path, spoil, told):
-    spoil(tmp_path)
+def test_a_folder_that_cannot_be_used_is_refused_in_one_line(tmp_path, damage, told):
+    damage(tmp_path)
     with pytest.raises(errors.BadInput, match=told) as caught:
         data.load(str(tmp_path))
     assert "\n" not in str(caught.value) and str(caught.value).startswith(f"dataset {tmp_path.name}: ")
@@ -457,7 +457,7 @@ def test_the_command_line_takes_a_folder_and_finds_it_again(tmp_path, monkeypatc
 
 
 def test_the_smallest_folder_of_all_goes_through_the_notebooks(tmp_path):
-    project = Project(tmp_path, real_notebooks=True)
+    project = Project(tmp_path, real_notebooks=True, quick=True)
     make(tmp_path / "tiny", count=3)
     arguments = ("--dataset", "tiny", "--recipe", "fast", "--only", "eda")
     code, out, error = project.run(*arguments, dataset=None, **at_home(tmp_path))
@@ -465,7 +465,7 @@ def test_the_smallest_folder_of_all_goes_through_the_notebooks(tmp_path):
 
 
 def test_the_notebooks_tell_of_a_folders_own_classes(tmp_path):
-    project = Project(tmp_path, real_notebooks=True)
+    project = Project(tmp_path, real_notebooks=True, quick=True)
     for name, size in (("circle & co", (40, 30)), ("<b>square</b>".replace("/", ""), (30, 50)), ("zig", (64, 64))):
         make(tmp_path / "shapes", (name,), 0)
         for number in range(12):
@@ -478,7 +478,7 @@ def test_the_notebooks_tell_of_a_folders_own_classes(tmp_path):
     arguments = ("--dataset", "shapes", "--image-size", "28", "--recipe", "fast", "--run", "it")
     code, out, error = project.run(*arguments, dataset=None, **at_home(tmp_path))
     assert code == 0, out + error
-    assert "note: 18 of 36 images were dark on light, and were turned over" in out
+    assert "note: 18 of 36 images were dark on light, and were inverted" in out
     reports = {path.stem: path.read_text() for path in (project.outputs / "it" / "reports").glob("*.html")}
     assert len(reports) == 5
     for html in reports.values():

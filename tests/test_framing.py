@@ -32,7 +32,7 @@ def in_light(pixels, light):
 def apart(one, other):
     """Return how far framed image `one` is from `other`, as a share of its ink.
 
-    Both are blurred by a pixel, and `one` is moved by up to a pixel each way: where an edge or the centre of mass is
+    Both are blurred by a pixel, and `one` is shifted by up to a pixel each way: where an edge or the centre of mass is
     half way between two pixels, a trifle decides which of them it comes to.
     """
     one, other = (ndimage.gaussian_filter(image.astype(float), 1) for image in (one, other))

@@ -82,7 +82,7 @@ def test_textures_are_as_light_in_every_class_and_gone_at_28_pixels():
 
 
 def test_a_set_is_written_as_folders_of_its_classes(tmp_path):
-    pictures.write(tmp_path / "set", "colours", seed=3, a_class=2)
+    pictures.write(tmp_path / "set", "colours", seed=3, per_class=2)
     found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
     assert found == [f"set/{name}/000{place}.png" for name in made_pictures.HUES for place in range(2)]
     first = next(made_pictures.pictures("colours", 3, 2))[1]
@@ -142,8 +142,8 @@ def test_readings_are_kept_with_all_that_they_are_of(monkeypatch, tmp_path, caps
         instant = {field: getattr(recipes.RECIPES[name], field) for field in recipes.RECIPES[name].__dataclass_fields__}
         monkeypatch.setitem(recipes.RECIPES, name, recipes.Recipe(**instant | small))
     for arguments in (
-        ["made", "--kinds", "colours", "--a-class", "10", "--epochs", "1"],
-        ["speed", "--a-class", "8", "--rounds", "1"],
+        ["made", "--kinds", "colours", "--per-class", "10", "--epochs", "1"],
+        ["speed", "--per-class", "8", "--rounds", "1"],
     ):
         monkeypatch.setattr("sys.argv", ["pictures.py", *arguments])
         pictures.main()

@@ -17,7 +17,7 @@ import papermill
 import pytest
 import safetensors.torch
 import torch
-from conftest import ROOT, Project, offline
+from conftest import ROOT, offline
 from torch.nn.functional import conv2d, interpolate, max_pool2d
 
 from helpers import (
@@ -293,34 +293,9 @@ def test_a_model_of_other_images_is_refused_in_the_words_of_a_notebook(reader):
         reader.run(cell_with("was trained on other images", "04_results"))
 
 
-SEALED = '''
-
-class Sealed:
-    """A test split that nobody may look at."""
-
-    def __getattr__(self, name):
-        raise AssertionError("the test split was touched")
-
-    __getitem__ = __len__ = __iter__ = __getattr__
-
-
-whole_split = split
-
-
-def split(*arguments, **options):
-    return whole_split(*arguments, **options) | {"test": Sealed()}
-'''
-
-
-def test_nothing_before_results_touches_the_test_split(tmp_path):
-    project = Project(tmp_path, real_notebooks=True)
-    module = project.folder / "helpers" / "data.py"
-    module.write_text(module.read_text() + SEALED)
-    before = ("walkthrough", "eda", "prototyping", "training")
-    status, out, error = project.run("--recipe", "fast", "--only", *before)
-    assert status == 0, out + error
-    status, _, error = project.run("--recipe", "fast", "--only", "results")
-    assert status == 1 and "AssertionError: the test split was touched" in error
+def test_nothing_before_results_touches_the_test_split(sealed):
+    _, refused = sealed
+    assert "AssertionError: the test split was touched" in refused
 
 
 def test_only_notebooks_that_count_or_score_name_the_test_images():

@@ -32,7 +32,7 @@ def commands():
 def said(tmp_path_factory):
     """What every command of the document prints, [(its words, stdout)], and the folder in which it was run."""
     folder = tmp_path_factory.mktemp("own")
-    Project(folder, real_notebooks=True)
+    Project(folder, real_notebooks=True, quick=True)
     shutil.copy(ROOT / "predict.py", folder)
     environment = offline(folder) | {"HOME": str(folder), "PYTHONPATH": str(folder), "MPLCONFIGDIR": mpl.get_cachedir()}
     printed = []

@@ -99,21 +99,21 @@ def test_results_follow_training_only_when_its_products_change(project):
     assert after["training"] == after["results"] == "done" and after["eda"] == "up to date"
 
 
-def test_a_lost_or_spoilt_page_is_rendered_again_and_nothing_runs(project):
+def test_a_lost_or_damaged_page_is_rendered_again_and_nothing_runs(project):
     assert project.run()[0] == 0
     run = project.outputs / NAME
-    lost, spoilt, other = (run / "reports" / f"{name}.html" for name in ("03_training", "04_results", "01_eda"))
-    before = {path: path.read_bytes() for path in (lost, spoilt)}
+    lost, damaged, other = (run / "reports" / f"{name}.html" for name in ("03_training", "04_results", "01_eda"))
+    before = {path: path.read_bytes() for path in (lost, damaged)}
     untouched = other.stat().st_mtime_ns
     lost.unlink()
-    spoilt.write_text("99.99%")
+    damaged.write_text("99.99%")
     executed = {path: path.stat().st_mtime_ns for path in (run / "notebooks").iterdir()}
     code, out, error = project.run()
     assert code == 0 and set(states(out).values()) == {"up to date"}, error
     assert before == {path: path.read_bytes() for path in before}
     assert executed == {path: path.stat().st_mtime_ns for path in executed} and untouched == other.stat().st_mtime_ns
     with zipfile.ZipFile(run / "reports.zip") as archive:
-        assert archive.read(f"{NAME}/04_results.html") == before[spoilt]
+        assert archive.read(f"{NAME}/04_results.html") == before[damaged]
 
 
 def test_a_changed_template_renders_every_page_and_runs_nothing(project):
@@ -669,7 +669,7 @@ def change_dataset(folder, name, value):
     change_manifest(folder, lambda manifest: manifest["dataset"].update({name: value}))
 
 
-SPOILT = {
+DAMAGED = {
     "nan": lambda run: change_parameter(run, "learning_rate", float("nan")),
     "infinite": lambda run: change_parameter(run, "seed", float("inf")),
     "half-name": lambda run: change_dataset(run, "title", "\ud800"),
@@ -691,41 +691,41 @@ ODD = {
 
 
 @pytest.fixture
-def spoilt(project):
-    """A project with a good run, and one spoilt in each way of SPOILT and ODD."""
+def damaged(project):
+    """A project with a good run, and one damaged in each way of DAMAGED and ODD."""
     assert project.run("--run", "good", "--only", "eda", "training", "results")[0] == 0
-    for name, spoil in (SPOILT | ODD).items():
+    for name, damage in (DAMAGED | ODD).items():
         shutil.copytree(project.outputs / "good", project.outputs / name)
-        spoil(project.outputs / name)
+        damage(project.outputs / name)
     return project
 
 
-def test_spoilt_runs_are_listed_as_unreadable_and_the_others_live(spoilt):
-    (spoilt.outputs / os.fsdecode(b"\xff")).mkdir()
-    (spoilt.outputs / os.fsdecode(b"\xff") / "run.json").touch()
+def test_damaged_runs_are_listed_as_unreadable_and_the_others_live(damaged):
+    (damaged.outputs / os.fsdecode(b"\xff")).mkdir()
+    (damaged.outputs / os.fsdecode(b"\xff") / "run.json").touch()
     for arguments in (["--list"], ["--dry-run"], ["--run", "good", "--only", "eda"]):
-        code, _, error = spoilt.run(*arguments)
+        code, _, error = damaged.run(*arguments)
         assert code == 0 and error == "", (arguments, error)
-    page = (spoilt.outputs / "index.html").read_text()
-    assert page.count(">failed: its files cannot be read<") == len(SPOILT) + 1
+    page = (damaged.outputs / "index.html").read_text()
+    assert page.count(">failed: its files cannot be read<") == len(DAMAGED) + 1
     rows = files.parse_json(page.split('id="data">')[1].split("</script>")[0])  # refuses NaN
-    assert len(rows) == len(SPOILT | ODD) + 2 and "good/reports/01_eda.html" in page
+    assert len(rows) == len(DAMAGED | ODD) + 2 and "good/reports/01_eda.html" in page
 
 
-def test_a_command_on_a_spoilt_run_ends_without_a_traceback(spoilt):
+def test_a_command_on_a_damaged_run_ends_without_a_traceback(damaged):
     for name in ("nan", "list", "holder", "moment", "metrics"):
         for arguments in (["--only", "eda"], ["--only", "eda", "--dataset", "digits"]):
-            code, _, error = spoilt.run("--run", name, *arguments, dataset=None)
+            code, _, error = damaged.run("--run", name, *arguments, dataset=None)
             assert (code, error) == (0, "") or (code == 2 and error.startswith(f"error: --run {name}: its run.json "))
 
 
-def test_looking_at_a_spoilt_run_raises_nothing_but_the_projects_own_errors(spoilt):
-    for name in SPOILT | ODD:
+def test_looking_at_a_damaged_run_raises_nothing_but_the_projects_own_errors(damaged):
+    for name in DAMAGED | ODD:
         for dataset in (None, "digits"):
             with contextlib.suppress(errors.ProjectError):
-                plan.plan(settle(Wishes(run=name, dataset=dataset, only=("eda",)), spoilt.outputs))
+                plan.plan(settle(Wishes(run=name, dataset=dataset, only=("eda",)), damaged.outputs))
         with contextlib.suppress(errors.ProjectError):
-            runner.render_all(spoilt.outputs / name)
+            runner.render_all(damaged.outputs / name)
 
 
 def test_a_magic_or_a_syntax_error_is_the_kernels_business(project):

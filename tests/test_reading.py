@@ -139,8 +139,8 @@ def test_the_newest_training_answers(outputs):
         note(outputs, name, started if "T" in started else f"{started}T00:00:00+00:00")
     shutil.copytree(outputs / "hand", outputs / "failed")
     note(outputs, "failed", "2026-05-01T12:00:00+00:00", state="failed")
-    (outputs / "spoilt").mkdir()
-    (outputs / "spoilt" / "run.json").write_text("{")
+    (outputs / "damaged").mkdir()
+    (outputs / "damaged" / "run.json").write_text("{")
     assert reading.load(outputs=outputs).run == "a"
 
 

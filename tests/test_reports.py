@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from conftest import METRICS
 
-from helpers import errors, files, runs
+from helpers import errors, files, runs, verdicts
 from helpers.runs import DatasetRecord, Manifest, StageRecord
 from pipeline import execute, index, reports
 from pipeline.reports import Header
@@ -87,6 +87,62 @@ def test_code_is_there_but_folded(rendered):
 def test_notes_and_messages_are_shown_as_text(rendered):
     html = rendered(note="<script>alert(1)</script>", state="failed", message="<img src=x onerror=alert(1)>")
     assert "<script>alert" not in html and "<img src=x" not in html and "FAILED" in html
+
+
+SOLUTION = """<details><summary>Solution of "1 & 2"</summary>
+
+The *answer* is $n^2$:
+
+```python
+text = "</details>"
+```
+
+</details>
+
+After it."""
+
+
+def test_a_solution_is_folded_and_what_comes_after_it_is_not(rendered):
+    page = BeautifulSoup(rendered(nbformat.v4.new_markdown_cell(SOLUTION)), "html.parser")
+    (fold,) = page.select("details.fold")
+    assert fold.summary.text == 'Solution of "1 & 2"' and not fold.has_attr("open")
+    assert fold.em.text == "answer" and fold.math is not None and "</details>" in fold.pre.text
+    assert "After it." in page.main.text and "After it." not in fold.text
+
+
+def test_what_a_reader_fills_in_is_not_folded(rendered):
+    cell = nbformat.v4.new_code_cell("count = None  # your answer")
+    cell.metadata["tags"] = ["exercise"]
+    page = BeautifulSoup(rendered(nbformat.v4.new_code_cell("1"), cell), "html.parser")
+    assert [fold.has_attr("open") for fold in page.select("details.code")] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        "<details><summary>Solution</summary>\n\nnever closed",
+        "closed\n\n</details>\n\ntwice, <b>and</b> never opened",
+        "<details open onclick='alert(1)'><summary>S</summary>\n\nx\n\n</details>",
+        "<details><summary>S<img src=x></summary>\n\nx\n\n</details>",
+    ],
+)
+def test_no_other_tag_is_one_in_a_page(rendered, markdown):
+    page = BeautifulSoup(rendered(nbformat.v4.new_markdown_cell(markdown)), "html.parser")
+    assert page.main.find(["details", "summary", "b", "img"]) is None and "details>" in page.main.text
+
+
+def test_what_a_cell_puts_out_folds_nothing(rendered):
+    page = BeautifulSoup(rendered(output(**{"text/markdown": SOLUTION, "text/plain": "x"})), "html.parser")
+    assert not page.select("details.fold") and "<details>" in page.main.text
+
+
+@pytest.mark.filterwarnings("error")
+def test_of_a_verdict_a_page_shows_the_sentence_alone(rendered):
+    verdict = verdicts.Verdict("overfitting", 0.25, "Nothing **more** than p < 0.3.", {"train_images": 4321})
+    page = BeautifulSoup(rendered(output(**verdict._repr_mimebundle_())), "html.parser")
+    shown = page.select_one(".output")
+    assert shown.text.strip() == "Nothing more than p < 0.3." and shown.strong.text == "more"
+    assert "4321" not in page.text and verdicts.FORMAT not in page.text
 
 
 def outside(html):

@@ -109,7 +109,7 @@ def test_a_fold_of_a_run_is_kept_until_something_else_says_what_validates():
 
 def test_more_folds_than_the_rarest_class_has_images_are_refused_before_anything_runs(tmp_path):
     folder = tmp_path / "here" / "shapes"
-    make_images(folder, 100)  # four images a class, of which one tests
+    make_images(folder, 100)  # four images per class, of which one tests
     wishes = {"dataset": "shapes", "data_dir": str(tmp_path / "here"), "recipe": "fast"}
     assert settle(Wishes(**wishes, fold="3/3")).recipe.fold == "3/3"
     rule = "^fold 1/4: K must be at most 3, as many as the rarest class of this dataset has training images$"

@@ -22,28 +22,28 @@ def digits():
     return data.load("digits").images[:40, 0].numpy()
 
 
-@pytest.mark.parametrize("name", bad_light.SPOILING)
+@pytest.mark.parametrize("name", bad_light.CORRUPTIONS)
 def test_bad_light_changes_every_image_and_is_drawn_by_its_seed(name, digits):
     images = torch.from_numpy(digits)[:, None]
     before = images.clone()
-    spoilt = bad_light.spoil(images, name)
-    assert spoilt.dtype == torch.uint8 and spoilt.shape == images.shape and torch.equal(images, before)
-    assert (spoilt != images).flatten(1).any(dim=1).all()
-    assert torch.equal(spoilt, bad_light.spoil(images, name))
+    corrupted = bad_light.corrupt(images, name)
+    assert corrupted.dtype == torch.uint8 and corrupted.shape == images.shape and torch.equal(images, before)
+    assert (corrupted != images).flatten(1).any(dim=1).all()
+    assert torch.equal(corrupted, bad_light.corrupt(images, name))
     drawn = name not in ("vignette", "haze", "low_resolution", "jpeg")
-    assert torch.equal(spoilt, bad_light.spoil(images, name, seed=1)) != drawn
+    assert torch.equal(corrupted, bad_light.corrupt(images, name, seed=1)) != drawn
 
 
 @pytest.mark.parametrize("name", ["ramp", "vignette", "shadow", "specks", "ruled", "bleed"])
 def test_where_ink_is_full_bad_light_leaves_it(name):
     full = torch.full((5, 1, 28, 28), 255, dtype=torch.uint8)
-    assert torch.equal(bad_light.spoil(full, name), full)
+    assert torch.equal(bad_light.corrupt(full, name), full)
 
 
 def test_no_way_of_bad_light_is_a_corruption_of_mnist_c_or_an_operation_of_training():
-    assert len(bad_light.SPOILING) == 10 and len(mnist_c.CORRUPTIONS) == 15
-    assert not set(bad_light.SPOILING) & (set(mnist_c.CORRUPTIONS) | set(transforms.ROUGHENING))
-    assert set(robustness.RELATIVES) <= set(bad_light.SPOILING) | set(mnist_c.CORRUPTIONS)
+    assert len(bad_light.CORRUPTIONS) == 10 and len(mnist_c.CORRUPTIONS) == 15
+    assert not set(bad_light.CORRUPTIONS) & (set(mnist_c.CORRUPTIONS) | set(transforms.ROUGHENING))
+    assert set(robustness.RELATIVES) <= set(bad_light.CORRUPTIONS) | set(mnist_c.CORRUPTIONS)
     assert set(robustness.RELATIVES.values()) <= set(transforms.ROUGHENING)
 
 
@@ -171,7 +171,7 @@ def taken(monkeypatch, *arguments):
 def test_a_reading_on_validation_never_touches_the_test_images(small_world, monkeypatch, capsys):
     monkeypatch.setattr(mnist_c, "corrupt", None)
     (row,) = taken(monkeypatch)
-    assert set(row["corruptions"]) == set(bad_light.SPOILING) and "test_accuracy" not in row and "plain" not in row
+    assert set(row["corruptions"]) == set(bad_light.CORRUPTIONS) and "test_accuracy" not in row and "plain" not in row
     relatives = {"ramp": "light", "vignette": "light", "shadow": "light", "pencil": "strokes", "specks": "noise"}
     relatives["haze"] = "light"
     assert row["relatives"] == relatives

@@ -129,8 +129,8 @@ def test_lines_that_slope_are_told_apart(degrees):
                 hook(pixels, 120 + 90 * row, left)
                 left += 45
             left += 50
-    turned = Image.fromarray(pixels).rotate(degrees, Image.Resampling.BICUBIC, fillcolor=225)
-    assert lengths(sheets.frame_sheet(np.asarray(turned))) == ((3, 2), (4,), (2, 3))
+    rotated = Image.fromarray(pixels).rotate(degrees, Image.Resampling.BICUBIC, fillcolor=225)
+    assert lengths(sheets.frame_sheet(np.asarray(rotated))) == ((3, 2), (4,), (2, 3))
 
 
 def test_pieces_near_each_other_are_one_digit_and_specks_none():

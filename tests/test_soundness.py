@@ -82,10 +82,10 @@ def test_a_quick_training_has_steps_enough_for_any_number_of_images(images):
     assert recipe.label_smoothing == recipe.rough_share == 0
 
 
-def coloured(a_class, side=40, seed=0):
+def coloured(per_class, side=40, seed=0):
     """Return pictures, uint8 (n, 3, side, side), that their colour alone tells apart, and their labels, int64 (n,)."""
     generator = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(3), a_class)
+    labels = np.repeat(np.arange(3), per_class)
     pictures = generator.integers(40, 90, (len(labels), 3, side, side))
     pictures[np.arange(len(labels)), labels, 10:30, 10:30] += 120
     return torch.from_numpy(pictures.astype(np.uint8)), torch.from_numpy(labels)

@@ -113,7 +113,7 @@ def of_another_training(made):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "state"),
+    ("damage", "state"),
     [
         (spoil_manifest, "damaged: its run.json is not as it was written"),
         (spoil_history, "history.csv has changed since training ran"),
@@ -123,10 +123,10 @@ def of_another_training(made):
         (of_another_training, "its history.csv and validation.npz are of different trainings"),
     ],
 )
-def test_what_a_manifest_does_not_vouch_for_has_no_figures(tmp_path, spoil, state):
+def test_what_a_manifest_does_not_vouch_for_has_no_figures(tmp_path, damage, state):
     made = leave(point(tmp_path), correct(0.9))
     assert standings.read_point(made).state == "done"
-    spoil(made)
+    damage(made)
     reading = standings.read_point(made)
     assert (reading.state, reading.figures) == (state, None)
 
@@ -285,8 +285,8 @@ def test_arrays_that_are_none_keep_no_other_run_from_the_page(tmp_path, content)
     manifest.stages["training"].outputs[path.name] = files.file_digest(path)
     runs.save_manifest(made.request.folder, manifest)
     other = leave(point(tmp_path, 1), correct(0.9))
-    spoilt, whole = read(tmp_path, [made, other]).readings
-    assert spoilt.figures is None and spoilt.state == index.UNREADABLE and whole.state == "done"
+    damaged, whole = read(tmp_path, [made, other]).readings
+    assert damaged.figures is None and damaged.state == index.UNREADABLE and whole.state == "done"
 
 
 def test_many_repeats_see_no_more_images_than_there_are():

@@ -354,7 +354,7 @@ def test_a_device_that_is_not_there_is_refused():
 
 
 @pytest.mark.parametrize("name", models.NETWORKS)
-def test_networks_give_one_logit_a_class(name):
+def test_networks_give_one_logit_per_class(name):
     network = models.build(name, classes=7, mean=30, std=80, seed=1)
     rows = models.layer_table(network)
     assert sum(row["parameters"] for row in rows) == models.count_parameters(network) and rows[-1]["output"] == "7"

@@ -29,7 +29,7 @@ def middle(images):
     return (images.sum(dim=1) @ place) / mass, (images.sum(dim=2) @ place) / mass
 
 
-def moved(images, **amounts):
+def warped(images, **amounts):
     """Return float images (n, 1, h, w) warped by the same amounts each."""
     neutral = {"rotation": 0, "size": 1, "shear": 0, "right": 0, "down": 0} | amounts
     filled = {name: torch.full((len(images),), float(value)) for name, value in neutral.items()}
@@ -39,7 +39,7 @@ def moved(images, **amounts):
 def test_warp_moves_to_the_right_and_down():
     images = blobs()
     for amounts, right, down in (({"right": 3}, 3, 0), ({"down": -2.5}, 0, -2.5), ({"right": -1, "down": 4}, -1, 4)):
-        before, after = middle(images), middle(moved(images, **amounts))
+        before, after = middle(images), middle(warped(images, **amounts))
         assert torch.allclose(after[0] - before[0], torch.tensor(right).double(), atol=0.02)
         assert torch.allclose(after[1] - before[1], torch.tensor(down).double(), atol=0.02)
 
@@ -47,17 +47,17 @@ def test_warp_moves_to_the_right_and_down():
 def test_warp_by_a_quarter_turn_is_rot90():
     images = blobs()
     for angle, turns in ((90, 1), (180, 2), (-90, -1)):
-        assert (moved(images, rotation=angle) - torch.rot90(images, turns, (2, 3)).float()).abs().max() < 0.01
+        assert (warped(images, rotation=angle) - torch.rot90(images, turns, (2, 3)).float()).abs().max() < 0.01
 
 
 def test_warp_enlarges_about_the_middle_and_shears_along_the_rows():
     images = blobs()
     ink, place = images.sum(dim=(1, 2, 3)).double(), middle(images)
-    small = moved(images, size=0.8)
+    small = warped(images, size=0.8)
     assert torch.allclose(small.sum(dim=(1, 2, 3)).double() / ink, torch.tensor(0.64).double(), atol=0.02)
     assert torch.allclose(middle(small)[0] - 13.5, 0.8 * (place[0] - 13.5), atol=0.05)
-    slanted = middle(moved(images, shear=20))
-    assert torch.allclose(slanted[1], place[1], atol=0.05) and (slanted[0] - place[0]).abs().max() > 0.5
+    sheared = middle(warped(images, shear=20))
+    assert torch.allclose(sheared[1], place[1], atol=0.05) and (sheared[0] - place[0]).abs().max() > 0.5
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
@@ -90,17 +90,17 @@ def test_shift_has_its_length_in_all_directions_and_keeps_them():
 
 def test_rotation_and_shear_go_either_way_and_share_it_among_strengths():
     images = blobs(200)
-    for angle, turned in ((90, corrupt(images, "rotation", 90)), (180, corrupt(images, "rotation", 180))):
+    for angle, rotated in ((90, corrupt(images, "rotation", 90)), (180, corrupt(images, "rotation", 180))):
         left, right = (
-            (turned.float() - torch.rot90(images, way * angle // 90, (2, 3)).float()).abs().amax(dim=(1, 2, 3)) <= 1
+            (rotated.float() - torch.rot90(images, way * angle // 90, (2, 3)).float()).abs().amax(dim=(1, 2, 3)) <= 1
             for way in (1, -1)
         )
         assert (left | right).all() and (angle == 180 or 60 < left.sum() < 140)
-    (start, _), *slanted = middle(images), *(middle(corrupt(images, "shear", angle))[0] for angle in (15, 30))
-    sides = [(columns - start).sign()[(columns - start).abs() > 0.3] for columns in slanted]
+    (start, _), *sheared = middle(images), *(middle(corrupt(images, "shear", angle))[0] for angle in (15, 30))
+    sides = [(columns - start).sign()[(columns - start).abs() > 0.3] for columns in sheared]
     assert all(0.25 < (side > 0).double().mean() < 0.75 for side in sides)
-    both = ((slanted[0] - start).abs() > 0.3) & ((slanted[1] - start).abs() > 0.3)
-    assert torch.equal((slanted[0] - start).sign()[both], (slanted[1] - start).sign()[both])
+    both = ((sheared[0] - start).abs() > 0.3) & ((sheared[1] - start).abs() > 0.3)
+    assert torch.equal((sheared[0] - start).sign()[both], (sheared[1] - start).sign()[both])
 
 
 def test_blur_keeps_the_ink_and_widens_it_by_its_deviation():
@@ -223,8 +223,8 @@ def test_strokes_grow_by_a_pixel_at_most_and_noise_is_even():
     near = torch.nn.functional.max_pool2d(ink.float(), 3, stride=1, padding=1) > 0
     assert not (rough & ~near).any() and (rough & ~ink).any()
     noise = transforms.add_noise(torch.full((200, 1, 28, 28), 128.0)) - 128
-    deviations = noise.std(dim=(1, 2, 3))
-    assert noise.mean().abs() < 0.5 and deviations.max() < 70 and deviations.min() < 5
+    spreads = noise.std(dim=(1, 2, 3))
+    assert noise.mean().abs() < 0.5 and spreads.max() < 70 and spreads.min() < 5
 
 
 def test_pieces_only_add_ink_and_blots_only_take_it_away():

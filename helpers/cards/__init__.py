@@ -239,7 +239,7 @@ def box(shares: Shares, label: str) -> str:
 
 
 def bars(answer: Answer) -> str:
-    """Return the probabilities of an answer as HTML: a row a class in the order of their names, BARS of them."""
+    """Return the probabilities of an answer as HTML: a row per class in the order of their names, BARS of them."""
     most = list(zip(answer.labels, answer.probabilities, strict=True))[:BARS]
     rows = []
     for label, probability in sorted(most):

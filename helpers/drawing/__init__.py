@@ -221,7 +221,7 @@ def buttons(examples: Sequence[tuple[np.ndarray, str, str]]) -> str:
     """Return a button, as HTML, for each example."""
     lines = []
     for place, (_, label, answer) in enumerate(examples):
-        text = f"{escape(label)}, read as {escape(answer)}"
+        text = f"{escape(label)}, classified as {escape(answer)}"
         lines.append(f'<button type="button" data-example="{place}">{text}</button>')
     return "\n".join(lines)
 

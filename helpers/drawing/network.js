@@ -32,8 +32,8 @@
     },
     normaliseEach({ values, channels, side }, { epsilon }) {
       const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-      return { values: values.map(value => (value - mean) / (deviation + epsilon)), channels, side };
+      const standardDeviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+      return { values: values.map(value => (value - mean) / (standardDeviation + epsilon)), channels, side };
     },
     relu: ({ values, channels, side }) => ({ values: values.map(value => (value > 0 ? value : 0)), channels, side }),
     pool({ values, channels, side }) {
@@ -96,7 +96,7 @@
 
   const chain = (list, state) => list.reduce((given, layer) => compute[layer.kind](given, layer), state);
 
-  /** Probabilities, one a class, for pixels from 0 to 255 in the order channel, row, column; ink is high. */
+  /** Probabilities, one per class, for pixels from 0 to 255 in the order channel, row, column; ink is high. */
   function predict(pixels) {
     const { values } = chain(layers, { values: Float32Array.from(pixels), channels, side });
     const most = Math.max(...values), powers = Array.from(values, score => Math.exp(score - most));
@@ -113,7 +113,7 @@
     return row;
   });
 
-  /** Show `shares`, one a class, as bars, and say which is the largest; null empties the bars and says nothing. */
+  /** Show `shares`, one per class, as bars, and say which is the largest; null empties the bars and says nothing. */
   function tell(shares) {
     const best = shares ? shares.indexOf(Math.max(...shares)) : -1;
     const tenth = shares && shares.length > 12 ? [...shares].sort((one, other) => other - one)[9] : 0; // of many, ten show

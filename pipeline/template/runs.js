@@ -52,7 +52,7 @@
     curves.replaceChildren(...picked.length ? [
       chart(picked, "validation_loss", "validation loss, nats, log scale", (v) => v),
       chart(picked, "train_loss", "training loss, nats, log scale", (v) => v),
-      chart(picked, "validation_accuracy", "misread validation images, %, log scale", (v) => Math.max(100 * (1 - v), 0.005)),
+      chart(picked, "validation_accuracy", "misclassified validation images, %, log scale", (v) => Math.max(100 * (1 - v), 0.005)),
     ] : []);
     matrices.replaceChildren(...picked.filter((run) => run.confusion).map((run) => {
       const figure = document.createElement("figure"), image = document.createElement("img");
