@@ -728,7 +728,7 @@ def robustness(
         axis.plot(curve["strength"], 100 * np.array(curve["accuracy"]), marker="o", markersize=3.5)
         for level, style in zip(levels, ("--", ":"), strict=True):
             axis.axhline(100 * level, color="grey", linestyle=style, linewidth=1)
-        axis.set_xlabel(labels[name], fontsize=8.5)
+        axis.set_xlabel(wrap(labels[name], 1.7, 8.5), fontsize=8.5)
         axis.set_title(f"{name}: {reach[name]}", fontsize=9)
     for axis in axes[:, 0]:
         axis.set(ylabel="accuracy, %", ylim=(0, 104))
