@@ -752,7 +752,7 @@ def filters(trained: np.ndarray, untrained: np.ndarray, most: int = 32) -> Figur
             axis.images[0].set(cmap="RdBu", clim=(-limit, limit))
         figure.colorbar(figure.axes[0].images[0], ax=figure.axes, label="weight", shrink=0.8)
     heading(figure, "Filters of the first convolution, trained and untrained")
-    return described(figure, f"{count} small squares of weights, and {count} of a network before training.")
+    return described(figure, f"{count} small squares of weights, and {count} untrained ones.")
 
 
 def layers(outputs: Mapping[str, Any], original: np.ndarray | None, most: int = 10) -> Figure:

@@ -230,7 +230,7 @@ def confusions(table: ArrayLike, names: Sequence[str]) -> Verdict:
         sentence = f"Chance alone may fill the fullest pair of classes as much (p = {in_figures(p_value)})."
     else:
         sentence = f"Mistakes gather in some pairs more than chance would have it (p = {in_figures(p_value)}). "
-        sentence += f"Among the commonest is {fullest}."
+        sentence += f"Among the most frequent is {fullest}."
     return Verdict("confusions", p_value, sentence, facts)
 
 

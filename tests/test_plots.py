@@ -158,4 +158,4 @@ def test_trained_filters_stand_above_as_many_untrained_ones(count, channels):
     labels = [axis.get_ylabel() for axis in figure.axes]
     across = min(count, 16)
     assert labels[0] == "trained" and labels[rows * across] == "untrained"
-    assert f"{min(count, 32)} of a network before training" in figure.description
+    assert f"{min(count, 32)} untrained ones" in figure.description

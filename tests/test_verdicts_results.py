@@ -107,7 +107,7 @@ def test_mistakes_gather_or_do_not():
     even = np.full((4, 4), 5) + np.diag([95] * 4)
     assert "Chance alone may" in verdicts.confusions(even, "abcd").sentence
     even[2, 1] += 30
-    assert "Among the commonest is c taken for b, 35 of 90" in verdicts.confusions(even, "abcd").sentence
+    assert "Among the most frequent is c taken for b, 35 of 90" in verdicts.confusions(even, "abcd").sentence
     assert verdicts.confusions(np.diag([5, 5]), "ab").sentence == "There is no mistake to sort."
 
 
