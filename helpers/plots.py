@@ -1062,7 +1062,7 @@ def robustness(
         axis.plot(curve["strength"], 100 * np.array(curve["accuracy"]), marker="o", markersize=3.5)
         for level, style in zip(levels, ("--", ":"), strict=True):
             axis.axhline(100 * level, color="grey", linestyle=style, linewidth=1)
-        axis.set_xlabel(labels[name], fontsize=8.5)
+        axis.set_xlabel(wrap(labels[name], 1.7, 8.5), fontsize=8.5)
         axis.set_title(f"{name}: {reach[name]}", fontsize=9)
     for axis in axes[:, 0]:
         axis.set(ylabel="accuracy, %", ylim=(0, 104))
@@ -1086,7 +1086,7 @@ def filters(trained: np.ndarray, untrained: np.ndarray, most: int = 32) -> Figur
             axis.images[0].set(cmap="RdBu", clim=(-limit, limit))
         figure.colorbar(figure.axes[0].images[0], ax=figure.axes, label="weight", shrink=0.8)
     heading(figure, "Filters of the first convolution, trained and untrained")
-    return describe(figure, f"{count} small squares of weights, and {count} of a network before training.")
+    return describe(figure, f"{count} small squares of weights, and {count} untrained ones.")
 
 
 def layers(outputs: Mapping[str, Any], original: np.ndarray | None, most: int = 10) -> Figure:

@@ -707,31 +707,36 @@ def leaks(correct: ArrayLike, copies: ArrayLike) -> Verdict:
 def recall_by_class(table: ArrayLike, names: Sequence[str]) -> Verdict:
     """Return which classes are misclassified more, or less, often than all others together.
 
-    `table`: a confusion matrix, int (classes, classes). For each class Fisher's exact test (1922) against the other
-    images, adjusted by Holm (1979), as the extremes are picked from all; the value is the smallest adjusted p.
+    `table`: a confusion matrix, int (classes, classes). Fisher's exact test (1922) of each class against the others;
+    the smallest p is multiplied by their number, as it was picked from all. A class that is found so is set aside, and
+    the others are tested again, as in Holm's method (1979). The value is the first of these p.
     """
     counts = np.asarray(table)
     images, hits = counts.sum(axis=1), np.diag(counts)
-    p_values = [
-        fisher_counts(images[k] - hits[k], hits[k], (images - hits).sum(), hits.sum()) for k in range(len(hits))
-    ]
-    adjusted = evaluation.holm(p_values)
-    shares, overall = hits / np.maximum(images, 1), hits.sum() / images.sum()
-    facts = {"images": images.tolist(), "hits": hits.tolist(), "p_values": adjusted}
-    below = [names[k] for k, p in enumerate(adjusted) if p < LEVEL and shares[k] < overall]
-    above = [names[k] for k, p in enumerate(adjusted) if p < LEVEL and shares[k] > overall]
-    test = f"(Fisher's exact test, Holm's correction for {len(hits)} classes, smallest p = {in_figures(min(adjusted))})"
+    left = list(range(len(hits)))
+    steps: list[float] = []
+    below: list[str] = []
+    above: list[str] = []
+    while len(left) > 1 and (not steps or steps[-1] < LEVEL):
+        shares = hits[left] / np.maximum(images[left], 1)
+        of = (int((images - hits)[left].sum()), int(hits[left].sum()))
+        p_values = [fisher_counts(images[k] - hits[k], hits[k], *of) for k in left]
+        place = min(range(len(left)), key=lambda place: (p_values[place], shares[place]))
+        steps.append(min(1.0, len(left) * p_values[place]))
+        if steps[-1] < LEVEL:
+            found = below if shares[place] < of[1] / sum(of) else above
+            found.append(names[left.pop(place)])
+    facts = {"images": images.tolist(), "hits": hits.tolist(), "p_values": steps}
+    test = f"(Fisher's exact test, corrected for {len(hits)} classes, smallest p = {in_figures(steps[0])})"
     if below and above:
-        sentence = (
-            f"Recall is lower than in the other classes for {listed(below)} and higher for {listed(above)} {test}."
-        )
+        sentence = f"Recall is lower than in the rest for {listed(below)} and higher for {listed(above)} {test}."
     elif below:
         sentence = f"Recall is lower than in the other classes for {listed(below)} {test}."
     elif above:
         sentence = f"Recall is higher than in the other classes for {listed(above)} {test}."
     else:
         sentence = f"No class's recall differs from that of the others by more than sampling error {test}."
-    return Verdict("recall_by_class", min(adjusted), sentence, facts)
+    return Verdict("recall_by_class", steps[0], sentence, facts)
 
 
 def confusions(table: ArrayLike, names: Sequence[str]) -> Verdict:
@@ -753,10 +758,10 @@ def confusions(table: ArrayLike, names: Sequence[str]) -> Verdict:
     if wrong == 0:
         sentence = "There is no mistake to sort."
     elif p_value >= LEVEL:
-        sentence = f"Mistakes that fall at random fill one pair of classes as much (p = {in_figures(p_value)})."
+        sentence = f"Chance alone may fill the fullest pair of classes as much (p = {in_figures(p_value)})."
     else:
         sentence = f"Mistakes gather in some pairs more than chance would have it (p = {in_figures(p_value)}). "
-        sentence += f"Among the commonest is {fullest}."
+        sentence += f"Among the most frequent is {fullest}."
     return Verdict("confusions", p_value, sentence, facts)
 
 
@@ -949,9 +954,8 @@ def harm(correct: Mapping[str, ArrayLike], clean: ArrayLike, majority: float) ->
         )
         sentence += "(McNemar's test, Holm's correction for all pairs)."
     else:
-        sentence = f"At the hardest strengths tried, among the most harmful: {listed(lowest)}; among the least: "
-        sentence += f"{listed(highest)}. All others differ from the first in either list by more than sampling error "
-        sentence += "(McNemar's test, Holm's correction for all pairs)."
+        sentence = f"At the hardest strengths tried, accuracy is lowest under {with_rivals(lowest)} and highest under "
+        sentence += f"{with_rivals(highest)} (McNemar's test, Holm's correction for all pairs)."
     return Verdict("harm", ", ".join(lowest), sentence, facts)
 
 
@@ -1033,6 +1037,13 @@ def tied_with(extreme: str, marks: Mapping[str, np.ndarray]) -> list[str]:
     pairs = len(marks) * (len(marks) - 1) // 2
     adjusted = evaluation.holm([mcnemar(marks[extreme], marks[name])[2] for name in others], pairs)
     return [extreme, *(name for name, p in zip(others, adjusted, strict=True) if p >= LEVEL)]
+
+
+def with_rivals(names: Sequence[str]) -> str:
+    """Return the first of some names, and the others as those that are not told apart from it."""
+    if len(names) == 1:
+        return names[0]
+    return f"{names[0]} (not told apart from it: {listed(names[1:])})"
 
 
 # Of recipes and published projects (05_comparison, 07_published)

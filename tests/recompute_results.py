@@ -133,12 +133,14 @@ def recall_by_class(run, shown):
     table = np.array(metrics_of(run)["test"]["confusion_matrix"])
     hits, images = np.diag(table), table.sum(axis=1)
     assert shown["facts"]["hits"] == hits.tolist() and shown["facts"]["images"] == images.tolist()
-    rows = [
-        [[n - h, h], [images.sum() - n - (hits.sum() - h), hits.sum() - h]] for n, h in zip(images, hits, strict=True)
-    ]
-    adjusted = adjust([stats.fisher_exact(row).pvalue for row in rows])
-    found = [name for name, p in zip(names_of(run), adjusted, strict=True) if p < LEVEL]
-    return min(adjusted), found[0] if found else "No class's recall differs"
+    rows = [(n - h, h) for n, h in zip(images, hits, strict=True)]
+    p_values = [stats.fisher_exact([row, np.sum(rows, axis=0) - row]).pvalue for row in np.array(rows)]
+    smallest = min(1.0, len(rows) * min(p_values))
+    assert shown["facts"]["p_values"][0] == smallest
+    if smallest >= LEVEL:
+        return smallest, "No class's recall differs"
+    shares = hits / np.maximum(images, 1)
+    return smallest, names_of(run)[min(range(len(rows)), key=lambda k: (p_values[k], shares[k]))]
 
 
 def confusions(run, shown):
@@ -152,7 +154,7 @@ def confusions(run, shown):
     p_value = (1 + (thrown.max(axis=1) >= off.max()).sum()) / (1 + DRAWS)
     if not wrong:
         return p_value, "no mistake to sort"
-    return p_value, "fall at random" if p_value >= LEVEL else f"{off.max()} of {wrong:,}"
+    return p_value, "Chance alone may" if p_value >= LEVEL else f"{off.max()} of {wrong:,}"
 
 
 def calibration(run, shown):
@@ -265,7 +267,9 @@ def harm(run, shown):
     others = [name for name in marks if name != worst]
     adjusted = adjust([sign_test(marks[worst], marks[name]) for name in others], family=28)
     tied = [worst, *(name for name, p in zip(others, adjusted, strict=True) if p >= LEVEL)]
-    return ", ".join(tied), "no corruption harms more" if len(tied) == len(marks) else f"harmful: {', '.join(tied)};"
+    return ", ".join(tied), "no corruption harms more" if len(tied) == len(
+        marks
+    ) else f"lowest under {', '.join(tied[:1])} "
 
 
 def confidence_on_corrupted(run, shown):
@@ -287,10 +291,11 @@ def upside_down(run, shown):
 
 def filters(run, shown):
     import torch
-    from safetensors.numpy import load_file
 
-    weights = load_file(run / "model.safetensors")
-    kernels = next(values for values in weights.values() if values.ndim == 4)
+    from helpers import checkpoints
+
+    network = checkpoints.load_model(run).network
+    kernels = next(values for values in network.state_dict().values() if values.ndim == 4).numpy()
 
     def imbalance(filters):
         flat = filters.mean(axis=1).reshape(len(filters), -1)

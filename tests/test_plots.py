@@ -227,3 +227,26 @@ def test_figures_of_times_say_in_words_what_they_hold():
     figure = plots.arithmetic([8, 16], [0.3, 0.4], [0.01, 0.04], {"fast": 0.13}, 2.6)
     assert "fast 0.13; limit 2.60 TFLOP/s" in figure.description
     assert "compiled 1.07" in plots.operators(shares, {"compiled": 1.07}).description
+
+
+def test_figures_of_results_carry_what_they_show():
+    table = np.array([[8, 2], [1, 9]])
+    assert "recall from 80.0% to 90.0%" in plots.recall_and_precision(table, ["a", "b"]).description
+    predictions = evaluation.Predictions(np.float32([[2, 0], [1, 3]]), np.array([1, 0]))
+    figure = plots.wrong_answers(np.zeros((2, 1, 28, 28), np.uint8), predictions, ["a", "b"], "Mistakes")
+    assert figure.axes[0].get_title() == "said a: 88%\nis b: 12%" and "2 in number" in figure.description
+    rows = {"blur": np.zeros((3, 3, 20, 20), np.uint8)}
+    figure = plots.corrupted(rows, {"blur": "blur"}, [["", "b", "b"]])
+    assert "3 forms, 2 of them misclassified" in figure.description
+    assert [text.get_text() for text in figure.axes[0].texts] == ["", "b", "b"]
+
+
+@pytest.mark.parametrize(("count", "channels"), [(6, 1), (20, 1), (16, 3), (64, 3)])
+def test_trained_filters_stand_above_as_many_untrained_ones(count, channels):
+    kernels = np.random.default_rng(0).normal(0, 1, (2, count, channels, 5, 5))
+    figure = plots.filters(*kernels)
+    rows = -(-min(count, 32) // 16)
+    labels = [axis.get_ylabel() for axis in figure.axes]
+    across = min(count, 16)
+    assert labels[0] == "trained" and labels[rows * across] == "untrained"
+    assert f"{min(count, 32)} untrained ones" in figure.description

@@ -58,3 +58,11 @@ def test_every_network_is_asked_as_it_is_and_stays_so(name):
     assert maps.shape == (2, 2, 28, 28) and maps.isfinite().all() and maps.abs().max() > 0 and network.training
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_the_share_of_the_evidence_in_the_middle():
+    heat = torch.zeros(4, 8, 8)
+    heat[0] = 1.0  # evenly spread
+    heat[1, 3:5, 3:5] = 2.0  # in the middle alone
+    heat[2, 0, 0], heat[2, 4, 4] = 1.0, -9.0  # what speaks against counts nowhere
+    assert saliency.middle_share(heat).tolist() == [0.25, 1.0, 0.0, 0.25]
