@@ -47,7 +47,7 @@ def temperature_of(run):
 
 
 def figures(p_value):
-    return "below 0.0001" if p_value < 0.0001 else f"{p_value:.2g}"
+    return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.2g}"
 
 
 def adjust(p_values, family=None):

@@ -1,0 +1,97 @@
+"""What may be said of a training, epoch by epoch (03_training)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import binom
+
+from .significance import mcnemar
+from .verdict import LEVEL, Verdict, p_is
+
+
+def best_epoch(predicted: ArrayLike, labels: ArrayLike) -> Verdict:
+    """Return whether an epoch was better than the last by more than picking the best of several gives by chance.
+
+    `predicted`: int (epochs, n), the class of each validation image after each epoch; `labels`: int (n,). McNemar's
+    exact test (1947) on the images that the two epochs disagree on, multiplied by the number of epochs that were picked
+    from (Bonferroni); the value is that p, None where there is one epoch. `facts` count epochs from 1.
+    """
+    wrong = np.asarray(predicted) != np.asarray(labels)
+    errors = wrong.sum(axis=1)
+    best = int(errors.argmin())
+    facts = {"epochs": len(wrong), "best": best + 1, "best_errors": int(errors[best]), "last_errors": int(errors[-1])}
+    if len(wrong) == 1:
+        return Verdict("best_epoch", None, "There is one epoch, and so none to compare the last one with.", facts)
+    p_value = min(1.0, (len(wrong) - 1) * mcnemar(~wrong[best], ~wrong[-1])[2])
+    errors_of_both = f"errors on validation: {errors[best]:,}, against {errors[-1]:,} after the last"
+    tested = f"(McNemar's exact test, Bonferroni's correction, {p_is(p_value)})"
+    if errors[best] == errors[-1]:
+        sentence = f"After no epoch were there fewer errors on validation than after the last: {errors[-1]:,}."
+    elif p_value >= LEVEL:
+        sentence = f"Epoch {best + 1} has fewer {errors_of_both}; picking the best gives as much by chance {tested}."
+    else:
+        sentence = f"Epoch {best + 1} has fewer {errors_of_both}; that is more than picking gives by chance {tested}."
+    return Verdict("best_epoch", p_value, sentence, facts)
+
+
+def falling_rate(learning_rates: ArrayLike, predicted: ArrayLike, labels: ArrayLike) -> Verdict:
+    """Return whether validation images were classified better at the end than when the learning rate was highest.
+
+    `learning_rates`: float (epochs,), the rate as each epoch began; `predicted` and `labels` as in `best_epoch`. The
+    epoch that began at the highest rate (the first of several) and the last one are compared by McNemar's exact test
+    (1947); the value is its p, None where no later epoch began at a lower rate. `facts` count epochs from 1.
+    """
+    rates = np.asarray(learning_rates, dtype=float)
+    correct = np.asarray(predicted) == np.asarray(labels)
+    highest = int(rates.argmax())
+    gained = int((correct[-1] & ~correct[highest]).sum())
+    lost = int((correct[highest] & ~correct[-1]).sum())
+    facts = {"epochs": len(rates), "highest": highest + 1, "gained": gained, "lost": lost}
+    if rates[-1] == rates[highest]:
+        sentence = "No epoch began at a lower learning rate than an earlier one, and so there is nothing to compare."
+        return Verdict("falling_rate", None, sentence, facts)
+    p_value = mcnemar(correct[-1], correct[highest])[2]
+    counts = f"{gained:,} gained, {lost:,} lost (McNemar's exact test, {p_is(p_value)})"
+    since = f"Since epoch {highest + 1}, which began at the highest rate, validation images"
+    if p_value >= LEVEL:
+        sentence = f"{since} are classified no better and no worse than sampling error allows: {counts}."
+    elif gained > lost:
+        sentence = f"{since} have come to be classified better: {counts}."
+    else:
+        sentence = f"{since} have come to be classified worse: {counts}."
+    return Verdict("falling_rate", p_value, sentence, facts)
+
+
+def common_confusion(table: ArrayLike, names: Sequence[str]) -> Verdict:
+    """Return whether errors fall on one pair of classes more often than if every wrong class were equally likely.
+
+    `table`: a confusion matrix, int (classes, classes), rows true; `names`: of the classes. For each cell the exact
+    binomial test: an error is one of a class by that class's share of the images, and goes to each other class alike.
+    The value is the least p of all cells, multiplied by their number (Bonferroni); None where there is no error.
+    """
+    cells = np.array(table)
+    images = cells.sum(axis=1)
+    np.fill_diagonal(cells, 0)
+    errors = int(cells.sum())
+    facts: dict[str, Any] = {"images": int(images.sum()), "errors": errors}
+    if errors == 0:
+        return Verdict("common_confusion", None, "Every validation image is classified correctly.", facts)
+    expected = np.repeat(images[:, None] / images.sum() / (len(cells) - 1), len(cells), axis=1)
+    p_values = np.where(cells > 0, binom.sf(cells - 1, errors, expected), 1.0)
+    true, predicted = (int(place) for place in np.unravel_index(p_values.argmin(), cells.shape))
+    p_value = float(min(1.0, p_values[true, predicted] * len(cells) * (len(cells) - 1)))
+    count = int(cells[true, predicted])
+    facts |= {"true": names[true], "predicted": names[predicted], "count": count}
+    tested = f"(exact binomial test, Bonferroni's correction, {p_is(p_value)})"
+    if p_value >= LEVEL:
+        sentence = (
+            f"No pair of classes holds more of the errors, {errors:,} in all, than chance may put there {tested}."
+        )
+    else:
+        pair = f"{names[true]} classified as {names[predicted]}"
+        sentence = f"One pair stands out, {pair}, with {count:,} of {errors:,} errors: more than chance {tested}."
+    return Verdict("common_confusion", p_value, sentence, facts)

@@ -1,0 +1,406 @@
+"""What may be said of a trained network on test images (04_results)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import mannwhitneyu, ttest_1samp, wilcoxon
+
+from .. import evaluation
+from ..evaluation import Predictions
+from .significance import DRAWS, chance_of_gap, fisher, fisher_counts, mcnemar, tied_with
+from .verdict import LEVEL, Verdict, listed, p_is
+
+
+def model(about: Mapping[str, Any], epochs: int, found: bool) -> Verdict:
+    """Return which network is evaluated, and where it came from; the value is its name.
+
+    `about` is the content of model.json; `found` is whether it lay in the run's folder. Nothing is tested.
+    """
+    used = about["recipe"]
+    facts = {"network": used["network"], "parameters": about["parameters"], "recipe": used["name"]}
+    facts |= {"seed": about["seed"], "epochs": epochs}
+    network = f"The network `{used['network']}` ({about['parameters']:,} parameters)"
+    trained = f"trained by the recipe `{used['name']}` with seed {about['seed']}"
+    if found:
+        sentence = f"{network}, {trained}, was found in this run's folder."
+    else:
+        sentence = f"**No trained model lay in this run's folder.** {network} was {trained} just now."
+    return Verdict("model", used["network"], sentence, facts)
+
+
+def accuracy(correct: ArrayLike, baselines: Mapping[str, ArrayLike]) -> Verdict:
+    """Return the share of test images that are classified correctly, and whether that beats the baselines.
+
+    `correct`: bool (n,); `baselines`: the same of each baseline, on the same images. McNemar's exact test (1947) for
+    each, adjusted by Holm (1979). The value is the accuracy, with Wilson's interval (1927).
+    """
+    right = np.asarray(correct, dtype=bool)
+    low, high = evaluation.wilson(int(right.sum()), len(right))
+    hits = {name: int(np.sum(values)) for name, values in baselines.items()}
+    adjusted = evaluation.holm([mcnemar(right, values)[2] for values in baselines.values()])
+    facts = {"images": len(right), "errors": int((~right).sum()), "low": low, "high": high, "baselines": hits}
+    facts |= {"p_values": dict(zip(hits, adjusted, strict=True))}
+    share = float(right.mean())
+    first = (
+        f"Of {len(right):,} test images {share:.2%} are classified correctly (95% interval {low:.2%} to {high:.2%})."
+    )
+    beaten = [name for name, p in zip(hits, adjusted, strict=True) if p < LEVEL and hits[name] < right.sum()]
+    test = "(McNemar's test, Holm's correction)"
+    if len(beaten) == len(hits):
+        sentence = f"{first} It beats every baseline by more than sampling error {test}."
+    elif beaten:
+        sentence = f"{first} Baselines that this beats by more than sampling error: {', '.join(beaten)} {test}."
+    else:
+        sentence = f"{first} It beats no baseline by more than sampling error {test}."
+    return Verdict("accuracy", share, sentence, facts)
+
+
+def validation_and_test(validation_correct: ArrayLike, test_correct: ArrayLike) -> Verdict:
+    """Return whether validation and test images are classified equally well, up to sampling error.
+
+    Both are bool (n,). Fisher's exact test (1922), two-sided, on the two counts of errors; the value is its p.
+    """
+    validation, test = (np.asarray(part, dtype=bool) for part in (validation_correct, test_correct))
+    facts = {"validation_images": len(validation), "validation_errors": int((~validation).sum())}
+    facts |= {"test_images": len(test), "test_errors": int((~test).sum())}
+    p_value = fisher(validation, test)
+    gap = f"(Fisher's exact test, {p_is(p_value)})"
+    if p_value >= LEVEL:
+        sentence = f"Validation and test differ by no more than sampling error {gap}."
+    elif validation.mean() > test.mean():
+        sentence = f"The test images are classified worse than the validation images {gap}."
+    else:
+        sentence = f"The test images are classified better than the validation images {gap}."
+    return Verdict("validation_and_test", p_value, sentence, facts)
+
+
+def leaks(correct: ArrayLike, copies: ArrayLike) -> Verdict:
+    """Return how many test images have a copy outside test, and whether these are classified otherwise than the rest.
+
+    `correct`: bool (n,); `copies`: places of those images, int64. Fisher's exact test (1922); the value is how many
+    there are.
+    """
+    right = np.asarray(correct, dtype=bool)
+    is_copy = np.zeros(len(right), dtype=bool)
+    is_copy[np.asarray(copies, dtype=int)] = True
+    count, rest = int(is_copy.sum()), right[~is_copy]
+    p_value = fisher(right[is_copy], rest) if 0 < count < len(right) else 1.0
+    facts: dict[str, Any] = {"images": len(right), "copies": count, "errors": int((~right).sum())}
+    facts |= {"errors_on_copies": int((~right[is_copy]).sum()), "p_value": p_value}
+    first = f"Test images with a copy outside test: {count:,} of {len(right):,}."
+    gap = f"(Fisher's exact test, {p_is(p_value)})"
+    if count == 0:
+        sentence = f"{first} The accuracy owes nothing to them."
+    elif count == len(right):
+        sentence = f"{first} This test set says nothing of new images."
+    elif p_value >= LEVEL:
+        sentence = f"{first} They and the rest, {rest.mean():.2%} correct, differ by no more than sampling error {gap}."
+    else:
+        sentence = f"{first} Accuracy on them differs from that on the rest, {rest.mean():.2%}: trust the latter {gap}."
+    return Verdict("leaks", count, sentence, facts)
+
+
+def recall_by_class(table: ArrayLike, names: Sequence[str]) -> Verdict:
+    """Return which classes are misclassified more, or less, often than all others together.
+
+    `table`: a confusion matrix, int (classes, classes). Fisher's exact test (1922) of each class against the others;
+    the smallest p is multiplied by their number, as it was picked from all. A class that is found so is set aside, and
+    the others are tested again, as in Holm's method (1979). The value is the first of these p.
+    """
+    counts = np.asarray(table)
+    images, hits = counts.sum(axis=1), np.diag(counts)
+    left = list(range(len(hits)))
+    steps: list[float] = []
+    below: list[str] = []
+    above: list[str] = []
+    while len(left) > 1 and (not steps or steps[-1] < LEVEL):
+        shares = hits[left] / np.maximum(images[left], 1)
+        of = (int((images - hits)[left].sum()), int(hits[left].sum()))
+        p_values = [fisher_counts(images[k] - hits[k], hits[k], *of) for k in left]
+        place = min(range(len(left)), key=lambda place: (p_values[place], shares[place]))
+        steps.append(min(1.0, len(left) * p_values[place]))
+        if steps[-1] < LEVEL:
+            found = below if shares[place] < of[1] / sum(of) else above
+            found.append(names[left.pop(place)])
+    facts = {"images": images.tolist(), "hits": hits.tolist(), "p_values": steps}
+    test = f"(Fisher's exact test, corrected for {len(hits)} classes, smallest {p_is(steps[0])})"
+    if below and above:
+        sentence = f"Recall is lower than in the rest for {listed(below)} and higher for {listed(above)} {test}."
+    elif below:
+        sentence = f"Recall is lower than in the other classes for {listed(below)} {test}."
+    elif above:
+        sentence = f"Recall is higher than in the other classes for {listed(above)} {test}."
+    else:
+        sentence = f"No class's recall differs from that of the others by more than sampling error {test}."
+    return Verdict("recall_by_class", steps[0], sentence, facts)
+
+
+def confusions(table: ArrayLike, names: Sequence[str]) -> Verdict:
+    """Return whether mistakes gather in some pair of classes more than chance would have it.
+
+    `table`: a confusion matrix, int (classes, classes). By chance every image is as likely to be misclassified, and as
+    every other class: as many mistakes are thrown so, DRAWS times. The value is the share of throws, (hits + 1) /
+    (DRAWS + 1), in which the fullest pair holds as many.
+    """
+    counts = np.asarray(table)
+    mistaken = counts - np.diag(np.diag(counts))
+    wrong, most, others = int(mistaken.sum()), int(mistaken.max()), len(counts) - 1
+    chances = np.repeat(counts.sum(axis=1) / (others * counts.sum()), others)
+    thrown = np.random.default_rng(0).multinomial(wrong, chances, size=DRAWS).max(axis=1)
+    p_value = float((1 + (thrown >= most).sum()) / (1 + DRAWS))
+    facts = {"images": int(counts.sum()), "mistakes": wrong, "most": most}
+    true, given = np.unravel_index(mistaken.argmax(), mistaken.shape)
+    fullest = f"{names[true]} taken for {names[given]}, {most} of {wrong:,}"
+    if wrong == 0:
+        sentence = "There is no mistake to sort."
+    elif p_value >= LEVEL:
+        sentence = f"Chance alone may fill the fullest pair of classes as much ({p_is(p_value)})."
+    else:
+        sentence = f"Mistakes gather in some pairs more than chance would have it ({p_is(p_value)}). "
+        sentence += f"Among the most frequent is {fullest}."
+    return Verdict("confusions", p_value, sentence, facts)
+
+
+def calibration(confidence: ArrayLike, correct: ArrayLike) -> Verdict:
+    """Return whether mean confidence differs from accuracy by more than a calibrated network's would.
+
+    `confidence`: (n,), from 0 to 1; `correct`: bool (n,). Under calibration each image is right with the probability of
+    its confidence: so it is drawn, DRAWS times. The value is the two-sided p.
+    """
+    claimed, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
+    p_value = chance_of_gap(claimed, right)
+    facts = {"images": len(right), "errors": int((~right).sum()), "confidence": float(claimed.mean())}
+    figures = f"mean confidence {claimed.mean():.2%}, accuracy {right.mean():.2%}; {p_is(p_value)}"
+    if p_value >= LEVEL:
+        sentence = f"On average, confidence is no further from the truth than chance would put it ({figures})."
+    elif claimed.mean() > right.mean():
+        sentence = f"On average the network is overconfident ({figures})."
+    else:
+        sentence = f"On average the network is underconfident ({figures})."
+    return Verdict("calibration", p_value, sentence, facts)
+
+
+def calibration_error(confidence: ArrayLike, correct: ArrayLike) -> Verdict:
+    """Return whether the expected calibration error is more than chance leaves of a calibrated network.
+
+    As `calibration`; the value is the share of draws, (hits + 1) / (DRAWS + 1), whose error is as large.
+    """
+    claimed, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
+    places = np.minimum((claimed * 15).astype(int), 14)  # the bins of the reliability diagram
+    found = float(np.abs(np.bincount(places, claimed - right)).sum() / len(right))
+    generator = np.random.default_rng(0)
+    drawn = [np.bincount(places, claimed - (generator.random(len(right)) < claimed)) for _ in range(DRAWS)]
+    by_chance = np.array([np.abs(gaps).sum() for gaps in drawn]) / len(right)
+    p_value = float((1 + (by_chance >= found - 1e-12).sum()) / (1 + DRAWS))
+    most = float(np.quantile(by_chance, 1 - LEVEL))
+    facts = {"images": len(right), "ece": found, "by_chance": float(by_chance.mean()), "most_by_chance": most}
+    chance = f"{by_chance.mean():.4f} on average, up to {most:.4f} in 99% of draws, {p_is(p_value)}"
+    if p_value >= LEVEL:
+        sentence = f"An ECE of {found:.4f} is no more than chance may leave of a calibrated network ({chance})."
+    else:
+        sentence = f"An ECE of {found:.4f} exceeds what chance leaves of a calibrated network ({chance})."
+    return Verdict("calibration_error", p_value, sentence, facts)
+
+
+def doubt(confidence: ArrayLike, correct: ArrayLike) -> Verdict:
+    """Return whether low confidence warns of mistakes: how many images hold half of them, the least confident first.
+
+    `confidence`: (n,); `correct`: bool (n,). Mann and Whitney's test (1947), two-sided, of the confidence of right and
+    wrong answers; the value is that number of images, or None where all answers are right or all wrong.
+    """
+    claimed, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
+    wrong = int((~right).sum())
+    facts: dict[str, Any] = {"images": len(right), "errors": wrong}
+    if wrong in (0, len(right)):
+        return Verdict("doubt", None, "There are no right and wrong answers to tell apart.", facts)
+    places = np.flatnonzero(~right[np.argsort(claimed, kind="stable")])
+    looked_at = int(places[(wrong - 1) // 2]) + 1
+    p_value = float(mannwhitneyu(claimed[right], claimed[~right]).pvalue)
+    facts |= {"p_value": p_value}
+    first = f"Half of the mistakes lie among the {looked_at:,} least confident of {len(right):,} images."
+    test = f"(Mann-Whitney test, {p_is(p_value)})"
+    if p_value >= LEVEL:
+        sentence = f"{first} Right and wrong answers do not differ in confidence by more than sampling error {test}."
+    elif np.median(claimed[right]) > np.median(claimed[~right]):
+        sentence = f"{first} Wrong answers are less confident than right ones {test}: doubt is a warning."
+    else:
+        sentence = f"{first} Wrong answers are more confident than right ones {test}."
+    return Verdict("doubt", looked_at, sentence, facts)
+
+
+def temperature(chosen: float, validation: Predictions, photographs: int) -> Verdict:
+    """Return what the temperature that was fitted says of the network; the value is the temperature.
+
+    It is 1 exactly where none could be found. Which others explain the validation images nearly as well is asked by the
+    likelihood ratio (Wilks 1938), at 95%. `photographs`: how many were added to validation for the fit.
+    """
+    trials = np.geomspace(evaluation.LOWEST_TEMPERATURE, evaluation.HIGHEST_TEMPERATURE, 201)
+    losses = np.array([validation.at_temperature(trial).losses.sum() for trial in trials])
+    near = trials[losses < losses.min() + 1.92]
+    low, high = float(near[0]), float(near[-1])
+    images, errors = len(validation.labels), int((~validation.correct).sum())
+    facts = {"temperature": chosen, "low": low, "high": high, "images": images, "errors": errors}
+    facts |= {"photographs": photographs}
+    fitted = f"on {images:,} validation images ({errors:,} of them misclassified) and {photographs:,} photographs"
+    nearly = f"For validation images alone, T from {low:.2f} to {high:.2f} explains them nearly as well"
+    if chosen == 1:
+        sentence = f"Fitted {fitted}, no temperature makes the loss least: T stays at 1."
+    elif low <= 1 <= high:
+        sentence = (
+            f"The loss is least at T = {chosen:.2f} {fitted}. {nearly}: that includes 1, so nothing may be wrong."
+        )
+    elif high < 1:
+        sentence = f"The loss is least at T = {chosen:.2f} {fitted}. {nearly}: there it was underconfident."
+    else:
+        sentence = f"The loss is least at T = {chosen:.2f} {fitted}. {nearly}: there it was overconfident."
+    return Verdict("temperature", float(chosen), sentence, facts)
+
+
+def recalibration(before: ArrayLike, after: ArrayLike) -> Verdict:
+    """Return whether a temperature lowers the loss of test images by more than sampling error.
+
+    `before`, `after`: the loss of each image in nats, (n,). Student's t-test (1908) of the paired differences; the
+    value is its p, 1 where nothing moves.
+    """
+    old, new = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    p_value = 1.0 if np.ptp(new - old) == 0 else float(ttest_1samp(new - old, 0).pvalue)
+    facts = {"images": len(old), "before": float(old.mean()), "after": float(new.mean())}
+    change = f"from {old.mean():.4f} to {new.mean():.4f} on test (paired t-test, {p_is(p_value)})"
+    if p_value >= LEVEL:
+        sentence = f"The temperature changes NLL by no more than sampling error: {change}."
+    elif new.mean() < old.mean():
+        sentence = f"The temperature lowers NLL by more than sampling error: {change}."
+    else:
+        sentence = f"The temperature raises NLL by more than sampling error: {change}."
+    return Verdict("recalibration", p_value, sentence, facts)
+
+
+def confident_mistakes(confidence: ArrayLike, correct: ArrayLike) -> Verdict:
+    """Return how many mistakes are made with more than 90% confidence, beside what a calibrated network would make.
+
+    `confidence`, (n,), is that after calibration: before it, label smoothing alone keeps confidence low. The p-value is
+    two-sided, by draws as in `calibration`, among the images above 90%; the value is the number of mistakes.
+    """
+    claimed, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
+    sure = claimed > 0.9
+    count, wrong = int((sure & ~right).sum()), int((~right).sum())
+    expected = float((1 - claimed[sure]).sum())
+    p_value = chance_of_gap(claimed[sure], right[sure]) if sure.any() else 1.0
+    facts = {"images": len(right), "errors": wrong, "confident": int(sure.sum()), "expected": expected}
+    facts |= {"p_value": p_value}
+    first = f"Mistakes made with more than 90% confidence, after calibration: {count:,} of {wrong:,}."
+    test = f"a calibrated network as confident would make {expected:.1f} on average ({p_is(p_value)})"
+    if p_value >= LEVEL:
+        sentence = f"{first} Chance may explain it: {test}."
+    elif count > expected:
+        sentence = f"{first} That is too many: {test}."
+    else:
+        sentence = f"{first} That is fewer than its confidence promised: {test}."
+    return Verdict("confident_mistakes", count, sentence, facts)
+
+
+def middle(shares: ArrayLike) -> Verdict:
+    """Return whether what answers rest on lies in the middle of the images more than an even spread would.
+
+    `shares`: (n,), of each image's evidence the part in the middle quarter of its area. Wilcoxon's signed-rank test
+    (1945) against a quarter, two-sided; the value is the mean share, or None where there is no image.
+    """
+    parts = np.asarray(shares, dtype=float)
+    if len(parts) == 0:
+        return Verdict("middle", None, "There is no mistake to look into.", {"shares": []})
+    p_value = float(wilcoxon(parts - 0.25).pvalue) if np.any(parts != 0.25) else 1.0
+    first = f"In the middle quarter of the area lies {parts.mean():.0%} of it on average; evenly spread, 25% would."
+    test = f"(Wilcoxon signed-rank test, {len(parts)} images, {p_is(p_value)})"
+    if p_value >= LEVEL:
+        sentence = f"{first} That may be chance {test}."
+    elif np.median(parts) > 0.25:
+        sentence = f"{first} It gathers in the middle {test}."
+    else:
+        sentence = f"{first} It avoids the middle {test}."
+    return Verdict("middle", float(parts.mean()), sentence, {"shares": parts.tolist()})
+
+
+def harm(correct: Mapping[str, ArrayLike], clean: ArrayLike, majority: float) -> Verdict:
+    """Return which corruptions harm most and least at their hardest strengths, with all that cannot be told from them.
+
+    `correct`: for each corruption bool (n,), whether an image so corrupted is classified correctly; `clean`: the same
+    without. McNemar's exact test (1947) of the extreme against each other corruption, adjusted by Holm (1979) for all
+    pairs that it was picked from. The value names those that harm most. It is None where fewer than 20 images, or no
+    more than the share `majority` of the majority class, are classified correctly without: then there is no telling.
+    """
+    marks = {name: np.asarray(values, dtype=bool) for name, values in correct.items()}
+    shares = {name: float(values.mean()) for name, values in marks.items()}
+    unharmed = np.asarray(clean, dtype=bool)
+    facts = {"images": len(unharmed), "clean": float(unharmed.mean()), "accuracy": shares}
+    if len(unharmed) < 20 or evaluation.wilson(int(unharmed.sum()), len(unharmed))[0] <= majority:
+        sentence = f"Without corruption {unharmed.mean():.0%} of {len(unharmed)} images are classified correctly. "
+        sentence += "From that the curves cannot tell what harms and what does not."
+        return Verdict("harm", None, sentence, facts)
+    lowest = tied_with(min(shares, key=shares.__getitem__), marks)
+    highest = tied_with(max(shares, key=shares.__getitem__), marks)
+    if len(lowest) == len(marks):
+        sentence = (
+            "At the hardest strengths tried, no corruption harms more than the others by more than sampling error "
+        )
+        sentence += "(McNemar's test, Holm's correction for all pairs)."
+    else:
+        sentence = f"At the hardest strengths tried, accuracy is lowest under {with_rivals(lowest)} and highest under "
+        sentence += f"{with_rivals(highest)} (McNemar's test, Holm's correction for all pairs)."
+    return Verdict("harm", ", ".join(lowest), sentence, facts)
+
+
+def confidence_on_corrupted(confidence: Mapping[str, ArrayLike], correct: Mapping[str, ArrayLike]) -> Verdict:
+    """Return on how many kinds of corrupted images the network is overconfident, by more than chance.
+
+    For each kind as in `calibration`, adjusted by Holm (1979); the value is their number.
+    """
+    gaps, p_values = {}, []
+    for name, values in confidence.items():
+        claimed, right = np.asarray(values, dtype=float), np.asarray(correct[name], dtype=bool)
+        gaps[name] = float(claimed.mean() - right.mean())
+        p_values.append(chance_of_gap(claimed, right, draws=10 * DRAWS))
+    adjusted = dict(zip(gaps, evaluation.holm(p_values), strict=True))
+    over = [name for name, gap in gaps.items() if gap > 0 and adjusted[name] < LEVEL]
+    facts = {"gaps": gaps, "p_values": adjusted}
+    sentence = f"At the hardest strengths the network is overconfident under {len(over)} of {len(gaps)} corruptions "
+    sentence += "by more than chance (draws by its own confidence, Holm's correction)."
+    return Verdict("confidence_on_corrupted", len(over), sentence, facts)
+
+
+def upside_down(images: int, as_nine: int, as_six: int) -> Verdict:
+    """Return what sixes are classified as when they are rotated by 180 degrees; a count, and nothing is tested."""
+    facts = {"images": images, "as_nine": as_nine, "as_six": as_six}
+    sentence = f"Of {images:,} sixes upside down, {as_nine:,} are classified as 9 and {as_six:,} as 6."
+    return Verdict("upside_down", as_nine, sentence, facts)
+
+
+def filters(trained: ArrayLike, untrained: ArrayLike) -> Verdict:
+    """Return whether trained filters are in balance, positive against negative weights, more than untrained ones.
+
+    `trained`: the imbalance of each filter, from 0 to 1; `untrained`: the same (draws, filters) of a layer whose
+    weights were drawn anew. A layer counts as one observation: the value is the two-sided share, (hits + 1) / (draws +
+    1), of draws whose mean is as far from the mean of all draws as that of the trained layer.
+    """
+    found, drawn = float(np.asarray(trained).mean()), np.asarray(untrained).mean(axis=1)
+    far = np.abs(drawn - drawn.mean()) >= abs(found - drawn.mean())
+    p_value = float((1 + far.sum()) / (1 + len(drawn)))
+    facts = {"trained": found, "untrained": float(drawn.mean()), "draws": len(drawn)}
+    figures = f"mean imbalance {found:.2f} against {drawn.mean():.2f}, {len(drawn)} draws, {p_is(p_value)}"
+    if p_value >= LEVEL:
+        sentence = f"By their balance, these filters cannot be told from untrained ones ({figures})."
+    elif found < drawn.mean():
+        sentence = f"These filters are more in balance than untrained ones ({figures})."
+    else:
+        sentence = f"These filters are less in balance than untrained ones ({figures})."
+    return Verdict("filters", p_value, sentence, facts)
+
+
+def with_rivals(names: Sequence[str]) -> str:
+    """Return the first of some names, and the others as those that are not told apart from it."""
+    if len(names) == 1:
+        return names[0]
+    return f"{names[0]} (not told apart from it: {listed(names[1:])})"
