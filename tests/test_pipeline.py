@@ -503,7 +503,7 @@ def test_a_kernel_that_imported_helpers_before_they_changed_is_not_taken(project
     module, imported = project.folder / "helpers" / "plots.py", project.folder / "imported"
     told = f"__import__('pathlib').Path({str(imported)!r}).write_text('yes')"
     module.write_text(f"{module.read_text()}\nMARK = 'old'\n{told}\n")
-    project.notebook("00_walkthrough", WAIT)
+    project.notebook("00_walkthrough", WAIT, *MADE["00_walkthrough"])
     project.notebook("01_eda", "from helpers import plots\n(folder / 'dataset.json').write_text(plots.MARK)")
     process = project.start("--only", "walkthrough", "eda")
     wait_for(imported, process)
@@ -515,7 +515,7 @@ def test_a_kernel_that_imported_helpers_before_they_changed_is_not_taken(project
 
 @pytest.mark.parametrize("dies", ["the kernel", "the runner"])
 def test_a_prepared_kernel_that_dies_is_replaced_and_none_is_left(project, dies):
-    project.notebook("00_walkthrough", WAIT)
+    project.notebook("00_walkthrough", WAIT, *MADE["00_walkthrough"])
     process, run = project.start("--only", "walkthrough", "eda"), project.outputs / NAME
     number = int(wait_for(run / "pid", process))
     kernels = json.loads((run / ".holder.json").read_text())["kernels"]
