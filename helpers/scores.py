@@ -238,7 +238,7 @@ def sums_of(reading: Reading) -> str:
 
 
 def problem_of_wrong(wrong: Sequence[Sequence[int]], accuracy: float, images: int) -> str:
-    """Return in what a list of misclassified test images contradicts the accuracy on `images`, "" where it agrees."""
+    """Return how a list of misclassified test images contradicts the accuracy on `images`, "" where it agrees."""
     if abs(images * (1 - accuracy) - len(wrong)) > 1e-6 * images:
         return f"{len(wrong)} images in wrong, {images * (1 - accuracy):.2f} by test_accuracy"
     indices = {index for index, _ in wrong}

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import baselines as baselines_benchmark
 import numpy as np
 import pytest
 import steps
@@ -87,3 +88,13 @@ def test_a_step_that_is_none_is_refused():
     command = [sys.executable, ROOT / "benchmarks" / "steps.py", "--steps", "7"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 2 and "invalid choice: 7" in result.stderr
+
+
+def test_simple_classifiers_are_scored_on_test_images_with_their_places(small_world):
+    source = data.load("mnist")
+    row = baselines_benchmark.score(source, FACTS)
+    assert list(row["accuracy"]) == ["majority class", "nearest mean image", "nearest neighbour", "softmax regression"]
+    assert row["test_images"] == int(source.is_test.sum()) and row["commit"] == FACTS["commit"]
+    for name, share in row["accuracy"].items():
+        assert len(row["wrong"][name]) == round((1 - share) * row["test_images"])
+    assert row["accuracy"]["majority class"] < 0.3 < row["accuracy"]["nearest neighbour"]
