@@ -782,7 +782,7 @@ def class_pairs(values: Mapping[str, np.ndarray], names: Sequence[str]) -> Figur
 
 
 def flat_maps(maps: Mapping[str, ArrayLike], labels: ArrayLike, names: Sequence[str]) -> Figure:
-    """Return points on flat maps side by side, {title: (n, 2)}, in a colour a class; `labels` are places in `names`."""
+    """Return flat maps side by side, {title: points (n, 2)}, one colour per class; `labels` are places in `names`."""
     figure, axes = new(1, len(maps), width=9, height=4.4, squeeze=False)
     for axis, (title, points) in zip(axes[0], maps.items(), strict=True):
         clouds(axis, points, labels, names)

@@ -61,7 +61,7 @@ def step_row(step, wrong, **fields):
 
 
 def steps_file(path):
-    """Write a file of steps: the first changes nothing, the second mends 100 of 200 errors; another is half there."""
+    """Write a file of steps: the first changes nothing, the second removes 100 of 200 errors; another is half there."""
     rows = []
     for seed in (0, 1, 2):
         rows.append(step_row(0, range(200), seed=seed))

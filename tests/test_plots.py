@@ -211,7 +211,7 @@ def test_figures_over_all_recipes_say_in_words_what_they_hold():
     figure = plots.differences(pairs, ["a", "b", "c"])
     assert figure.description == "Triangular table of 3 recipes. Ties: a and c."
     assert {text.get_text() for text in figure.axes[0].texts} == {"1.00", "tie"}
-    figure = plots.errors_by_epoch({"best": np.array([0.05, 0.01])})
+    figure = plots.errors_of_recipes_by_epoch({"best": np.array([0.05, 0.01])})
     assert figure.description == "Curves, in per cent: best from 5.00 to 1.00."
     figure = plots.errors_by_step({"lenet": {0: [100, 120], 1: [80]}}, scores.STEP_NAMES, 10_000)
     assert figure.description == "Mean errors from step to step: lenet 110, 80."

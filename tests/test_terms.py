@@ -45,6 +45,7 @@ ALLOWED = {  # {(file, what stands there): why}
     ("benchmarks/robustness.py", "spoilt_"): "a field of readings that were taken",
     ("helpers/drawing/__init__.py", "deviation"): "the name of a buffer in stored weights",
     ("helpers/framing.py", "slopes"): "those of lines ruled on paper",
+    ("tests/test_notebooks.py", "deviation"): "the name of a buffer in stored weights",
     ("helpers/models.py", "deviation"): "the name of a buffer in stored weights",
     ("helpers/photographs.py", "slanted"): DIGESTED,
     ("helpers/photographs.py", "turned"): DIGESTED,

@@ -103,10 +103,15 @@ def test_goals():
     assert missed.value == 1 and missed.sentence == "1 of 2 goals were missed, by c."
 
 
-def test_goals_are_judged_by_floor_and_aim():
+def test_goals_are_verdict_of_by_floor_and_aim():
     reached = {"fast": 0.9899, "balanced": 0.9965, "best": 0.9970, "narrow-tuned": 0.995}
-    judged = {row["recipe"]: row["verdict"] for row in scores.accuracy_goals(reached)}
-    assert judged == {"fast": "missed", "balanced": "aim reached", "best": "floor reached", "narrow-tuned": "reached"}
+    verdict_of = {row["recipe"]: row["verdict"] for row in scores.accuracy_goals(reached)}
+    assert verdict_of == {
+        "fast": "missed",
+        "balanced": "aim reached",
+        "best": "floor reached",
+        "narrow-tuned": "reached",
+    }
     readings = [{"train_loss": loss} for loss in (0.02, 0.06)]
     (row,) = scores.figure_goals({"narrow-published": readings})
     assert row["value"] == 0.04 and row["verdict"] == "missed"

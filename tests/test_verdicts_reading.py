@@ -14,14 +14,14 @@ KINDS = ["easy", "shadow", "chalk", "pencil"] * 20
 
 
 def missed(**counts):
-    """Return bool (80,): of each kind that is named, so many are misread."""
+    """Return bool (80,): of each kind that is named, so many are read wrongly."""
     wrong = np.zeros(len(KINDS), dtype=bool)
     for kind, count in counts.items():
         wrong[np.flatnonzero(np.array(KINDS) == kind)[:count]] = True
     return wrong
 
 
-def test_a_kind_that_is_misread_far_more_often_is_called_harder():
+def test_a_kind_that_is_read_wrongly_far_more_often_is_called_harder():
     verdict = verdicts.hardest_kind(missed(shadow=15, easy=1), KINDS)
     assert verdict.sentence.startswith("*shadow* is harder") and verdict.value < verdicts.LEVEL
     assert verdict.facts["shares"] == {"chalk": 0.0, "easy": 0.05, "pencil": 0.0, "shadow": 0.75}
@@ -32,9 +32,9 @@ def test_some_kind_is_always_last_and_that_says_nothing():
     assert "No kind is told apart" in verdict.sentence and verdict.value > 0.1
 
 
-def test_where_nothing_was_misread_no_kind_is_harder():
+def test_where_nothing_was_read_wrongly_no_kind_is_harder():
     verdict = verdicts.hardest_kind(missed(), KINDS)
-    assert verdict.value is None and "Nothing was misread" in verdict.sentence
+    assert verdict.value is None and "Nothing was read wrongly" in verdict.sentence
 
 
 def test_a_kind_is_seldom_called_harder_by_chance(monkeypatch):

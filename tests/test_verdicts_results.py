@@ -299,7 +299,7 @@ def test_untrained_filters_seldom_look_trained():
 
 
 def test_lists_of_names_end():
-    assert verdicts.listed("abc") == "a, b, c"
+    assert verdicts.listed("abc") == "a, b and c"
     assert verdicts.listed("abcdefghijkl") == "a, b, c, d, e, f, g, h and 4 more"
 
 

@@ -115,7 +115,7 @@ def answering_together(together: ArrayLike, alone: ArrayLike) -> Verdict:
         sentence = f"{count}: {points}, a gain beyond sampling error."
     else:
         sentence = f"{count}: {points}, a loss beyond sampling error."
-    more = f" Of the images, {missed_by_each} are misclassified by every member, and averaging can rarely mend those."
+    more = f" Of the images, {missed_by_each} are misclassified by every member; averaging can rarely correct those."
     return Verdict("answering_together", gain.mean, sentence + more, facts)
 
 

@@ -15,24 +15,24 @@ DEALS = 2000  # random permutations of a test, enough for a p-value of LEVEL
 
 
 def hardest_kind(missed: ArrayLike, kinds: Sequence[str]) -> Verdict:
-    """Return whether the kind of photograph with the largest share of misread ones is harder than the others.
+    """Return whether the kind of photograph with the largest share of wrong answers is harder than the others.
 
     `missed` is bool (n,), `kinds` the kind of each photograph. Some kind is always last: so the mistakes are dealt out
-    at random DEALS times (a permutation test, Fisher 1935), and it is counted how often the unluckiest kind of a deal
-    fares as badly. The value is that p, None where nothing was misread.
+    at random DEALS times (a permutation test, Fisher 1935), and it is counted how often the worst kind of a deal
+    fares as badly. The value is that p, None where nothing was read wrongly.
     """
     wrong = np.asarray(missed, dtype=bool)
     named = np.asarray(kinds)
     members = {str(kind): named == kind for kind in sorted(set(kinds))}
     shares = {kind: float(wrong[places].mean()) for kind, places in members.items()}
-    facts: dict[str, Any] = {"photographs": len(wrong), "misread": int(wrong.sum()), "shares": shares}
+    facts: dict[str, Any] = {"photographs": len(wrong), "wrong": int(wrong.sum()), "shares": shares}
     if not wrong.any():
-        return Verdict("hardest_kind", None, "Nothing was misread, so that no kind is harder than another.", facts)
+        return Verdict("hardest_kind", None, "Nothing was read wrongly, so that no kind is harder than another.", facts)
     worst = max(shares, key=lambda kind: shares[kind])
     generator = np.random.default_rng(0)
     dealt = np.array([generator.permutation(wrong) for _ in range(DEALS)])
-    unluckiest = np.max([dealt[:, places].mean(axis=1) for places in members.values()], axis=0)
-    p_value = float(((unluckiest >= shares[worst]).sum() + 1) / (DEALS + 1))
+    worst_dealt = np.max([dealt[:, places].mean(axis=1) for places in members.values()], axis=0)
+    p_value = float(((worst_dealt >= shares[worst]).sum() + 1) / (DEALS + 1))
     if p_value < LEVEL:
         sentence = f"*{worst}* is harder than the others ({p_is(p_value)})."
     else:
