@@ -92,7 +92,7 @@ def differences(run, shown, recompute):
     """Return what is wrong with a verdict that a page shows, in words; an empty text where nothing is."""
     name, sentence = shown["name"], shown["sentence"]
     if not callable(getattr(verdicts, name, None)):
-        return f"{name}: helpers/verdicts.py has no such function"
+        return f"{name}: helpers/verdicts has no such function"
     if name not in recompute:
         return f"{name}: nothing computes it again"
     value, phrase = recompute[name](run, shown)

@@ -1,7 +1,7 @@
-"""What may be said of figures: each function holds a claim against chance, and returns a Verdict: a value, a sentence.
+"""What may be said of figures: each function returns a Verdict, a value and a fixed sentence.
 
-A notebook shows a Verdict and reads it in Markdown that holds for any outcome. No sentence is chosen anywhere else. A
-module for each subject, and all of them are called as `verdicts.name`.
+Where chance could explain the figures, they are held against it first. A notebook shows a Verdict, reads it in Markdown
+that holds for any outcome, and chooses no sentence itself. A module for each subject, and all of them are called as `verdicts.name`.
 """
 
 from .candidates import (
