@@ -1,7 +1,8 @@
 """What may be said of figures: each function returns a Verdict, a value and a fixed sentence.
 
 Where chance could explain the figures, they are held against it first. A notebook shows a Verdict, reads it in Markdown
-that holds for any outcome, and chooses no sentence itself. A module for each subject, and all of them are called as `verdicts.name`.
+that holds for any outcome, and chooses no sentence itself. There is a
+module for each subject, and all of them are called as `verdicts.name`.
 """
 
 from .candidates import (
