@@ -99,12 +99,13 @@ def training_bar(epochs: int) -> Callable[[list[dict], int, int], None]:
         remaining = clock.remaining((len(history) + step / steps) / epochs)
         if remaining is not None:
             steps_done.detail = f"{remaining // 60}:{remaining % 60:02} left"
-        if len(history) > told:  # an epoch has ended, or a training goes on after some
+        has_news = len(history) > told  # an epoch has ended, or a training goes on after some
+        if has_news:
             told = len(history)
             steps_done.milestone = told
             show_epoch(steps_done, history[-1], epochs)
         steps_done.update(len(history) * steps + step - steps_done.n)
-        if step == 0:
+        if has_news:
             steps_done.refresh()
         if told == epochs and step == 0:
             steps_done.close()

@@ -76,6 +76,7 @@ def test_pages_ask_for_nothing_and_show_everything(visit, finished, name):
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
     alternatives = page.evaluate("[...document.images].map(image => image.alt)")
     assert len(set(alternatives)) == len(alternatives) and all(len(text) > 20 for text in alternatives)
+    page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
     formulas = page.locator("math")
     boxes = [formulas.nth(place).bounding_box() for place in range(formulas.count())]
     assert all(box["width"] > 5 and box["height"] > 5 for box in boxes)
