@@ -752,7 +752,7 @@ def file_sizes(heights: np.ndarray, widths: np.ndarray, side: int) -> Figure:
     left.scatter(widths, heights, s=6, alpha=0.4, linewidths=0)
     left.set(title="Sizes of the files", xlabel="width, pixels", ylabel="height, pixels", xlim=0, ylim=0)
     right.hist(np.log2(widths / heights), bins=31)
-    right.set(title="Width to height", xlabel="doublings of width against height", ylabel="images")
+    right.set(title="Width to height", xlabel="width / height (log2)", ylabel="images")
     smaller = int((np.minimum(heights, widths) < side).sum())
     return describe(figure, f"{smaller:,} of {len(heights):,} files have a side of fewer than {side} pixels.")
 
@@ -830,7 +830,7 @@ def learning_rate_range(
         lowest.append(f"{name} {seen[losses.argmin()]:.2g} (loss {losses.min():.2f})")
     axis.axvline(rate, color="dimgrey", linestyle="--", linewidth=1, label=f"rate of {recipe}")
     axis.set(title="Loss while the learning rate grows", xscale="log", ylim=(0, 2 * level))
-    axis.set(xlabel="learning rate", ylabel="smoothed training loss (nats)")
+    axis.set(xlabel="learning rate", ylabel="smoothed training loss")
     axis.legend(title="suggested rate", loc="upper left", ncols=2)
     told = f"Loss against learning rate, a dashed line at {rate:g}. Each curve is lowest at: {', '.join(lowest)}."
     figure.description = told  # type: ignore[attr-defined]
@@ -875,7 +875,7 @@ def parting_curves(trainings: Mapping[str, Sequence[Mapping[str, float]]]) -> Fi
                 axis.plot(steps, values, style, color=colour, marker="o", markersize=4, label=f"{name}: {name_of_part}")
             ends.append(f"{name}, {name_of_part}: error {errors[-1]:.1f}%, loss {losses[-1]:.2f}")
     axes[0].set(title="Error", ylabel="misclassified, %")
-    axes[1].set(title="Loss", ylabel="loss (nats)")
+    axes[1].set(title="Loss", ylabel="loss")
     for axis in axes:
         axis.set(xlabel="step (log scale)", xscale="log", ylim=(0, None))
         plain_ticks(axis.xaxis)

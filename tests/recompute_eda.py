@@ -59,7 +59,7 @@ def class_shares(run, shown):
             return None, "too few images"
         statistic += (np.square(counts - expected) / expected).sum()
     p_value = stats.chi2.sf(statistic, len(both) - 1)
-    return p_value, "that differ by more" if p_value < 0.01 else "no more than sampling error"
+    return p_value, "that differ by more" if p_value < 0.01 else "are not told apart"
 
 
 def odd_images(run, shown):
@@ -83,7 +83,7 @@ def odd_images(run, shown):
     law = stats.hypergeom(total, sum(successes), facts["far"])
     chances = law.pmf(np.arange(facts["far"] + 1))
     p_value = chances[chances <= law.pmf(successes[0]) * (1 + 1e-7)].sum()
-    return p_value, "more than sampling error explains" if p_value < 0.01 else "no more than sampling error"
+    return p_value, "more than sampling error explains" if p_value < 0.01 else "are not told apart"
 
 
 def neighbours_on_maps(run, shown):
@@ -98,8 +98,8 @@ def neighbours_on_maps(run, shown):
     pixels = differ.pop("pixels")
     discordant = {view: [int((one & ~pixels).sum()), int((pixels & ~one).sum())] for view, one in differ.items()}
     assert shown["facts"]["discordant"] == discordant and shown["facts"]["images"] == len(sample)
-    worse = held(discordant.values())
-    return worse, "On no map" if worse == 0 else "more images lie next to another class"
+    worse = held(discordant.values(), 0.001)
+    return worse, "No map is shown" if worse == 0 else "more images lie next to another class"
 
 
 def close_classes(run, shown):
@@ -115,7 +115,7 @@ def close_classes(run, shown):
         return None, "No two of the compared classes"
     ends = [stats.binomtest(*pair).proportion_ci(method="wilson").high for pair in counts]
     apart = sum(end < 0.1 for end in ends)
-    return apart, f"apart in {apart} of these pairs"
+    return apart, "In each of these a plane" if apart == len(counts) else f"In {apart} of these a plane"
 
 
 def ladder_of_rules(run, shown):
@@ -137,8 +137,9 @@ def ladder_of_rules(run, shown):
     discordant = [[int((upper & ~lower).sum()), int((lower & ~upper).sum())] for lower, upper in steps]
     assert facts["discordant"] == discordant
     steps_up = held(discordant)
-    phrase = "Right more often" if 0 < steps_up < len(discordant) else "rule is right more often"
-    return steps_up, phrase
+    if steps_up == 0:
+        return steps_up, "No rule is shown"
+    return steps_up, "Every rule is right more often" if steps_up == len(discordant) else "Right more often"
 
 
 def copies_in_test(run, shown):

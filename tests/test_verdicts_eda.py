@@ -13,10 +13,10 @@ def first(true, total):
 @pytest.mark.parametrize(
     ("train", "test", "said"),
     [
-        ((500, 500, 500), (100, 100, 100), "no more than sampling error"),
+        ((500, 500, 500), (100, 100, 100), "not told apart: sampling error may explain"),
         ((500, 500, 500), (100, 100, 20), "by more than sampling error"),
         ((50, 50, 3), (10, 10, 1), "too few images"),
-        ((700, 300), (70, 30), "no more than sampling error"),
+        ((700, 300), (70, 30), "not told apart: sampling error may explain"),
     ],
 )
 def test_shares_of_classes_are_compared_where_images_are_enough(train, test, said):
@@ -37,7 +37,7 @@ def test_equal_mixtures_are_seldom_told_apart():
     ("of_far", "of_others", "said"),
     [
         ((18, 20), (100, 1000), "more than sampling error explains"),
-        ((3, 20), (100, 1000), "no more than sampling error"),
+        ((3, 20), (100, 1000), "not told apart: sampling error may explain"),
         ((19, 19), (0, 1000), "too few"),
     ],
 )
@@ -50,7 +50,10 @@ def test_far_images_are_compared_with_the_others(of_far, of_others, said):
 
 def test_close_means_do_not_make_classes_overlap():
     verdict = verdicts.close_classes([True, True, True, False], [0, 5, 0, 400], [200, 1000, 20, 1000])
-    assert verdict.value == 2 and "apart in 2 of these pairs" in verdict.sentence and "3 of 4" in verdict.sentence
+    assert verdict.value == 2 and "In 2 of these a plane" in verdict.sentence and "3 of 4" in verdict.sentence
+    assert verdict.sentence.endswith("in the others this is not certain.")
+    each = verdicts.close_classes([True, False], [0, 400], [200, 1000])
+    assert each.value == 1 and "In each of these a plane" in each.sentence and "others" not in each.sentence
     none = verdicts.close_classes([False], [0], [50])
     assert none.value is None and "No two" in none.sentence
     assert verdicts.close_classes([], [], []).value is None
@@ -60,7 +63,7 @@ def test_close_means_do_not_make_classes_overlap():
     ("leaked", "total", "said"),
     [
         (0, 359, "None of 359 test images"),
-        (0, 1, "None of 1 test image has"),
+        (0, 1, "None of 1 test image was found"),
         (1, 50, "1 of 50"),
         (1200, 10_000, "1,200 of 10,000"),
     ],
@@ -76,14 +79,28 @@ def test_a_map_is_named_where_it_brings_classes_together():
     assert verdict.value == 1 and "PCA" in verdict.sentence and "t-SNE" not in verdict.sentence
     assert verdict.facts["discordant"] == {"PCA": [190, 0], "t-SNE": [1, 0]}
     less = verdicts.neighbours_on_maps(first(200, 500), {"PCA": pixels})
-    assert less.value == 0 and less.sentence.startswith("On no map")
+    assert less.value == 0 and less.sentence.startswith("No map is shown")
+
+
+def test_a_map_of_other_places_at_random_is_seldom_named():
+    generator = np.random.default_rng(2)
+    found = []
+    for _ in range(300):
+        labels = generator.integers(0, 4, 80)
+        differ = []
+        for _ in range(3):  # the pixels and two maps, all of them at random: no map is worse
+            points = generator.normal(size=(80, 2))
+            distances = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1)) + np.diag(np.full(80, np.inf))
+            differ.append(labels[distances.argmin(axis=1)] != labels)
+        found.append(verdicts.neighbours_on_maps(differ[0], {"PCA": differ[1], "t-SNE": differ[2]}).value)
+    assert np.mean(np.array(found) > 0) <= 0.01
 
 
 @pytest.mark.parametrize(
     ("right", "value", "said"),
     [
         ((100, 300, 450), 2, "Every rule"),
-        ((100, 105, 450), 1, "test): third. The others are not"),
+        ((100, 105, 450), 1, "test): third. For the others the test does not show it."),
         ((100, 103, 105), 0, "No rule"),
         ((450, 300, 100), 0, "No rule"),
         ((100, 100, 100), 0, "No rule"),

@@ -8,7 +8,7 @@ module for each subject, and all of them are called as `verdicts.name`.
 from .candidates import (
     MEMORISED,
     against_first,
-    better_than_baseline,
+    better_than_baselines,
     detectable_difference,
     first_of,
     memorised,
@@ -98,7 +98,7 @@ __all__ = [
     "answering_together",
     "beside_reported",
     "best_epoch",
-    "better_than_baseline",
+    "better_than_baselines",
     "calibration",
     "calibration_error",
     "chance_of_gap",

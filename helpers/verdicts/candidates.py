@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import evaluation
 from .significance import mcnemar, pairs_among, smallest_difference
 from .verdict import LEVEL, Verdict, p_is
 
-MEMORISED = 0.01  # nats: below it, right answers have a probability of 99% or more, on geometric average
+MEMORISED = 0.01  # a loss, in nats: below it, right answers have a probability of 99% or more, on geometric average
 
 
 def memorised(losses: ArrayLike, images: int) -> Verdict:
@@ -23,9 +24,9 @@ def memorised(losses: ArrayLike, images: int) -> Verdict:
     facts = {"images": images, "steps": len(values), "first_loss": float(values[0]), "last_loss": last}
     fell = f"the loss on its {images} images went from {values[0]:.2f} to {last:.2g} in {len(values)} steps"
     if last < MEMORISED:
-        sentence = f"The batch was memorised: {fell}, and {MEMORISED:g} was the mark."
+        sentence = f"The batch was memorised: {fell}, below the mark of {MEMORISED:g}."
     else:
-        sentence = f"The batch was **not** memorised: {fell}, and {MEMORISED:g} was the mark."
+        sentence = f"The batch was **not** memorised: {fell}, not below the mark of {MEMORISED:g}."
     return Verdict("memorised", last, sentence, facts)
 
 
@@ -37,11 +38,11 @@ def recipe_rate(network: str, suggested: float, recipe: str, learning_rate: floa
     """
     ratio = learning_rate / suggested
     facts = {"network": network, "suggested": suggested, "recipe": recipe, "learning_rate": learning_rate}
-    compared = f"for `{network}` the test suggests {suggested:.2g}, and the recipe `{recipe}` has {learning_rate:g}"
+    compared = f"for `{network}` the former suggests {suggested:.2g}, and `{recipe}` has {learning_rate:g}"
     if 1 / 3 <= ratio <= 3:
-        sentence = f"They agree within a factor of three: {compared}."
+        sentence = f"The range test and the recipe agree within a factor of three: {compared}."
     else:
-        sentence = f"They differ by more than a factor of three: {compared}."
+        sentence = f"The range test and the recipe differ by more than a factor of three: {compared}."
     return Verdict("recipe_rate", ratio, sentence, facts)
 
 
@@ -124,12 +125,12 @@ def detectable_difference(one: ArrayLike, other: ArrayLike, candidates: int) -> 
 
 
 def recipe_network(network: str, recipe: str, listed: Sequence[str], smallest: str) -> Verdict:
-    """Return whether the network that a recipe trains is on the shortlist, and whether it is the smallest there.
+    """Return whether the network of the default recipe is on the shortlist, and whether it is the smallest there.
 
     The value is "smallest", "listed" or "not listed".
     """
     facts = {"network": network, "recipe": recipe, "shortlist": list(listed), "smallest": smallest}
-    trains = f"`03_training` follows the recipe `{recipe}`, which trains `{network}`"
+    trains = f"For such images the default recipe is `{recipe}`, which trains `{network}`"
     if network == smallest:
         value = "smallest"
         sentence = f"{trains}: the same as the short comparison suggests."
@@ -142,38 +143,47 @@ def recipe_network(network: str, recipe: str, listed: Sequence[str], smallest: s
     return Verdict("recipe_network", value, sentence, facts)
 
 
-def better_than_baseline(
-    correct: ArrayLike, baseline_correct: ArrayLike, name: str, baseline: str, comparisons: int = 1
+def better_than_baselines(
+    correct: ArrayLike, baselines: Mapping[str, ArrayLike], name: str, candidates: int = 1
 ) -> Verdict:
-    """Return whether a network classifies validation images better than a baseline, by `mcnemar`.
+    """Return how many baselines a network is more accurate than, on the same validation images.
 
-    `correct` and `baseline_correct` are bool (n,) for the same images. The value is p, multiplied by the number of
-    `comparisons` that the two may have been picked from (Bonferroni), 1 at most.
+    `correct` is bool (n,), and so is each of the `baselines`, {name: whether it classified each image correctly}. The
+    network was picked from so many `candidates` by these images. McNemar's exact test (1947) for each baseline, with
+    Holm's correction (1979) for all pairs of a candidate and a baseline. The value is the count of those beaten.
     """
-    only_network, only_baseline, p_value = mcnemar(correct, baseline_correct)
-    p_value = min(1.0, comparisons * p_value)
+    rows = {baseline: mcnemar(correct, answers) for baseline, answers in baselines.items()}
+    adjusted = evaluation.holm([p_value for _, _, p_value in rows.values()], candidates * len(rows))
+    p_values = dict(zip(rows, adjusted, strict=True))
+    told = [baseline for baseline in rows if p_values[baseline] < LEVEL]
+    beaten = [baseline for baseline in told if rows[baseline][0] > rows[baseline][1]]
+    better = [baseline for baseline in told if baseline not in beaten]
+    share = {baseline: np.asarray(answers, dtype=bool).mean() for baseline, answers in baselines.items()}
     facts = {
         "name": name,
-        "baseline": baseline,
         "images": len(np.asarray(correct)),
-        "only_network": only_network,
-        "only_baseline": only_baseline,
-        "comparisons": comparisons,
+        "candidates": candidates,
+        "discordant": {baseline: [only, other] for baseline, (only, other, _) in rows.items()},
+        "p_values": p_values,
     }
-    split = f"(right where the other is wrong: {only_network} against {only_baseline}, {p_is(p_value)})"
-    if p_value >= LEVEL:
-        sentence = f"`{name}` is not told apart from the baseline *{baseline}* {split}."
-    elif only_network > only_baseline:
-        sentence = f"`{name}` is better than the baseline *{baseline}* {split}."
+    own = f"`{name}` ({np.asarray(correct, dtype=bool).mean():.1%})"
+    test = "(McNemar's test, Holm's correction)"
+    if len(beaten) == len(rows):
+        sentence = f"{own} is more accurate than every baseline, by more than sampling error {test}."
+    elif better:
+        names = ", ".join(f"{baseline} ({share[baseline]:.1%})" for baseline in better)
+        sentence = f"More accurate than {own}, by more than sampling error: {names} {test}."
     else:
-        sentence = f"`{name}` is worse than the baseline *{baseline}* {split}."
-    return Verdict("better_than_baseline", p_value, sentence, facts)
+        names = ", ".join(f"{baseline} ({share[baseline]:.1%})" for baseline in rows if baseline not in told)
+        sentence = f"Not told apart from {own}: {names} {test}."
+    return Verdict("better_than_baselines", len(beaten), sentence, facts)
 
 
 def remedy(before: ArrayLike, after: ArrayLike, what: str) -> Verdict:
-    """Return whether a change (`what`, such as "more images") to a training helped, by `mcnemar`; the value is p.
+    """Return whether the validation error changed with a training (`what`, as in "4,000 images in place of 100").
 
-    `before` and `after` are bool (n,): whether each validation image was classified correctly.
+    `before` and `after` are bool (n,): whether each validation image was classified correctly. The value is the p of
+    `mcnemar`, which allows for the choice of images: each network was trained only once.
     """
     only_before, only_after, p_value = mcnemar(before, after)
     first = np.asarray(before, dtype=bool)
@@ -182,11 +192,11 @@ def remedy(before: ArrayLike, after: ArrayLike, what: str) -> Verdict:
     facts = {"what": what, "images": len(first), "errors_before": errors, "errors_after": left}
     facts |= {"only_before": only_before, "only_after": only_after}
     went = f"from {errors / len(first):.1%} to {left / len(first):.1%}"
-    tested = f"(McNemar's test, {p_is(p_value)})"
+    tested = f"(McNemar's test, {p_is(p_value)}; one training each)"
     if p_value >= LEVEL:
-        sentence = f"The validation error went {went} with {what}, which may be sampling error {tested}."
+        sentence = f"The validation error went {went} with {what}, which may be sampling error of the images {tested}."
     elif only_after > only_before:
-        sentence = f"The remedy helped: the validation error fell {went} with {what} {tested}."
+        sentence = f"The validation error fell {went} with {what}, by more than sampling error of the images {tested}."
     else:
-        sentence = f"The remedy did harm: the validation error rose {went} with {what} {tested}."
+        sentence = f"The validation error rose {went} with {what}, by more than sampling error of the images {tested}."
     return Verdict("remedy", p_value, sentence, facts)
