@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+UNANSWERED = "*Not filled in yet. In the notebook, write your answer into the cell above, and run both cells.*"
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -26,9 +28,11 @@ def check(answer: Any, expected: Any, tolerance: float = 0.0, hint: str = "") ->
     the answer itself, which stands folded below the exercise.
     """
     if answer is None:
-        return Reply(None, "*Not filled in yet: write your answer into the cell above, and run both.*")
+        return Reply(None, UNANSWERED)
     if matches(answer, expected, tolerance):
         return Reply(True, "**Right.**")
+    if not isinstance(expected, str) and number_in(answer) is None:
+        return Reply(False, "**Not yet.** Write a plain number, such as 1234.5.")
     return Reply(False, f"**Not yet.** {hint}".strip())
 
 
@@ -36,7 +40,14 @@ def matches(answer: Any, expected: Any, tolerance: float) -> bool:
     """Return whether an answer is the expected one."""
     if isinstance(expected, str):
         return str(answer).strip().casefold() == expected.casefold()
+    number = number_in(answer)
+    return number is not None and math.isclose(number, float(expected), rel_tol=0.0, abs_tol=tolerance)
+
+
+def number_in(answer: Any) -> float | None:
+    """Return an answer as a number, be it written as 2416, "2,416" or "91%" (which is 91); None where it is none."""
+    text = str(answer).replace(",", "").replace("%", "").strip()
     try:
-        return math.isclose(float(answer), float(expected), rel_tol=0.0, abs_tol=tolerance)
-    except (TypeError, ValueError):
-        return False
+        return float(text)
+    except ValueError:
+        return None

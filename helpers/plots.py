@@ -676,7 +676,7 @@ def descent(
     steps = np.asarray(path, dtype=float)
     around = steps[0, 0] + np.array([-0.6, 0.6]) * max(np.ptp(steps[:, 0]), 0.1)
     axis.plot(weights, losses, label="loss")
-    axis.plot(around, steps[0, 1] + slope * (around - steps[0, 0]), color="dimgrey", linestyle="--", label="slope")
+    axis.plot(around, steps[0, 1] + slope * (around - steps[0, 0]), color="dimgrey", linestyle="--", label="tangent")
     axis.plot(*steps.T, "o-", color=RED, linewidth=1, label="steps")
     for number, point in enumerate(steps):
         axis.annotate(str(number), point, xytext=(0, 7), textcoords="offset points", ha="center", color=RED)
