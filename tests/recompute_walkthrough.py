@@ -43,9 +43,9 @@ def overfitting(run, shown):
     }
     p_value = fisher(wrong["train"], images["train"], wrong["validation"], images["validation"])
     if p_value >= verdicts.LEVEL:
-        return p_value, "no more than sampling error"
+        return p_value, "Training and validation are not told apart"
     fewer = wrong["train"] / images["train"] < wrong["validation"] / images["validation"]
-    return p_value, "the network overfits" if fewer else "classified worse"
+    return p_value, "holds for the training images only" if fewer else "classified worse"
 
 
 def against_baselines(run, shown):

@@ -20,10 +20,10 @@ LABELS = np.zeros(200, dtype=int)
     ("wrong", "said", "value"),
     [
         ([range(5)], "one epoch", None),
-        ([range(9), range(5)], "After no epoch were there fewer", 1.0),
+        ([range(9), range(5)], "No earlier epoch had fewer", 1.0),
         ([range(9), range(4), range(5)], "Epoch 2 has fewer errors on validation: 4, against 5", 1.0),
-        ([range(4), range(20)], "more than picking gives by chance", 2 * 0.5**16),
-        ([range(4), range(20), range(20)], "more than picking gives by chance", 4 * 0.5**16),
+        ([range(4), range(20)], "more than picking gains by chance", 2 * 0.5**16),
+        ([range(4), range(20), range(20)], "more than picking gains by chance", 4 * 0.5**16),
     ],
 )
 def test_the_best_of_several_epochs_has_to_be_better_than_picking_makes_it(wrong, said, value):
@@ -48,7 +48,7 @@ def test_the_best_of_equal_epochs_is_seldom_called_better():
         ([0.1, 0.2], [range(50), range(5)], "nothing to compare"),
         ([0.1, 0.3, 0.2], [range(50), range(30), range(5)], "better: 25 gained, 0 lost"),
         ([0.3, 0.2], [range(5), range(30)], "worse: 0 gained, 25 lost"),
-        ([0.3, 0.2], [range(5), range(6)], "no better and no worse than sampling error allows: 0 gained, 1 lost"),
+        ([0.3, 0.2], [range(5), range(6)], "neither better nor worse, beyond sampling error: 0 gained, 1 lost"),
     ],
 )
 def test_what_came_of_a_falling_rate_is_held_against_sampling_error(rates, wrong, said):
@@ -99,10 +99,10 @@ def test_errors_that_go_anywhere_are_seldom_said_to_stand_out():
 @pytest.mark.parametrize(
     ("train_wrong", "validation_wrong", "images", "said"),
     [
-        (20, 44, 1000, "the network overfits"),  # although the intervals overlap
+        (20, 44, 1000, "holds for the training images only"),  # although the intervals overlap
         (44, 20, 1000, "classified worse"),
-        (20, 36, 1000, "no more than sampling error"),
-        (0, 4, 4, "no more than sampling error"),  # all right and all wrong, and still so few decide nothing
+        (20, 36, 1000, "are not told apart"),
+        (0, 4, 4, "are not told apart"),  # all right and all wrong, and still so few decide nothing
     ],
 )
 def test_overfitting_is_told_by_a_test_and_not_by_intervals_that_overlap(train_wrong, validation_wrong, images, said):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 from .significance import mcnemar
-from .verdict import LEVEL, Verdict, p_is
+from .verdict import LEVEL, Verdict, counted, p_is
 
 
 def best_epoch(predicted: ArrayLike, labels: ArrayLike) -> Verdict:
@@ -30,11 +30,15 @@ def best_epoch(predicted: ArrayLike, labels: ArrayLike) -> Verdict:
     errors_of_both = f"errors on validation: {errors[best]:,}, against {errors[-1]:,} after the last"
     tested = f"(McNemar's exact test, Bonferroni's correction, {p_is(p_value)})"
     if errors[best] == errors[-1]:
-        sentence = f"After no epoch were there fewer errors on validation than after the last: {errors[-1]:,}."
+        sentence = (
+            f"No earlier epoch had fewer errors on validation than the last: {counted(int(errors[-1]), 'error')}."
+        )
     elif p_value >= LEVEL:
-        sentence = f"Epoch {best + 1} has fewer {errors_of_both}; picking the best gives as much by chance {tested}."
+        sentence = (
+            f"Epoch {best + 1} has fewer {errors_of_both}; picking the best of several may gain as much {tested}."
+        )
     else:
-        sentence = f"Epoch {best + 1} has fewer {errors_of_both}; that is more than picking gives by chance {tested}."
+        sentence = f"Epoch {best + 1} has fewer {errors_of_both}; that is more than picking gains by chance {tested}."
     return Verdict("best_epoch", p_value, sentence, facts)
 
 
@@ -48,17 +52,15 @@ def falling_rate(learning_rates: ArrayLike, predicted: ArrayLike, labels: ArrayL
     rates = np.asarray(learning_rates, dtype=float)
     correct = np.asarray(predicted) == np.asarray(labels)
     highest = int(rates.argmax())
-    gained = int((correct[-1] & ~correct[highest]).sum())
-    lost = int((correct[highest] & ~correct[-1]).sum())
+    gained, lost, p_value = mcnemar(correct[-1], correct[highest])
     facts = {"epochs": len(rates), "highest": highest + 1, "gained": gained, "lost": lost}
     if rates[-1] == rates[highest]:
-        sentence = "No epoch began at a lower learning rate than an earlier one, and so there is nothing to compare."
+        sentence = "The last epoch began at the highest learning rate, and so there is nothing to compare."
         return Verdict("falling_rate", None, sentence, facts)
-    p_value = mcnemar(correct[-1], correct[highest])[2]
     counts = f"{gained:,} gained, {lost:,} lost (McNemar's exact test, {p_is(p_value)})"
     since = f"Since epoch {highest + 1}, which began at the highest rate, validation images"
     if p_value >= LEVEL:
-        sentence = f"{since} are classified no better and no worse than sampling error allows: {counts}."
+        sentence = f"{since} have been classified neither better nor worse, beyond sampling error: {counts}."
     elif gained > lost:
         sentence = f"{since} have come to be classified better: {counts}."
     else:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import fisher_exact
 
 from ..evaluation import holm
-from .significance import mcnemar
+from .significance import fisher, mcnemar
 from .verdict import LEVEL, Verdict, p_is
 
 
@@ -27,13 +27,13 @@ def overfitting(train_correct: ArrayLike, validation_correct: ArrayLike) -> Verd
         "validation_images": len(validation),
         "validation_errors": int((~validation).sum()),
     }
-    counts = [[(~part).sum(), part.sum()] for part in (train, validation)]
-    p_value = float(fisher_exact(counts).pvalue)
+    p_value = fisher(train, validation)
     gap = f"(Fisher's exact test, {p_is(p_value)})"
     if p_value >= LEVEL:
-        sentence = f"Training and validation differ by no more than sampling error {gap}."
+        sentence = f"Training and validation are not told apart: sampling error may explain the difference {gap}."
     elif train.mean() > validation.mean():
-        sentence = f"The training images are classified better than the validation images {gap}: the network overfits."
+        sentence = f"The training images are classified better than the validation images {gap}: "
+        sentence += "part of what it learnt holds for the training images only."
     else:
         sentence = f"The training images are classified worse than the validation images {gap}."
     return Verdict("overfitting", p_value, sentence, facts)
