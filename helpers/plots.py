@@ -414,7 +414,7 @@ def losses_by_step(
         axis.plot(steps, means, label=f"mean of {window} steps")
     if level is not None:
         axis.axhline(level, color="dimgrey", linestyle="--", linewidth=1, label=level_name)
-    axis.set(title=title, xlabel="step", ylabel="training loss (nats)", yscale="log")
+    axis.set(title=title, xlabel="step", ylabel="training loss", yscale="log")
     axis.legend(loc="lower left" if many else "best")
     return figure
 
