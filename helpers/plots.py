@@ -414,7 +414,7 @@ def losses_by_step(
         axis.plot(steps, means, label=f"mean of {window} steps")
     if level is not None:
         axis.axhline(level, color="dimgrey", linestyle="--", linewidth=1, label=level_name)
-    axis.set(title=title, xlabel="step", ylabel="training loss (nats)", yscale="log")
+    axis.set(title=title, xlabel="step", ylabel="training loss", yscale="log")
     axis.legend(loc="lower left" if many else "best")
     return figure
 
@@ -833,8 +833,7 @@ def learning_rate_range(
     axis.set(xlabel="learning rate", ylabel="smoothed training loss")
     axis.legend(title="suggested rate", loc="upper left", ncols=2)
     told = f"Loss against learning rate, a dashed line at {rate:g}. Each curve is lowest at: {', '.join(lowest)}."
-    figure.description = told  # type: ignore[attr-defined]
-    return figure
+    return describe(figure, told)
 
 
 def candidates(
@@ -854,8 +853,7 @@ def candidates(
         for name, share in accuracy.items()
     ]
     told = f"Two scatter plots with one point for each network: {'; '.join(points)}."
-    figure.description = told  # type: ignore[attr-defined]
-    return figure
+    return describe(figure, told)
 
 
 def parting_curves(trainings: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
@@ -881,8 +879,7 @@ def parting_curves(trainings: Mapping[str, Sequence[Mapping[str, float]]]) -> Fi
         plain_ticks(axis.xaxis)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     told = f"Curves of error and loss against steps. At the last step: {'; '.join(ends)}."
-    figure.description = told  # type: ignore[attr-defined]
-    return figure
+    return describe(figure, told)
 
 
 # 03_training

@@ -73,6 +73,8 @@ def remedy(run, shown):
     facts = shown["facts"]
     assert (facts["only_before"], facts["only_after"]) == (only_before, only_after)
     assert (facts["errors_before"], facts["errors_after"]) == (int((~before).sum()), int((~after).sum()))
+    if only_before == only_after:
+        return p_value, f"is {(~before).mean():.1%}, with"
     if p_value >= LEVEL:
         return p_value, "may be sampling error"
     return p_value, "The validation error fell" if only_after > only_before else "The validation error rose"
@@ -138,7 +140,7 @@ def detectable_difference(run, shown):
     images, comparisons = len(correct[first]), math.comb(len(correct), 2)
     assert shown["facts"] == {"images": images, "disagree": disagree, "comparisons": comparisons}
     if power(images, 1.0, 1.0, comparisons) < POWER:
-        return None, "decide nothing"
+        return None, "nothing can be decided"
 
     def lacking(difference):
         return power(images, max(disagree / images, difference), difference, comparisons) - POWER

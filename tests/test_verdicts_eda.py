@@ -16,6 +16,7 @@ def first(true, total):
         ((500, 500, 500), (100, 100, 100), "not told apart: sampling error may explain"),
         ((500, 500, 500), (100, 100, 20), "by more than sampling error"),
         ((50, 50, 3), (10, 10, 1), "too few images"),
+        ((50, 50, 0), (10, 10, 0), "too few images"),
         ((700, 300), (70, 30), "not told apart: sampling error may explain"),
     ],
 )

@@ -22,6 +22,8 @@ def test_a_batch_is_memorised_where_its_loss_has_fallen_far_enough(last, said):
     verdict = verdicts.memorised([2.3, 1.0, last], 64)
     assert said in verdict.sentence and verdict.value == last
     assert verdict.facts == {"images": 64, "steps": 3, "first_loss": 2.3, "last_loss": last}
+    assert "64 images" in verdict.sentence and "in 3 steps" in verdict.sentence
+    assert "its 1 image went" in verdicts.memorised([2.3, last], 1).sentence
 
 
 @pytest.mark.parametrize(("suggested", "agree"), [(0.01, True), (0.0034, True), (0.0033, False), (0.031, False)])
@@ -96,7 +98,8 @@ def test_which_difference_could_have_shown_is_said_or_that_none_could():
     assert verdict.facts == {"images": 119, "disagree": 5, "comparisons": 10}
     assert 0.05 < verdict.value < 0.2 and f"{100 * verdict.value:.1f} percentage points" in verdict.sentence
     few = verdicts.detectable_difference(right(6), right(6, 1), 5)
-    assert few.value is None and "6 validation images decide nothing" in few.sentence
+    assert few.value is None and "With 6 validation images nothing can be decided" in few.sentence
+    assert "With 1 validation image nothing" in verdicts.detectable_difference(right(1), right(1), 5).sentence
     same = verdicts.detectable_difference(right(119), right(119), 5)
     assert same.value > 0  # who agrees on all images could still have differed
 
@@ -150,13 +153,14 @@ def test_the_best_of_equals_seldom_beats_a_baseline():
         (30, 5, "The validation error fell from 30.0% to 5.0% with more images, by more than sampling error"),
         (5, 30, "The validation error rose from 5.0% to 30.0% with more images, by more than sampling error"),
         (10, 8, "may be sampling error"),
+        (0, 0, "The validation error is 0.0%, with more images as before (McNemar's test, p = 1;"),
     ],
 )
 def test_an_error_has_changed_where_the_paired_test_finds_it(before, after, said):
     verdict = verdicts.remedy(right(100, *range(before)), right(100, *range(after)), "more images")
     assert said in verdict.sentence and "more images" in verdict.sentence
     assert (verdict.facts["errors_before"], verdict.facts["errors_after"]) == (before, after)
-    assert (verdict.value < verdicts.LEVEL) == ("may be" not in verdict.sentence)
+    assert (verdict.value < verdicts.LEVEL) == ("by more than sampling error" in verdict.sentence)
 
 
 def test_a_remedy_without_effect_is_seldom_said_to_change_the_error():

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .. import evaluation
 from .significance import mcnemar, pairs_among, smallest_difference
-from .verdict import LEVEL, Verdict, p_is
+from .verdict import LEVEL, Verdict, counted, p_is
 
 MEMORISED = 0.01  # a loss, in nats: below it, right answers have a probability of 99% or more, on geometric average
 
@@ -22,7 +22,8 @@ def memorised(losses: ArrayLike, images: int) -> Verdict:
     values = np.asarray(losses, dtype=float)
     last = float(values[-1])
     facts = {"images": images, "steps": len(values), "first_loss": float(values[0]), "last_loss": last}
-    fell = f"the loss on its {images} images went from {values[0]:.2f} to {last:.2g} in {len(values)} steps"
+    steps = counted(len(values), "step")
+    fell = f"the loss on its {counted(images, 'image')} went from {values[0]:.2f} to {last:.2g} in {steps}"
     if last < MEMORISED:
         sentence = f"The batch was memorised: {fell}, below the mark of {MEMORISED:g}."
     else:
@@ -114,27 +115,28 @@ def detectable_difference(one: ArrayLike, other: ArrayLike, candidates: int) -> 
     comparisons = pairs_among(candidates)
     found = smallest_difference(images, (only_one + only_other) / images, comparisons)
     facts = {"images": images, "disagree": only_one + only_other, "comparisons": comparisons}
+    shown = counted(images, "validation image")
     if found is None:
-        sentence = f"{images} validation images decide nothing: no difference is large enough for the test to find it."
+        sentence = f"With {shown} nothing can be decided: no difference is large enough for the test to find it."
     else:
         sentence = (
-            f"With {images:,} validation images the test finds a difference of {100 * found:.1f} percentage points in "
+            f"With {shown} the test finds a difference of {100 * found:.1f} percentage points in "
             "four of five such comparisons. A smaller one would often have gone unnoticed."
         )
     return Verdict("detectable_difference", found, sentence, facts)
 
 
-def recipe_network(network: str, recipe: str, listed: Sequence[str], smallest: str) -> Verdict:
+def recipe_network(network: str, recipe: str, shortlisted: Sequence[str], smallest: str) -> Verdict:
     """Return whether the network of the default recipe is on the shortlist, and whether it is the smallest there.
 
     The value is "smallest", "listed" or "not listed".
     """
-    facts = {"network": network, "recipe": recipe, "shortlist": list(listed), "smallest": smallest}
+    facts = {"network": network, "recipe": recipe, "shortlist": list(shortlisted), "smallest": smallest}
     trains = f"For such images the default recipe is `{recipe}`, which trains `{network}`"
     if network == smallest:
         value = "smallest"
         sentence = f"{trains}: the same as the short comparison suggests."
-    elif network in listed:
+    elif network in shortlisted:
         value = "listed"
         sentence = f"{trains}: it is on the shortlist, where `{smallest}` has fewer parameters."
     else:
@@ -193,7 +195,9 @@ def remedy(before: ArrayLike, after: ArrayLike, what: str) -> Verdict:
     facts |= {"only_before": only_before, "only_after": only_after}
     went = f"from {errors / len(first):.1%} to {left / len(first):.1%}"
     tested = f"(McNemar's test, {p_is(p_value)}; one training each)"
-    if p_value >= LEVEL:
+    if only_before == only_after:
+        sentence = f"The validation error is {errors / len(first):.1%}, with {what} as before {tested}."
+    elif p_value >= LEVEL:
         sentence = f"The validation error went {went} with {what}, which may be sampling error of the images {tested}."
     elif only_after > only_before:
         sentence = f"The validation error fell {went} with {what}, by more than sampling error of the images {tested}."

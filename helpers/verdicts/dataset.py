@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import chi2_contingency, fisher_exact
+from scipy.stats import chi2_contingency
+from scipy.stats.contingency import expected_freq
 
 from .. import evaluation
-from .significance import count_discordant, hold_steps
+from .significance import count_discordant, fisher, mcnemar_by_holm
 from .verdict import LEVEL, Verdict, counted, p_is
 
 TOLD_APART = 0.1  # the error of a rule for two classes, below which they count as told apart
@@ -26,11 +27,10 @@ def class_shares(train_counts: ArrayLike, test_counts: ArrayLike) -> Verdict:
     """
     table = np.stack([np.asarray(train_counts), np.asarray(test_counts)]).astype(int)
     facts = {"train": table[0].tolist(), "test": table[1].tolist()}
-    result = chi2_contingency(table, correction=False)
-    if result.expected_freq.min() < 5:
+    if expected_freq(table).min() < 5:
         sentence = "A class has too few images to test whether train and test hold the classes in the same shares."
         return Verdict("class_shares", None, sentence, facts)
-    p_value = float(result.pvalue)
+    p_value = float(chi2_contingency(table, correction=False).pvalue)
     shares = f"(chi-square test, {p_is(p_value)})"
     if p_value < LEVEL:
         sentence = f"Train and test hold the classes in shares that differ by more than sampling error {shares}."
@@ -59,7 +59,7 @@ def odd_images(is_far: ArrayLike, is_nearer_to_another: ArrayLike) -> Verdict:
     if far.sum() < 20:
         sentence = f"The farthest images are too few to be compared with the others: {far.sum()}."
         return Verdict("odd_images", None, sentence, facts)
-    p_value = float(fisher_exact([[strayed[part].sum(), (~strayed[part]).sum()] for part in (far, ~far)]).pvalue)
+    p_value = fisher(strayed[far], strayed[~far])
     shares = f"{strayed[far].mean():.1%} of the far images and {strayed[~far].mean():.1%} of the others"
     test = f"(Fisher's exact test, {p_is(p_value)})"
     if p_value < LEVEL:
@@ -120,7 +120,7 @@ def neighbours_on_maps(in_pixels: ArrayLike, on_maps: Mapping[str, ArrayLike]) -
     """
     pixels = np.asarray(in_pixels, dtype=bool)
     discordant = {name: count_discordant(on_map, pixels) for name, on_map in on_maps.items()}
-    p_values = hold_steps(list(discordant.values()))
+    p_values = mcnemar_by_holm(list(discordant.values()))
     worse = [name for name, p_value in zip(discordant, p_values, strict=True) if p_value < MAP_LEVEL]
     facts = {"images": len(pixels), "differ_in_pixels": int(pixels.sum()), "discordant": discordant}
     test = f"by more than sampling error (McNemar's test, p below {MAP_LEVEL})"
@@ -142,7 +142,7 @@ def ladder_of_rules(correct: Mapping[str, ArrayLike]) -> Verdict:
     rules = list(correct)
     steps = list(pairwise(rules))
     discordant = [count_discordant(correct[upper], correct[lower]) for lower, upper in steps]
-    p_values = hold_steps(discordant)
+    p_values = mcnemar_by_holm(discordant)
     held = [upper for (_, upper), p_value in zip(steps, p_values, strict=True) if p_value < LEVEL]
     facts: dict[str, Any] = {"right": {rule: int(np.asarray(correct[rule]).sum()) for rule in rules}}
     facts |= {"discordant": discordant, "images": len(np.asarray(correct[rules[0]]))}

@@ -22,7 +22,7 @@ def count_discordant(one: ArrayLike, other: ArrayLike) -> list[int]:
     return [int((one & ~other).sum()), int((other & ~one).sum())]
 
 
-def hold_steps(discordant: Sequence[Sequence[int]]) -> list[float]:
+def mcnemar_by_holm(discordant: Sequence[Sequence[int]]) -> list[float]:
     """Return Holm's p-values of McNemar's exact tests, one-sided: whether the first count of each pair is larger."""
     pairs = [(more, more + less) for more, less in discordant]
     return evaluation.holm(
