@@ -36,7 +36,7 @@ LARGE = threading.Lock()
 LOOKED_AT_LENGTH = 64  # pixels of an image's longer side while its colour is looked for
 MOST_CLASSES = 100
 MOST_OTHERS = 100_000  # files that are no images
-LOOK_ALIKES = str.maketrans("*`\\[]$~", "∗‵∖⁅⁆¤∼")  # in Markdown and in formulas these mean something else
+LOOK_ALIKES = str.maketrans("*`\\[]$~<>|", "∗‵∖⁅⁆¤∼‹›∣")  # in Markdown, formulas, HTML these mean something else
 CODE = [code_digest(Path(__file__).with_name(part)) for part in ("folders.py", "forms.py", "pictures.py", "framing.py")]
 Found = TypeVar("Found")
 

@@ -680,7 +680,7 @@ def descent(
     axis.plot(*steps.T, "o-", color=RED, linewidth=1, label="steps")
     for number, point in enumerate(steps):
         axis.annotate(str(number), point, xytext=(0, 7), textcoords="offset points", ha="center", color=RED)
-    axis.set(title="Gradient descent", xlabel=label, ylabel="loss (nats)")
+    axis.set(title="Gradient descent", xlabel=label, ylabel="loss")
     axis.legend()
     return figure
 
@@ -898,7 +898,7 @@ def loss_by_epoch(history: Sequence[Mapping[str, float]], asked_for: float) -> F
     `history` has the fields of training.HISTORY. `asked_for`: the probability of the true class in the target, below 1
     where labels are smoothed; at 1 the cross-entropy would be 0, for which a logarithmic scale has no place.
     """
-    figure = curves(history, "loss", "cross-entropy in nats, log scale", "Loss after each epoch", log=True)
+    figure = curves(history, "loss", "cross-entropy, log scale", "Loss after each epoch", log=True)
     if asked_for < 1:
         (axis,) = figure.axes
         axis.axhline(-math.log(asked_for), color="dimgrey", linestyle="--", linewidth=1, label="target reached")

@@ -485,4 +485,4 @@ def test_the_notebooks_tell_of_a_folders_own_classes(tmp_path):
         assert "<strong>shapes</strong>" in html and "<b>square" not in html and str(tmp_path) not in html
         assert "Warning" not in html
     for name in ("00_walkthrough", "01_eda", "04_results"):
-        assert "circle &amp; co" in reports[name] and "&lt;b&gt;square&lt;b&gt;" in reports[name]
+        assert "circle &amp; co" in reports[name] and "‹b›square‹b›" in reports[name]

@@ -43,3 +43,13 @@ def test_a_notebook_keeps_what_a_verdict_rests_on():
 @pytest.mark.parametrize(("p_value", "text"), [(0.04321, "0.043"), (1.0, "1"), (3e-9, "below 0.0001")])
 def test_p_values_are_written_with_two_digits(p_value, text):
     assert verdicts.in_figures(p_value) == text
+
+
+@pytest.mark.parametrize(("value", "sentence"), [(float("nan"), "a claim"), (0.5, "nan% of the images")])
+def test_what_is_no_number_makes_no_claim(value, sentence):
+    with pytest.raises(ValueError, match="not a number"):
+        verdicts.Verdict("it", value, sentence)
+
+
+def test_a_class_called_nan_is_a_name():
+    assert verdicts.Verdict("it", 0.5, "the class nan").sentence
