@@ -18,6 +18,7 @@ from .candidates import (
 )
 from .comparison import (
     answering_together,
+    averages,
     beside_reported,
     cheaper_and_better,
     different_images,
@@ -95,6 +96,7 @@ __all__ = [
     "against_baselines",
     "against_first",
     "answering_together",
+    "averages",
     "beside_reported",
     "best_epoch",
     "better_than_baseline",
