@@ -23,7 +23,7 @@ from pipeline.stages import Stage
 PAGES = {  # page: its notebook, and the results files that it reads, by parameter
     "comparison": (Stage("comparison", "05_comparison"), ("readings", "simple")),
     "published": (Stage("published", "07_published"), ("readings", "steps")),
-    "speed": (Stage("speed", "08_speed"), ("timings",)),
+    "speed": (Stage("speed", "08_speed"), ("timings", "readings")),
 }
 FILES = {
     "readings": ("accuracy.json", "the readings of all recipes"),

@@ -162,7 +162,7 @@ def network_of(recipe: recipes.Recipe) -> nn.Module:
 
 
 def published_stock(recipe: recipes.Recipe, split: data.Split) -> None:
-    """Train an epoch of a published network as its author did: Adam, batches of 64, the stock loop."""
+    """Train an epoch of a published network with Adam and batches of 64, by the stock loop."""
     layers = list(models.build(recipe.network, dropout=recipe.dropout))
     network = nn.Sequential(*layers[1:])  # the loader normalises
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
@@ -175,7 +175,7 @@ def published_ours(recipe: recipes.Recipe, split: data.Split, batch_size: int) -
 
 
 def published(source: data.Dataset, repeats: int) -> list[Row]:
-    """An epoch of the published networks P1, P3 and P4, Adam, batches of 64: the stock loop against ours."""
+    """An epoch of three published networks: the stock loop, Adam and batches of 64, against ours with its recipe."""
     split = data.split(source)["train"]
     rows = []
     for name in ("linear-head-published", "dropout-published", "narrow-published"):

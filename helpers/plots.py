@@ -1140,10 +1140,10 @@ def errors_by_recipe(
 
 
 KINDS_OF_RECIPE = {  # how `costs` draws them
-    "published": ("s", ORANGE),
-    "tuned": ("o", GREEN),
-    "ours": ("D", BLUE),
-    "ensemble": ("*", RED),
+    "published": "s",
+    "tuned": "o",
+    "ours": "D",
+    "ensemble": "*",
 }
 
 
@@ -1153,46 +1153,49 @@ def costs(points: Mapping[str, tuple[float, float, float]], pairs: Sequence[tupl
     `points`: {name: (seconds, parameters, errors)}; a name that ends in "together" is an ensemble. `pairs`: names that
     a line joins. The Figure has a `description`.
     """
-    figure, axes = new(1, 2, width=9, height=4.6, sharey=True)
+    figure, axes = new(1, 2, width=9, height=5, sharey=True)
+    networks = dict.fromkeys(
+        name.rpartition("-")[0] for name in points if kind_of_recipe(name) in ("published", "tuned")
+    )
+    colours = dict(zip(networks, (ORANGE, GREEN, PURPLE, RED, SKY, BLACK), strict=False))
     for axis, column, label in zip(axes, (0, 1), ("seconds of training", "parameters"), strict=True):
         for pair in pairs:
             ends = np.array([points[name] for name in pair])
-            axis.plot(ends[:, column], ends[:, 2], color="grey", linewidth=1)
+            axis.plot(ends[:, column], ends[:, 2], color=colours.get(pair[0].rpartition("-")[0], "grey"), linewidth=1)
         for name, point in points.items():
-            kind = kind_of_recipe(name)
-            marker, colour = KINDS_OF_RECIPE[kind]
-            axis.plot(point[column], point[2], marker, color=colour)
-            if kind in ("ours", "ensemble"):
-                axis.annotate(f"  {name}", (point[column], point[2]), fontsize=8, va="bottom")
-        name_beside(axis, {name: point for name, point in points.items() if name.endswith("-tuned")}, column)
+            draw_recipe(axis, name, (point[column], point[2]), colours)
         axis.set(xscale="log", yscale="log", xlabel=f"{label}, log scale")
-        axis.margins(x=0.25, y=0.1)
+        axis.margins(x=0.2, y=0.12)
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
         plain_ticks(axis.yaxis)
     axes[0].set_ylabel("misclassified test images, log scale")
-    for kind, (marker, colour) in KINDS_OF_RECIPE.items():
-        axes[0].plot([], [], marker, color=colour, label=kind)
-    figure.legend(loc="outside lower right", ncols=4)
+    for kind, marker in KINDS_OF_RECIPE.items():
+        axes[0].plot([], [], marker, color="dimgrey", label=kind)
+    for network, colour in colours.items():
+        axes[0].plot([], [], color=colour, label=network)
+    figure.legend(loc="outside lower center", ncols=4)
     heading(figure, "Errors against time and size")
     words = []
     for name, (taken, size, count) in points.items():
-        words.append(f"{name}: {taken:.0f} s, {size:,} parameters, {count:.0f} errors")
+        digits = int(taken < 10)  # after the decimal point
+        words.append(f"{name}: {taken:.{digits}f} s, {size:,} parameters, {count:.0f} errors")
     return describe(figure, f"Two scatter plots. {'; '.join(words)}.")
+
+
+def draw_recipe(axis: Axes, name: str, place: tuple[float, float], colours: Mapping[str, str]) -> None:
+    """Draw a recipe of `costs`: one of a network in its colour, which the legend names; ours with its name."""
+    kind = kind_of_recipe(name)
+    axis.plot(*place, KINDS_OF_RECIPE[kind], color=colours.get(name.rpartition("-")[0], BLUE))
+    if kind == "ours":
+        axis.annotate(name, place, (0, 5), textcoords="offset points", fontsize=8, ha="center", va="bottom")
+    if kind == "ensemble":
+        axis.annotate(name, place, (0, -5), textcoords="offset points", fontsize=8, ha="center", va="top")
 
 
 def kind_of_recipe(name: str) -> str:
     """Return which of KINDS_OF_RECIPE a name is of."""
     kind = "ensemble" if name.endswith("together") else name.rsplit("-")[-1]
     return kind if kind in KINDS_OF_RECIPE else "ours"
-
-
-def name_beside(axis: Axes, points: Mapping[str, tuple[float, float, float]], column: int) -> None:
-    """Write the networks' names to the left of their points, below each other where points are close."""
-    height = math.inf
-    for name, point in sorted(points.items(), key=lambda entry: -entry[1][2]):
-        height = min(point[2], height / 1.08)
-        place = (point[column] / 1.25, height)
-        axis.annotate(name.removesuffix("-tuned"), place, fontsize=8, ha="right", va="center")
 
 
 def differences(pairs: Mapping[tuple[str, str], evaluation.Difference], ranking: Sequence[str]) -> Figure:
@@ -1248,10 +1251,12 @@ def errors_by_step(ladders: Mapping[str, Mapping[int, Sequence[int]]], names: Se
             axis.plot(np.full(len(counts), step), counts, "o", color=SKY, markersize=5, alpha=0.8)
         axis.plot(list(steps), [np.mean(counts) for counts in steps.values()], "_-", color=BLUE, markersize=14)
         axis.set(title=network, yscale="log", xlim=(-0.5, len(names) - 0.5))
-        axis.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=8)
-        plain_ticks(axis.yaxis)
-    axes[0, 0].set_ylabel(f"errors of {images:,} held-out images")
-    heading(figure, "Errors step by step")
+        axis.set_xticks(range(len(names)), [wrap(name, 1.5, 8) for name in names], rotation=60, ha="right", fontsize=8)
+        axis.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("")
+    axes[0, 0].set_ylabel("errors, log scale")
+    heading(figure, f"Errors step by step, on {images:,} held-out images")
     words = []
     for network, steps in ladders.items():
         words.append(f"{network} {', '.join(f'{np.mean(counts):.0f}' for counts in steps.values())}")
@@ -1296,8 +1301,9 @@ def time_by_amount(times: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
     words = []
     for axis, (kind, (amounts, seconds)) in zip(axes[0], times.items(), strict=True):
         x, y = np.asarray(amounts, dtype=float), np.asarray(seconds, dtype=float)
-        axis.plot(x, y, "o", x, np.polyval(np.polyfit(x, y, 1), x), "--")
-        axis.set(title=f"Time by {kind}", xlabel=kind, ylabel="seconds")
+        whole = np.array([0, x.max()])
+        axis.plot(x, y, "o", whole, np.polyval(np.polyfit(x, y, 1), whole), "--")
+        axis.set(title=f"Time by {kind}", xlabel=kind, ylabel="seconds", xlim=(0, None), ylim=(0, None))
         words += [f"{amount:,.0f} {kind} {taken:.1f} s" for amount, taken in zip(x, y, strict=True)]
     return describe(figure, f"{'; '.join(words)}.")
 

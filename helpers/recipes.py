@@ -130,7 +130,6 @@ def tuned(name: str, summary: str) -> Recipe:
 
 
 PLAIN_RATES = {"adamw": 1e-3, "sgd": 1e-2}  # Adam's default in PyTorch; SGD's, beside a momentum of 0.9
-TRAINED_STEPS = 4  # of a published network: as described, our schedule, our augmentation, the rest of our training
 RECIPES = {
     recipe.name: recipe
     for recipe in (

@@ -7,13 +7,15 @@ is the same: training.code_fingerprint of recipe, images, loop and PyTorch. Earl
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from scipy.special import stdtrit
+from scipy.stats import fisher_exact
 
 from . import data, errors, evaluation, files, recipes, training
 from .evaluation import Difference
@@ -104,12 +106,13 @@ class Comparable:
     ensembles: list[Row]
     older: list[str]  # the recipes whose readings are not of today's code
     left_out: int  # how many readings of these recipes are of other code than these
+    noted: Row = field(default_factory=dict)  # what the file says of early readings: their "machine" and "versions"
 
     def origin(self) -> str:
         """Return in a sentence which machines the readings were taken on."""
         recipes_on: dict[str, list[str]] = {}
         for name, rows in self.rows.items():
-            for place in dict.fromkeys(place_of(row) for row in rows):
+            for place in dict.fromkeys(place_of(row, self.noted) for row in rows):
                 recipes_on.setdefault(place, []).append(name)
         if len(recipes_on) == 1:
             return f"Taken on {next(iter(recipes_on))}."
@@ -132,14 +135,19 @@ def in_backquotes(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def place_of(row: Row) -> str:
-    """Return in words which machine a row of any results file was taken on, and with which versions."""
-    if not row.get("machine"):
+def place_of(row: Row, file: Row) -> str:
+    """Return in words which machine a row of any results file was taken on, and with which versions.
+
+    An early row does not say so; then it is what its file says of all of them.
+    """
+    if row.get("machine"):
+        machine, versions, by = row["machine"], row["versions"], ""
+    elif file.get("machine"):
+        machine, versions, by = file["machine"], file["versions"], ", as noted for the file as a whole"
+    else:
         return "a machine that was not noted with the readings"
-    machine = row["machine"]
-    versions = row["versions"]
     software = f"PyTorch {versions['torch']}, Python {versions['python']}"
-    return f"{machine['cores']} cores ({machine['processor']}), {software}"
+    return f"{machine['cores']} cores ({machine['processor']}), {software}{by}"
 
 
 def load(path: str | Path) -> Results:
@@ -282,7 +290,8 @@ def compare(results: Results) -> Comparable:
         left_out += len(of_recipe) - len(rows[name])
     ensembles = [entry for entry in results["ensembles"] if is_of(entry, rows.get(entry["recipe"], []))]
     older = [name for name in rows if rows[name][0].get("code") != todays_code(name)]
-    return Comparable(rows, ensembles, older, left_out)
+    noted: Row = {name: results[name] for name in ("machine", "versions") if name in results}
+    return Comparable(rows, ensembles, older, left_out, noted)
 
 
 def of_one_code(recipe: str, rows: Sequence[Row]) -> list[Row]:
@@ -344,13 +353,20 @@ class Pairs:
         return self.between(one, other).low > 0
 
 
-def compare_all(correct: Mapping[str, np.ndarray], ranking: Sequence[str], resamples: int = 10_000) -> Pairs:
-    """Return the Pairs of `ranking`; `correct`: {recipe: bool (seeds, images)}."""
+def compare_all(correct: Mapping[str, np.ndarray], ranking: Sequence[str]) -> Pairs:
+    """Return the Pairs of `ranking`; `correct`: {recipe: bool (seeds, images)}.
+
+    An interval is Student's t times evaluation.error_paired to either side: quantiles of a bootstrap as far out as
+    these are would depend on its random numbers.
+    """
     chosen = list(combinations(ranking, 2))
     level = 1 - 0.05 / max(len(chosen), 1)
     differences = {}
     for one, other in chosen:
-        differences[one, other] = evaluation.compare_paired(correct[one], correct[other], level, resamples)
+        error, freedom = evaluation.error_paired(correct[one], correct[other])
+        mean = float(correct[one].mean() - correct[other].mean())
+        reach = float(stdtrit(freedom, (1 + level) / 2)) * error
+        differences[one, other] = Difference(mean, mean - reach, mean + reach)
     return Pairs(level, differences)
 
 
@@ -386,8 +402,27 @@ def in_words(changed: Mapping[str, Sequence[Any]]) -> str:
     for name, (old, new) in changed.items():
         if name == "validation_size":
             old, new = (data.summarise("mnist").validation_size if size is None else size for size in (old, new))
-        words.append(f"{name} {old} to {new}")
+        words.append(f"{name} {plainly(old)} to {plainly(new)}")
     return "; ".join(words)
+
+
+def plainly(value: Any) -> str:
+    """Return a recipe's value as text, a number without a decimal point that says nothing: 0 for 0.0."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def accuracies_reached(compared: Comparable) -> dict[str, float]:
+    """Return {recipe, or "5 of best together": its accuracy on the test images}, a mean over its seeds.
+
+    Of `fast` it is the lower end of that mean's interval, as its goal asks for.
+    """
+    reached = {}
+    for name, rows in compared.rows.items():
+        mean, low, _ = evaluation.mean_interval([row["test_accuracy"] for row in rows])
+        reached[name] = low if name == "fast" else mean
+    for entry in compared.ensembles:
+        reached[f"{len(entry['seeds'])} of {entry['recipe']} together"] = entry["test_accuracy"]
+    return reached
 
 
 # Set before the recipes were made: a floor, and for ours an aim. That of `fast` is for the lower end of its interval.
@@ -468,6 +503,21 @@ class Project:
     reports: str
     reported: float | None = None  # accuracy on the 10,000 test images, of one training as far as it says
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)  # {epoch: {a field of a history: reported}}
+    scored_after_epochs: str = "validation"  # the images of its "validation_..." in `epochs`: these, or "test"
+    is_bound: bool = False  # whether `reported` is a lower bound: "over 99%"
+    stated: tuple[str, ...] = ()  # the fields of a recipe that it says, of those that `filled_in` lists
+
+    @property
+    def title(self) -> str:
+        """What it is, and the name that its network has here."""
+        return f"{self.name} ({self.network})" if self.network else self.name
+
+    @property
+    def reported_in_words(self) -> str:
+        """Its accuracy on the test images as text, "" where it reports none."""
+        if self.reported is None:
+            return ""
+        return f"over {self.reported:.2%}" if self.is_bound else f"{self.reported:.2%}"
 
 
 PROJECTS = (
@@ -475,30 +525,44 @@ PROJECTS = (
         "two convolutions and one linear layer",
         "linear-head",
         "convolutions of 8 and 16 channels, 3x3, padding 1, each pooled; one linear layer; 60,000 and 10,000 images",
-        "activation, optimizer, learning rate, epochs, batch size",
-        "97.15% on training images, 97.48% on test images",
+        "activation, optimiser, learning rate, epochs, batch size",
+        "97.15% on training images, 97.48% on test images; precision and recall of each class .95 to .99 (8: .96, "
+        ".95); a confusion matrix",
         0.9748,
+        stated=("dropout",),
     ),
     Project(
         "convolutions and several linear layers",
         "lenet",
         "convolutions, then several linear layers; SGD, cross-entropy; the test images serve as validation",
         "widths, learning rate, epochs, batch size",
-        "98.76%",
+        "98.76% on the test images; the training loss after each epoch",
         0.9876,
+        stated=("optimizer", "dropout"),
     ),
     Project(
         "a network with dropout",
         "dropout",
-        "convolutions of 10 and 20 channels, 5x5, dropout, linear layers of 50 and 10; 50,000 training and 10,000 "
-        "validation images; ten epochs",
-        "optimizer, learning rate, batch size",
-        "98.70% on test images, F1 98.69%; epochs 1 and 10",
+        "convolutions of 10 and 20 channels, 5x5, ReLU, pooling, dropout, linear layers of 50 and 10, log-softmax; "
+        "50,000 training and 10,000 validation images; ten epochs",
+        "optimiser, learning rate, batch size",
+        "98.70% on test images, F1 98.69%; losses, accuracy and F1 after each epoch, known here of the first and tenth",
         0.9870,
         {
-            1: {"train_loss": 0.6291, "validation_loss": 0.1312, "validation_accuracy": 0.9587},
-            10: {"train_loss": 0.1469, "validation_loss": 0.0496, "validation_accuracy": 0.9852},
+            1: {
+                "train_loss": 0.6291,
+                "validation_loss": 0.1312,
+                "validation_accuracy": 0.9587,
+                "validation_f1": 0.9585,
+            },
+            10: {
+                "train_loss": 0.1469,
+                "validation_loss": 0.0496,
+                "validation_accuracy": 0.9852,
+                "validation_f1": 0.9851,
+            },
         },
+        stated=("epochs", "dropout"),
     ),
     Project(
         "two narrow convolutions and two linear layers",
@@ -506,12 +570,15 @@ PROJECTS = (
         "convolutions of 10 and 20 channels, 5x5, padding 1, ReLU and pooling; linear layers of 50 and 10; Adam, "
         "cross-entropy, ten epochs",
         "learning rate, batch size",
-        "over 99%; epochs 1 and 10",
+        "over 99%; losses and accuracies of epochs 1 and 10, on training and test images",
         0.99,
         {
             1: {"train_loss": 0.53, "train_accuracy": 0.85, "validation_loss": 0.15, "validation_accuracy": 0.95},
             10: {"train_loss": 0.03, "train_accuracy": 0.99, "validation_loss": 0.03, "validation_accuracy": 0.99},
         },
+        "test",
+        True,
+        ("optimizer", "epochs", "dropout"),
     ),
     Project(
         "a workflow in notebooks",
@@ -522,7 +589,11 @@ PROJECTS = (
         "precision, recall and F1: class 0 .98, .97, .97; class 1 .99, .98, .98",
     ),
 )
-STEP_NAMES = ("as described", "one-cycle schedule", "augmentation", "the rest of our training", "averaging")
+STEP_NAMES = ("as described", "one-cycle schedule", "augmentation", "the rest of our training", "averaging")  # in rows
+STEP_TITLES = ("as described", "one-cycle schedule and its peak rate", *STEP_NAMES[2:])  # as pages call them
+AVERAGING = len(STEP_NAMES) - 1
+GAIN = "gain, points (95% interval)"  # a column of tables
+FEWEST_SEEDS = 3  # of a step that is tested: two do not hold 5% where trainings differ more than images do
 
 
 @dataclass(frozen=True)
@@ -538,6 +609,18 @@ class StepTaken:
     p_value: float | None
 
 
+def filled_in() -> dict[str, Row]:
+    """Return {network: {field of a recipe: its value at step 0, and whether it is stated or ours}}."""
+    fields = ("optimizer", "learning_rate", "schedule", "batch_size", "epochs", "dropout")
+    table: dict[str, Row] = {}
+    for project in PROJECTS:
+        if project.network:
+            recipe = recipes.published_step(project.network, 0)
+            by = {name: "stated" if name in project.stated else "ours" for name in fields}
+            table[project.network] = {name: f"{plainly(getattr(recipe, name))} ({by[name]})" for name in fields}
+    return table
+
+
 def step_rows(path: str | Path) -> dict[str, dict[int, list[Row]]]:
     """Return {network: {step: its rows}} of a file of published steps; of each step those by the code of the newest.
 
@@ -545,10 +628,14 @@ def step_rows(path: str | Path) -> dict[str, dict[int, list[Row]]]:
     """
     try:
         rows = json.loads(Path(path).read_text(encoding="utf-8"))["rows"]
+        needed = {"network", "step", "digest", "code", "taken"}
+        is_whole = isinstance(rows, list) and all(isinstance(row, dict) and needed <= set(row) for row in rows)
     except FileNotFoundError:
-        rows = []
+        return {}
     except (OSError, ValueError, KeyError, TypeError):
-        raise refused("not a whole file of published steps") from None
+        is_whole = False
+    if not is_whole:
+        raise refused("not a whole file of published steps")
     groups: dict[str, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         if row["digest"] != digest_of(row):
@@ -572,25 +659,36 @@ def of_newest(rows: Sequence[Row]) -> list[Row]:
 def steps_taken(rows: Mapping[int, Sequence[Row]], level: float = 0.95) -> list[StepTaken]:
     """Return the StepTaken of each step of a network that `rows` ({step: rows}) has.
 
-    Differences are paired within seeds, on the same held-out images; see evaluation.compare_within_seeds. One pair says
-    nothing of other trainings: it has an interval, over images alone, and no p-value.
+    Only seeds that all of its steps were trained with count, so that each row speaks of the same trainings; where there
+    are none, all do. Differences are paired within seeds, on the same held-out images; see
+    evaluation.compare_within_seeds. Fewer than FEWEST_SEEDS pairs know too little of other trainings: they have an
+    interval, that of one pair over images alone, and no p-value.
     """
     taken: list[StepTaken] = []
-    for step, of_step in sorted(rows.items()):
+    paired = of_common_seeds(rows)
+    for step, of_step in sorted(paired.items()):
         images = of_step[0]["validation_images"]
-        before = {row["seed"]: row for row in rows.get(step - 1, [])}
+        before = {row["seed"]: row for row in (rows if step == AVERAGING else paired).get(step - 1, [])}
         pairs = [(row, before[seed]) for row in of_step for seed in seeds_of(row) if seed in before]
         difference, p_value = None, None
         if pairs:
             one, other = (correct_of([pair[side] for pair in pairs], images) for side in (0, 1))
             difference, p_value = evaluation.compare_within_seeds(list(one), list(other), level, pool=images)
-            p_value = p_value if len(pairs) > 1 else None
+            p_value = p_value if len(pairs) >= FEWEST_SEEDS else None
         errors_of = [len(row["wrong"]) for row in of_step]
         seeds = [seed for row in of_step for seed in seeds_of(row)]
         accuracy = 1 - float(np.mean(errors_of)) / images
         changed = in_words(of_step[0]["changed"])
         taken.append(StepTaken(step, changed, seeds, accuracy, errors_of, difference, p_value))
     return taken
+
+
+def of_common_seeds(rows: Mapping[int, Sequence[Row]]) -> dict[int, list[Row]]:
+    """Return {step: its rows} of those seeds alone that every step was trained with; all rows where there are none."""
+    trained = {step: {row["seed"] for row in of_step} for step, of_step in rows.items() if step != AVERAGING}
+    common = set.intersection(*trained.values()) if trained else set()
+    kept = {step: [row for row in of_step if not common or row.get("seed") in common] for step, of_step in rows.items()}
+    return kept | {AVERAGING: list(rows[AVERAGING])} if AVERAGING in rows else kept
 
 
 def seeds_of(row: Row) -> list[int]:
@@ -618,31 +716,100 @@ def missing_rows(ladders: Mapping[str, Sequence[StepTaken]]) -> list[tuple[str, 
 
 
 def step_table(network: str, ladder: Sequence[StepTaken], p_values: Mapping[tuple[str, int], float]) -> list[Row]:
-    """Return a row for each step of a network; gains in points of accuracy, what is not known is NaN."""
+    """Return a row for each step of a network, gains as `gain_of`; an adjusted p that is not known is NaN."""
+    return [
+        {
+            "step": taken.step,
+            "package": STEP_TITLES[taken.step],
+            "what changed": taken.changed,
+            "seeds": len(taken.seeds),
+            "accuracy": taken.accuracy,
+            GAIN: gain_of(taken),
+            "adjusted p": p_values.get((network, taken.step), np.nan),
+        }
+        for taken in ladder
+    ]
+
+
+def gain_of(taken: StepTaken) -> str:
+    """Return what a step brings, in points of accuracy with its interval; "" if there is nothing to compare it with."""
+    gain = taken.difference
+    if gain is None:
+        return ""
+    return f"{100 * gain.mean:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})"
+
+
+def averages_table(ladders: Mapping[str, Sequence[StepTaken]], p_values: Mapping[tuple[str, int], float]) -> list[Row]:
+    """Return a row for each network whose seeds were averaged: accuracy alone (a mean) and together, and the gain."""
     table = []
-    for taken in ladder:
-        gain = taken.difference or Difference(np.nan, np.nan, np.nan)
-        table.append(
-            {
-                "step": STEP_NAMES[taken.step],
-                "what changed": taken.changed,
-                "seeds": len(taken.seeds),
-                "accuracy": taken.accuracy,
-                "gain, points": 100 * gain.mean,
-                "low": 100 * gain.low,
-                "high": 100 * gain.high,
-                "adjusted p": p_values.get((network, taken.step), np.nan),
-            }
-        )
+    for network, ladder in ladders.items():
+        for taken in ladder:
+            if taken.step == AVERAGING and taken.difference is not None:
+                alone = taken.accuracy - taken.difference.mean
+                head = {"network": network, "networks": len(taken.seeds), "alone": alone, "together": taken.accuracy}
+                p_value = p_values.get((network, taken.step), np.nan)
+                table.append(head | {GAIN: gain_of(taken), "adjusted p": p_value})
     return table
 
 
 def epochs_beside(project: Project, rows: Sequence[Row]) -> list[Row]:
     """Return {"epoch", "figure", "reported", "ours"} of what a project reports by epoch; ours is a mean over `rows`."""
+    words = {"train": "training", "validation": "held-out"}
+    if project.scored_after_epochs == "test":
+        words["validation"] = "held-out (reported: test)"
     table = []
     for epoch, reported in project.epochs.items():
         for figure, value in reported.items():
             ours = [row["history"][epoch - 1][figure] for row in rows if row["epochs"] >= epoch]
             mean = float(np.mean(ours)) if ours else np.nan
-            table.append({"epoch": epoch, "figure": figure, "reported": value, "ours": mean})
+            split, _, kind = figure.partition("_")
+            called = f"{words[split]} {kind.replace('f1', 'macro F1')}"
+            table.append({"epoch": epoch, "figure": called, "reported": value, "ours": mean})
     return table
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Our trainings of a published network beside the figure that its project reports, on the same test images."""
+
+    network: str
+    trainings: int
+    errors: int  # mean over the trainings, rounded
+    reported: int  # errors; fewer than so many where `is_bound`
+    images: int
+    is_bound: bool
+    p_value: float  # by Holm's method, adjusted for all of them
+
+    @property
+    def reported_in_words(self) -> str:
+        """How many errors were reported, as text."""
+        return f"fewer than {self.reported}" if self.is_bound else f"{self.reported}"
+
+
+def beside_reported(taken: Mapping[str, Sequence[Row]]) -> list[Beside]:
+    """Return the Beside of each network of PROJECTS that `taken` ({network: readings}) has readings of.
+
+    Fisher's exact test (1922) on the rounded mean of ours and the reported count, adjusted by Holm's method for the
+    number of networks; two-sided, but where a bound was reported, which more errors alone contradict. It takes the
+    images of both for independent draws, where they are the same: that makes it cautious. It does not know how far the
+    author's other trainings would lie apart.
+    """
+    found = []
+    for project in PROJECTS:
+        readings = taken.get(project.network or "", [])
+        if project.network is None or project.reported is None or not readings:
+            continue
+        images = images_of(readings[0])
+        ours = round(float(np.mean([len(row["wrong"]) for row in readings])))
+        theirs = round((1 - project.reported) * images)
+        side = "greater" if project.is_bound else "two-sided"
+        table = [[ours, images - ours], [theirs, images - theirs]]
+        p_value = float(fisher_exact(table, alternative=side).pvalue)
+        found.append(Beside(project.network, len(readings), ours, theirs, images, project.is_bound, p_value))
+    adjusted_values = evaluation.holm([one.p_value for one in found]) if found else []
+    return [replace(one, p_value=value) for one, value in zip(found, adjusted_values, strict=True)]
+
+
+def seconds_in_words(seconds: float) -> str:
+    """Return a time as text: below ten seconds with a decimal place, above it without."""
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"

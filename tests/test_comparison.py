@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from helpers import errors, scores
+from helpers import errors, evaluation, scores
 
 ERRORS = {"best": 30, "balanced": 30, "fast": 200}  # of 10,000, drawn for every seed among the same hard images
 
@@ -98,7 +98,7 @@ def page(tmp_path_factory):
     best = rows[:4]
     stale = [reading("best", seed, range(900), "older", "2025-01-01T00:00:00+00:00") for seed in (0, 4)]
     ensembles = [ensemble(stale, range(800), "older"), ensemble(best, range(15), codes["best"])]
-    head = {"machine": {"cores": 99, "processor": "of the last one"}, "versions": {"torch": "9", "python": "9"}}
+    head = {"machine": {"cores": 99, "processor": "of the file"}, "versions": {"torch": "9", "python": "9"}}
     content = head | {"rows": [*stale, *rows], "ensembles": ensembles, "earlier": EARLIER}
     (folder / "readings.json").write_text(json.dumps(content))
     simple = {"rows": [{"accuracy": {"majority class": 0.1135, "nearest neighbour": 0.9514}}]}
@@ -130,14 +130,15 @@ def test_it_says_what_is_of_older_code_and_which_machines_it_was_taken_on(page):
     assert "The readings of `balanced`, `fast` are of older code than today's, which may score otherwise." in text
     assert "Left out: 2 of other code than these." in text and "Together the 2" not in text
     places = ["`best` on 2 cores (made), PyTorch 2, Python 3", "`balanced` on 8 cores (other), PyTorch 2, Python 3"]
-    assert f"Taken: {'; '.join(places)}; `fast` on a machine that was not noted with the readings." in text
-    assert "of the last one" not in text
+    of_file = "99 cores (of the file), PyTorch 9, Python 9, as noted for the file as a whole"
+    assert f"Taken: {'; '.join(places)}; `fast` on {of_file}." in text
 
 
 def test_it_tells_every_earlier_reading_of_the_test_images(page):
     text = words_of(page[1])
     said = (
-        "Beside the 12 readings compared below, the file holds 4 earlier ones of former designs of `balanced`, `fast`"
+        "Beside the 12 readings compared below, the file holds 4 earlier ones of former designs of `balanced` and "
+        "`fast`, whose present designs were therefore written after the test set had been used."
     )
     assert said in text
     for cells in (("fast", "20,000", "abcdef0", "3", "98.10%"), ("balanced", "70,000", "fedcba9", "1", "99.50%")):
@@ -151,12 +152,13 @@ def test_a_difference_beyond_chance_is_told_apart_and_a_tie_a_tie(page):
 
 
 def test_a_goal_that_was_missed_is_called_missed(page):
-    rows = re.findall(r"<th[^>]*>(fast|balanced|best)</th>\s*((?:<td[^>]*>[^<]*</td>\s*)+)", page[1])
+    text = (page[3] / "speed.html").read_text()
+    rows = re.findall(r"<th[^>]*>(fast|balanced|best)</th>\s*((?:<td[^>]*>[^<]*</td>\s*)+)", text)
     verdicts = {
         name: re.findall(r">([^<]*)<", cells)[-1] for name, cells in rows if "reached" in cells or "missed" in cells
     }
     assert verdicts["fast"] == "missed" and verdicts["best"] == "floor reached"
-    assert "goals were missed, by fast" in page[1]
+    assert "goals were missed, by fast" in text
 
 
 def test_they_load_nothing_and_show_no_pictures_of_other_digits(page):
@@ -169,8 +171,10 @@ def test_they_load_nothing_and_show_no_pictures_of_other_digits(page):
 
 def test_times_are_those_of_the_speed_file(page):
     text = (page[3] / "speed.html").read_text()
-    rows = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())["rows"]
-    assert f"Taken on {'; '.join(dict.fromkeys(map(scores.place_of, rows)))}." in text
+    file = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())
+    rows = file["rows"]
+    assert f"Taken on {'; '.join(dict.fromkeys(scores.place_of(row, file) for row in rows))}." in text
+    assert "not noted" not in text
     compared = [row for row in rows if row["ratio"] is not None and row["part"] != "choices"]
     for row in compared:
         cells = [f"{row['ours']:.2f} s", f"{row['baseline']:.2f} s", f"{row['ratio']:.1f}"]
@@ -195,11 +199,13 @@ def test_only_equal_batch_sizes_are_called_a_comparison_of_the_loops(page):
 
 def test_published_steps_are_told_apart_by_their_rows_and_what_is_missing_is_said(page):
     text = words_of((page[3] / "published.html").read_text())
-    said = "With 3 seeds, 1 of 2 steps of `lenet` are told apart: augmentation (+1.00 points)."
-    assert said in text
-    assert "1 of 2 steps are told apart" in text and "16 steps are missing in the file." in text
-    assert "`narrow`: no step has two seeds yet that the step before it has, too." in text
-    assert re.search(r"<th[^>]*>one-cycle schedule</th>\s*<td[^>]*>rotation 0.0 to 5</td>\s*<td[^>]*>3</td>", text)
+    said = "Steps of `lenet` told apart from the one before: 1 of 2 tested (augmentation +1.00 points)."
+    assert f"{said} Not tested, for want of a third seed: the rest of our training." in text
+    assert "Steps told apart from the one before: 1 of 2 tested (" in text
+    assert "Missing from the file: 16 steps." in text and "No network has an average yet" in text
+    assert "`narrow`: no step has three seeds yet that the step before it has, too, so none is tested." in text
+    title = "one-cycle schedule and its peak rate"
+    assert re.search(rf"<td[^>]*>{title}</td>\s*<td[^>]*>rotation 0 to 5</td>\s*<td[^>]*>3</td>", text)
 
 
 def test_without_readings_it_ends_with_one_line(tmp_path):
@@ -222,9 +228,10 @@ def test_a_step_that_was_changed_or_a_file_that_is_not_whole_is_refused(tmp_path
     path.write_text(path.read_text().replace('"seconds": 2.0', '"seconds": 1.0', 1))
     with pytest.raises(errors.BadInput, match=r"lenet, step 0: a field was changed after it was taken"):
         scores.step_rows(path)
-    path.write_text("[]")
-    with pytest.raises(errors.BadInput, match=r"not a whole file of published steps"):
-        scores.step_rows(path)
+    for content in ("[]", '{"rows": 3}', '{"rows": [1]}', '{"rows": [{"network": "lenet", "step": 0}]}', "{"):
+        path.write_text(content)
+        with pytest.raises(errors.BadInput, match=r"not a whole file of published steps"):
+            scores.step_rows(path)
 
 
 def test_of_a_step_rows_of_the_newest_code_count_once_a_seed_and_of_averages_that_of_most_seeds():
@@ -248,10 +255,80 @@ def test_one_seed_says_nothing_of_other_trainings():
     assert step.difference.low > 0 and step.p_value is None and scores.adjusted({"lenet": [step]}) == {}
 
 
+def test_two_seeds_are_compared_but_not_tested():
+    rows = {step: [step_row(step, range(100 - 30 * step), seed=seed) for seed in (0, 1)] for step in (0, 1)}
+    step = scores.steps_taken(rows)[1]
+    assert step.difference.mean == pytest.approx(0.003) and step.p_value is None
+
+
+def test_seeds_that_a_step_lacks_count_in_no_row_of_its_network():
+    rows = {
+        0: [step_row(0, range(wrong), seed=seed) for seed, wrong in enumerate((100, 100, 400))],
+        1: [step_row(1, range(80), seed=seed) for seed in (0, 1)],
+        4: [step_row(4, range(70), seeds=[0, 1])],
+    }
+    first, second, average = scores.steps_taken(rows)
+    assert first.seeds == second.seeds == average.seeds == [0, 1]
+    assert second.accuracy - first.accuracy == pytest.approx(second.difference.mean)
+
+
+def test_what_is_reported_after_epochs_is_said_to_be_of_test_images_where_it_is():
+    of_name = {project.network: project for project in scores.PROJECTS}
+    history = {"train_loss": 0.5, "train_accuracy": 0.9, "validation_loss": 0.2, "validation_accuracy": 0.95}
+    rows = [{"epochs": 10, "history": [history | {"validation_f1": 0.94}] * 10}]
+    narrow = {row["figure"] for row in scores.epochs_beside(of_name["narrow"], rows)}
+    assert "held-out (reported: test) accuracy" in narrow and "training loss" in narrow
+    dropout = scores.epochs_beside(of_name["dropout"], rows)
+    assert {"epoch": 1, "figure": "held-out macro F1", "reported": 0.9585, "ours": 0.94} in dropout
+
+
+def test_what_a_readme_leaves_open_is_marked_as_ours():
+    table = scores.filled_in()
+    assert table["lenet"]["optimizer"] == "sgd (stated)" and table["lenet"]["learning_rate"] == "0.01 (ours)"
+    assert table["narrow"]["epochs"] == "10 (stated)" and table["linear-head"]["optimizer"] == "adamw (ours)"
+
+
+def test_averages_stand_beside_their_members():
+    rows = {3: [step_row(3, range(50), seed=seed) for seed in (0, 1)], 4: [step_row(4, range(20), seeds=[0, 1])]}
+    (row,) = scores.averages_table({"lenet": scores.steps_taken(rows)}, {})
+    assert (row["network"], row["networks"]) == ("lenet", 2) and row[scores.GAIN].startswith("+0.30 (+")
+    assert row["alone"] == pytest.approx(0.995) and row["together"] == pytest.approx(0.998)
+
+
+def test_accuracies_reached_are_means_and_for_fast_the_lower_end():
+    rows = {
+        "fast": [{"test_accuracy": 0.98}, {"test_accuracy": 0.99}],
+        "best": [{"test_accuracy": 0.99}, {"test_accuracy": 0.997}],
+    }
+    ensemble_of_best = [{"recipe": "best", "seeds": [0, 1], "test_accuracy": 0.998}]
+    reached = scores.accuracies_reached(scores.Comparable(rows, ensemble_of_best, [], 0))
+    assert reached["best"] == pytest.approx(0.9935) and reached["2 of best together"] == 0.998
+    assert reached["fast"] < 0.98
+
+
+def test_the_error_of_a_difference_is_that_of_the_bootstrap_without_its_random_numbers():
+    generator = np.random.default_rng(0)
+    one = generator.random((20, 2000)) > generator.random((20, 1)) * 0.03
+    other = generator.random((30, 2000)) > generator.random((30, 1)) * 0.02
+    error, freedom = evaluation.error_paired(one, other)
+    drawn = evaluation.compare_paired(one, other, level=0.6827, resamples=20_000)
+    assert error == pytest.approx((drawn.high - drawn.low) / 2, rel=0.05) and 19 < freedom < 200
+    assert evaluation.error_paired(one[:1], other[:1])[1] == 1e9  # one seed each: images alone
+
+
+def test_recipes_that_do_not_differ_are_seldom_told_apart():
+    generator = np.random.default_rng(1)
+    false_claims = 0
+    for _ in range(200):
+        correct = {name: generator.random((5, 1000)) > 0.02 for name in "abcd"}
+        false_claims += any(one.is_significant for one in scores.compare_all(correct, "abcd").differences.values())
+    assert false_claims <= 18
+
+
 def test_pairs_have_one_level_and_two_directions():
     correct = {"a": np.ones((3, 500), dtype=bool), "b": np.ones((3, 500), dtype=bool)}
     correct["b"][:, :60] = False
-    pairs = scores.compare_all(correct, ["a", "b"], 500)
+    pairs = scores.compare_all(correct, ["a", "b"])
     assert pairs.level == pytest.approx(0.95) and pairs.is_ahead("a", "b") and not pairs.is_ahead("b", "a")
     one, other = pairs.between("a", "b"), pairs.between("b", "a")
     assert (one.mean, one.low, one.high) == (-other.mean, -other.high, -other.low)
@@ -259,5 +336,5 @@ def test_pairs_have_one_level_and_two_directions():
 
 def test_changes_of_recipes_are_said_in_fields():
     assert "validation_size 10000 to 5000" in scores.changes("dropout-published", "dropout-tuned")
-    assert "rotation 0.0 to 5" in scores.changes("narrow-published", "narrow-tuned")
+    assert "rotation 0 to 5" in scores.changes("narrow-published", "narrow-tuned")
     assert scores.changes("narrow-published", "gone") == "no longer among the recipes"

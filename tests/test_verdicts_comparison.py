@@ -27,7 +27,7 @@ def test_former_readings_are_counted():
         {"recipe": "balanced", "readings": 8},
     ]
     verdict = verdicts.former_readings(designs, 60)
-    assert verdict.value == 23 and "23 earlier ones of former designs of `fast`, `balanced`" in verdict.sentence
+    assert verdict.value == 23 and "23 earlier ones of former designs of `fast` and `balanced`," in verdict.sentence
     assert "no readings of former designs" in holds(verdicts.former_readings([], 60), "former_readings")
 
 
@@ -63,7 +63,7 @@ def test_gains_of_training():
 
 
 @pytest.mark.parametrize(
-    ("jointly", "said"), [(10, "a gain beyond"), (100, "an interval that holds 0"), (300, "a loss beyond")]
+    ("jointly", "said"), [(10, "a gain beyond"), (100, "an interval that includes 0"), (300, "a loss beyond")]
 )
 def test_an_ensemble_beside_its_members(jointly, said):
     generator = np.random.default_rng(0)
@@ -83,8 +83,11 @@ def test_images_on_which_two_recipes_disagree():
         ahead[:won] = behind[:lost] = True
         return verdicts.different_images("best", "fast", ahead, behind)
 
-    assert "10 images correctly that `fast` never does; 0 the other way round: more than" in of(10, 0).sentence
-    assert "no more than sampling error" in of(4, 3).sentence and of(10, 0).value < 0.01 < of(4, 3).value
+    assert (
+        "10 images correctly that `fast` never does; 0 the other way round: the two counts are told"
+        in of(10, 0).sentence
+    )
+    assert "are not told apart" in of(4, 3).sentence and of(10, 0).value < 0.01 < of(4, 3).value
     assert of(0, 0).value is None and "No image divides" in holds(of(0, 0), "different_images")
 
 
@@ -120,14 +123,37 @@ def test_goals_are_verdict_of_by_floor_and_aim():
     assert row["value"] == 0.96 and row["verdict"] == "reached"
 
 
+def beside(**errors):
+    """Return what scores.beside_reported makes of readings with so many errors: {network: (of each training)}."""
+    per_class = {"0": {"support": 10_000}}
+    readings = {
+        name: [{"per_class": per_class, "wrong": list(range(count))} for count in counts]
+        for name, counts in errors.items()
+    }
+    return scores.beside_reported(readings)
+
+
 @pytest.mark.parametrize(
-    ("errors", "said"),
-    [([70, 74, 72], "fewer, beyond"), ([130, 128], "no more apart than"), ([260, 262], "more, beyond")],
+    ("counts", "said"),
+    [
+        ([70, 74, 72], "1 of 1 tested. Ours makes fewer errors for `lenet` (72, reported 124)."),
+        ([130, 128], "No network is told apart from the figure that was reported, of 1 tested."),
+        ([260, 262], "1 of 1 tested. Ours makes more errors for `lenet` (261, reported 124)."),
+    ],
 )
-def test_beside_a_reported_figure(errors, said):
-    verdict = verdicts.beside_reported("lenet-published", errors, 0.9876, 10_000)
-    assert said in holds(verdict, "beside_reported") and verdict.facts["reported_errors"] == 124
-    assert (verdict.value < verdicts.LEVEL) == ("beyond" in said)
+def test_beside_a_reported_figure(counts, said):
+    verdict = verdicts.beside_reported(beside(lenet=counts))
+    assert said in holds(verdict, "beside_reported") and verdict.facts["reported"] == [124]
+    assert verdict.value == ("No network" not in said)
+
+
+def test_reported_figures_are_tested_together_and_a_bound_is_contradicted_by_more_errors_alone():
+    alone, both = beside(lenet=[90])[0], beside(lenet=[90], dropout=[130])[0]
+    assert 0.01 < alone.p_value < 0.05 and both.p_value == pytest.approx(2 * alone.p_value)
+    fewer, more = (beside(narrow=[count])[0] for count in (40, 160))
+    assert fewer.is_bound and fewer.p_value > 0.9 and more.p_value < 0.01
+    assert (fewer.reported_in_words, alone.reported_in_words) == ("fewer than 100", "124")
+    assert "`make bench-accuracy`" in verdicts.beside_reported([]).sentence
 
 
 def taken(step, mean=0.002, seeds=(0, 1, 2)):
@@ -139,22 +165,42 @@ def taken(step, mean=0.002, seeds=(0, 1, 2)):
 def test_steps_of_a_network():
     ladder = [taken(0, None), taken(1), taken(2, -0.0001)]
     both = verdicts.steps_of_network("lenet", ladder, {("lenet", 1): 0.004, ("lenet", 2): 0.9})
-    said = "With 3 seeds, 1 of 2 steps of `lenet` are told apart: one-cycle schedule (+0.20 points)."
+    title = "one-cycle schedule and its peak rate"
+    said = f"Steps of `lenet` told apart from the one before: 1 of 2 tested ({title} +0.20 points)."
     assert holds(both, "steps_of_network") == said and both.facts["told_apart"] == [1]
     none = verdicts.steps_of_network("lenet", ladder, {("lenet", 1): 0.06, ("lenet", 2): 0.9})
-    assert none.value == 0 and none.sentence == "With 3 seeds, no step of `lenet` is told apart from the one before it."
-    assert "no step has two seeds yet" in verdicts.steps_of_network("lenet", ladder[:1], {}).sentence
+    assert none.value == 0 and none.sentence == "No step of `lenet` is told apart from the one before, of 2 tested."
+    some = verdicts.steps_of_network("lenet", ladder, {("lenet", 1): 0.06})
+    assert holds(some, "steps_of_network").endswith("Not tested, for want of a third seed: augmentation.")
+    assert "no step has three seeds yet" in verdicts.steps_of_network("lenet", ladder[:1], {}).sentence
 
 
 def test_steps_of_all_networks():
     ladders = {"lenet": [taken(0, None), taken(1)]}
     verdict = verdicts.steps_of_all(ladders, {("lenet", 1): 0.001})
-    assert verdict.value == 1 and "18 steps are missing in the file." in holds(verdict, "steps_of_all")
-    assert "one-cycle schedule 1, augmentation 0, the rest of our training 0 and averaging 0" in verdict.sentence
-    assert "cannot be compared" not in verdict.sentence
+    assert verdict.value == 1 and "Missing from the file: 18 steps." in holds(verdict, "steps_of_all")
+    assert (
+        "1 of 1 tested (one-cycle schedule and its peak rate 1 of 1; not tested with any network:" in verdict.sentence
+    )
+    assert "augmentation, the rest of our training and averaging)." in verdict.sentence
     assert "`make bench-steps` trains them, with several seeds" in verdicts.steps_of_all({}, {}).sentence
     full = {project.network: [taken(step) for step in range(5)] for project in scores.PROJECTS if project.network}
-    assert "missing" not in verdicts.steps_of_all(full, {("lenet", 1): 0.001}).sentence
+    all_tested = {(network, step): 0.001 for network in full for step in range(1, 5)}
+    said = holds(verdicts.steps_of_all(full, all_tested), "steps_of_all")
+    assert "16 of 16 tested" in said and "averaging 4 of 4)." in said and "issing" not in said
+
+
+@pytest.mark.parametrize(
+    ("p_values", "said"),
+    [
+        ({("lenet", 4): 0.001, ("narrow", 4): 0.2}, "Averages told apart from their members: 1 of 2 tested (`lenet`)."),
+        ({("lenet", 4): 0.3}, "No average is told apart from its members, of 1 tested."),
+        ({("lenet", 3): 0.001}, "No network has an average yet that could be tested: `make bench-steps` makes them."),
+    ],
+)
+def test_averages_beside_their_members(p_values, said):
+    verdict = verdicts.averages({"lenet": [], "narrow": []}, p_values)
+    assert holds(verdict, "averages") == said
 
 
 def test_steps_that_change_nothing_are_seldom_told_apart():
@@ -180,16 +226,15 @@ def test_words_in_a_row():
 
 
 def test_times_off_a_line():
-    assert verdicts.off_the_line([1, 2, 3], [2, 4, 6]).value == pytest.approx(0, abs=1e-9)
-    off = verdicts.off_the_line([1, 2, 3, 4], [1, 2, 3, 8])
-    assert off.value > 0.2 and "off its straight line" in holds(off, "off_the_line")
-    assert verdicts.off_the_line([1, 2], [1, 2]).value is None
+    assert verdicts.off_the_line("images", [1, 2, 3], [2, 4, 6]).value == pytest.approx(0, abs=1e-9)
+    off = verdicts.off_the_line("epochs", [1, 2, 3, 4], [1, 2, 3, 8])
+    assert off.value > 0.2 and "By epochs, no time is further than" in holds(off, "off_the_line")
+    assert verdicts.off_the_line("images", [1, 2], [1, 2]).value is None
 
 
 def test_times_less():
     verdict = verdicts.times_less({"a": (1.2, 1.4), "b": (0.9, 1.1), "c": (0.5, 0.6)})
-    assert (
-        verdict.value == 1
-        and "In 1 of 3 comparisons ours took less time in every round, in 1 more." in verdict.sentence
-    )
+    said = "Ours was faster in every round in 1 of 3 comparisons, and slower in every round in 1."
+    assert verdict.value == 1 and verdict.sentence == said
+    assert "1 of 1 comparison, and slower in every round in none." in verdicts.times_less({"a": (1.2, 1.4)}).sentence
     assert "No times were taken yet" in holds(verdicts.times_less({}), "times_less")

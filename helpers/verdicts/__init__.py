@@ -19,6 +19,7 @@ from .candidates import (
 )
 from .comparison import (
     answering_together,
+    averages,
     beside_reported,
     cheaper_and_better,
     different_images,
@@ -96,6 +97,7 @@ __all__ = [
     "against_baselines",
     "against_first",
     "answering_together",
+    "averages",
     "beside_reported",
     "best_epoch",
     "better_than_baselines",

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest, fisher_exact
 
 from .. import evaluation, scores
-from ..scores import Pairs, StepTaken
-from .verdict import FAMILY_LEVEL, LEVEL, Verdict, listed, p_is
+from ..scores import Beside, Pairs, StepTaken
+from .significance import mcnemar
+from .verdict import FAMILY_LEVEL, LEVEL, Verdict, counted, listed, p_is
 
 
 def former_readings(designs: Sequence[Mapping[str, Any]], readings: int) -> Verdict:
@@ -24,10 +24,10 @@ def former_readings(designs: Sequence[Mapping[str, Any]], readings: int) -> Verd
     if earlier == 0:
         sentence = "The file holds no readings of former designs."
     else:
-        names = ", ".join(f"`{name}`" for name in dict.fromkeys(design["recipe"] for design in designs))
+        names = listed([f"`{name}`" for name in dict.fromkeys(design["recipe"] for design in designs)])
         sentence = (
             f"Beside the {readings} readings compared below, the file holds {earlier} earlier ones of former designs "
-            f"of {names}: for these the test set was no longer untouched when today's design was written down."
+            f"of {names}, whose present designs were therefore written after the test set had been used."
         )
     return Verdict("former_readings", earlier, sentence, facts)
 
@@ -35,7 +35,7 @@ def former_readings(designs: Sequence[Mapping[str, Any]], readings: int) -> Verd
 def told_apart(pairs: Pairs, ranking: Sequence[str]) -> Verdict:
     """Return how many pairs of recipes differ beyond sampling error of images and seeds; the value is that number.
 
-    The intervals of scores.Pairs (bootstrap, Efron 1979) hold for all pairs at once (Bonferroni); a pair is told apart
+    The intervals of scores.Pairs (Student's t) hold for all pairs at once (Bonferroni); a pair is told apart
     where its interval leaves out 0. `ranking`: the recipes by their means.
     """
     apart = [pair for pair, difference in pairs.differences.items() if difference.is_significant]
@@ -110,7 +110,7 @@ def answering_together(together: ArrayLike, alone: ArrayLike) -> Verdict:
     points = f"{100 * gain.mean:+.2f} points ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})"
     count = f"Together the {len(singly)} make {facts['errors']} errors, alone {facts['errors_alone']:.1f} on average"
     if not gain.is_significant:
-        sentence = f"{count}: {points}, an interval that holds 0, so that a gain is not shown."
+        sentence = f"{count}: {points}, an interval that includes 0, so that a gain is not shown."
     elif gain.mean > 0:
         sentence = f"{count}: {points}, a gain beyond sampling error."
     else:
@@ -125,16 +125,15 @@ def different_images(strong: str, weak: str, ahead: ArrayLike, behind: ArrayLike
     `ahead`, `behind`: bool (images,), whether all trainings of `strong` classified an image correctly and none of
     `weak` did, and the other way round. A two-sided sign test (exact binomial) on the two counts.
     """
-    won, lost = int(np.sum(ahead)), int(np.sum(behind))
+    won, lost, p_value = mcnemar(ahead, behind)
     facts = {"strong": strong, "weak": weak, "won": won, "lost": lost}
     if won + lost == 0:
         return Verdict("different_images", None, f"No image divides `{strong}` from `{weak}` in all trainings.", facts)
-    p_value = float(binomtest(won, won + lost).pvalue)
     count = f"`{strong}` always classifies {won} images correctly that `{weak}` never does; {lost} the other way round"
     test = f"(sign test, {p_is(p_value)})"
     if p_value < LEVEL:
-        return Verdict("different_images", p_value, f"{count}: more than sampling error {test}.", facts)
-    return Verdict("different_images", p_value, f"{count}: no more than sampling error {test}.", facts)
+        return Verdict("different_images", p_value, f"{count}: the two counts are told apart {test}.", facts)
+    return Verdict("different_images", p_value, f"{count}: the two counts are not told apart {test}.", facts)
 
 
 def misclassified_by_all(correct: ArrayLike) -> Verdict:
@@ -155,7 +154,7 @@ def misclassified_by_all(correct: ArrayLike) -> Verdict:
 def goals_reached(goals: Sequence[Mapping[str, Any]]) -> Verdict:
     """Return how many goals were missed; the value is their number.
 
-    `goals`: rows of scores.accuracy_goals and scores.figure_goals. Nothing is estimated: a goal is held against the
+    `goals`: rows of scores.accuracy_goals and scores.figure_goals. Nothing is estimated: a goal is compared with the
     figure itself.
     """
     missed = [goal["recipe"] for goal in goals if goal["verdict"] == "missed"]
@@ -170,51 +169,65 @@ def goals_reached(goals: Sequence[Mapping[str, Any]]) -> Verdict:
     return Verdict("goals_reached", len(missed), sentence, facts)
 
 
-def beside_reported(recipe: str, errors: Sequence[int], reported: float, images: int) -> Verdict:
-    """Return whether our trainings of a published network are told apart from the reported figure; the value is p.
+def beside_reported(beside: Sequence[Beside]) -> Verdict:
+    """Return of how many published networks our errors are told apart from the reported ones; the value is that number.
 
-    `errors`: misclassified test images of each training; `reported`: its author's accuracy on as many `images`, of one
-    training. Fisher's exact test (1922), two-sided, on the rounded mean of ours and the reported count. It takes the
-    images of both for independent draws, where they are the same: that makes it cautious. It does not know how far
-    the author's other trainings would lie apart.
+    `beside`: of scores.beside_reported, whose p-values are adjusted for all of them. A network is told apart where its
+    own is below 0.05.
     """
-    ours, theirs = round(float(np.mean(errors))), round((1 - reported) * images)
-    p_value = float(fisher_exact([[ours, images - ours], [theirs, images - theirs]]).pvalue)
-    facts = {"recipe": recipe, "trainings": len(errors), "errors": ours, "reported_errors": theirs, "images": images}
-    count = f"`{recipe}` makes {ours} errors on average over {len(errors)} seeds, where {theirs} were reported"
-    test = f"(Fisher's exact test, {p_is(p_value)})"
-    if p_value >= LEVEL:
-        sentence = f"{count}: no more apart than sampling error {test}."
-    elif ours < theirs:
-        sentence = f"{count}: fewer, beyond sampling error {test}."
+    apart = [one for one in beside if one.p_value < FAMILY_LEVEL]
+    facts = {
+        "networks": [one.network for one in beside],
+        "errors": [one.errors for one in beside],
+        "reported": [one.reported for one in beside],
+        "p_values": [one.p_value for one in beside],
+        "told_apart": [one.network for one in apart],
+    }
+    if not beside:
+        sentence = "There are no readings of published recipes yet: `make bench-accuracy` takes them."
+    elif not apart:
+        sentence = f"No network is told apart from the figure that was reported, of {len(beside)} tested."
     else:
-        sentence = f"{count}: more, beyond sampling error {test}."
-    return Verdict("beside_reported", p_value, sentence, facts)
+        fewer = [
+            f"`{one.network}` ({one.errors}, reported {one.reported})" for one in apart if one.errors < one.reported
+        ]
+        more = [
+            f"`{one.network}` ({one.errors}, reported {one.reported})" for one in apart if one.errors >= one.reported
+        ]
+        parts = [f"{word} errors for {listed(names)}" for word, names in (("fewer", fewer), ("more", more)) if names]
+        count = f"{len(apart)} of {len(beside)} tested"
+        sentence = f"Networks told apart from the figure that was reported: {count}. Ours makes {'; '.join(parts)}."
+    return Verdict("beside_reported", len(apart), sentence, facts)
 
 
 def steps_of_network(network: str, ladder: Sequence[StepTaken], p_values: Mapping[tuple[str, int], float]) -> Verdict:
     """Return which steps of a published network's training are told apart from the one before; the value is how many.
 
     `ladder`: of scores.steps_taken; `p_values`: of scores.adjusted, by Holm's method over all networks. A step is told
-    apart where its own is below 0.05: then 5% bounds the chance of one false claim on the page.
+    apart where its own is below 0.05: then 5% bounds the chance of one false claim among all of them.
     """
     compared = [taken for taken in ladder if (network, taken.step) in p_values]
+    untested = [taken for taken in ladder if taken.step and taken not in compared]
     apart = [taken for taken in compared if p_values[network, taken.step] < FAMILY_LEVEL]
     facts = {
         "network": network,
         "compared": [taken.step for taken in compared],
+        "untested": [taken.step for taken in untested],
         "told_apart": [taken.step for taken in apart],
         "p_values": [p_values[network, taken.step] for taken in compared],
         "seeds": min((len(taken.seeds) for taken in compared), default=0),
     }
-    seeds = f"With {facts['seeds']} seeds"
     if not compared:
-        sentence = f"`{network}`: no step has two seeds yet that the step before it has, too."
+        sentence = f"`{network}`: no step has three seeds yet that the step before it has, too, so none is tested."
     elif not apart:
-        sentence = f"{seeds}, no step of `{network}` is told apart from the one before it."
+        sentence = f"No step of `{network}` is told apart from the one before, of {len(compared)} tested."
     else:
-        steps = listed([f"{scores.STEP_NAMES[taken.step]} ({points_of(taken)})" for taken in apart])
-        sentence = f"{seeds}, {len(apart)} of {len(compared)} steps of `{network}` are told apart: {steps}."
+        steps = listed([f"{scores.STEP_TITLES[taken.step]} {points_of(taken)}" for taken in apart])
+        count = f"{len(apart)} of {len(compared)} tested"
+        sentence = f"Steps of `{network}` told apart from the one before: {count} ({steps})."
+    if compared and untested:
+        steps = listed([scores.STEP_TITLES[taken.step] for taken in untested])
+        sentence += f" Not tested, for want of a third seed: {steps}."
     return Verdict("steps_of_network", len(apart), sentence, facts)
 
 
@@ -231,29 +244,55 @@ def steps_of_all(ladders: Mapping[str, Sequence[StepTaken]], p_values: Mapping[t
     """
     apart = [place for place, p_value in p_values.items() if p_value < FAMILY_LEVEL]
     missing = scores.missing_rows(ladders)
-    counts = {name: sum(step == number for _, step in apart) for number, name in enumerate(scores.STEP_NAMES)}
-    facts = {"compared": len(p_values), "told_apart": len(apart), "by_step": counts, "missing": len(missing)}
+    tested = {step: sum(other == step for _, other in p_values) for step in sorted({step for _, step in p_values})}
+    counts = {step: sum(other == step for _, other in apart) for step in tested}
+    by_step = {scores.STEP_NAMES[step]: count for step, count in counts.items()}
+    facts = {"compared": len(p_values), "told_apart": len(apart), "by_step": by_step, "missing": len(missing)}
+    words = listed([f"{scores.STEP_TITLES[step]} {counts[step]} of {tested[step]}" for step in tested])
+    untested = [title for step, title in enumerate(scores.STEP_TITLES) if step and step not in tested]
+    facts |= {"untested": untested}
     if not p_values:
-        sentence = "No step can be held against chance yet: `make bench-steps` trains them, with several seeds."
+        sentence = "No step can be tested yet: `make bench-steps` trains them, with several seeds."
     else:
-        words = listed([f"{name} {counts[name]}" for name in scores.STEP_NAMES[1:]])
-        sentence = f"{len(apart)} of {len(p_values)} steps are told apart, by the step that was taken: {words}."
+        count = f"{len(apart)} of {len(p_values)} tested"
+        sentence = f"Steps told apart from the one before: {count} ({words})."
+    if p_values and untested:
+        sentence = f"{sentence.removesuffix(').')}; not tested with any network: {listed(untested)})."
     if p_values and missing:
-        sentence += f" {len(missing)} steps are missing in the file."
+        sentence += f" Missing from the file: {counted(len(missing), 'step')}."
     return Verdict("steps_of_all", len(apart), sentence, facts)
 
 
-def off_the_line(amounts: ArrayLike, seconds: ArrayLike) -> Verdict:
+def averages(ladders: Mapping[str, Sequence[StepTaken]], p_values: Mapping[tuple[str, int], float]) -> Verdict:
+    """Return for how many networks the average is told apart from its members; the value is that number.
+
+    The arguments and the test are those of `steps_of_network`.
+    """
+    tested = [network for network in ladders if (network, scores.AVERAGING) in p_values]
+    apart = [network for network in tested if p_values[network, scores.AVERAGING] < FAMILY_LEVEL]
+    facts = {"compared": tested, "told_apart": apart}
+    if not tested:
+        sentence = "No network has an average yet that could be tested: `make bench-steps` makes them."
+    elif not apart:
+        sentence = f"No average is told apart from its members, of {len(tested)} tested."
+    else:
+        names = listed([f"`{name}`" for name in apart])
+        sentence = f"Averages told apart from their members: {len(apart)} of {len(tested)} tested ({names})."
+    return Verdict("averages", len(apart), sentence, facts)
+
+
+def off_the_line(kind: str, amounts: ArrayLike, seconds: ArrayLike) -> Verdict:
     """Return how far times lie off a straight line through them; the value is the largest share of the line's value.
 
-    Few dots of a machine's noise: no test, and no more is said than how far off they are.
+    `kind`: what the amounts count, such as "images". Few dots of a machine's noise: no test, and no more is said than
+    how far off they are.
     """
     x, y = np.asarray(amounts, dtype=float), np.asarray(seconds, dtype=float)
     if len(x) < 3:
-        return Verdict("off_the_line", None, "Too few times were taken to draw a line.", {"times": len(x)})
+        return Verdict("off_the_line", None, f"By {kind}, too few times were taken to draw a line.", {"times": len(x)})
     off = float(np.abs(y / np.polyval(np.polyfit(x, y, 1), x) - 1).max())
     facts = {"times": len(x), "off": off}
-    return Verdict("off_the_line", off, f"No time is further than {off:.0%} off its straight line.", facts)
+    return Verdict("off_the_line", off, f"By {kind}, no time is further than {off:.0%} off its straight line.", facts)
 
 
 def times_less(ratios: Mapping[str, Sequence[float]]) -> Verdict:
@@ -268,7 +307,7 @@ def times_less(ratios: Mapping[str, Sequence[float]]) -> Verdict:
     if not ratios:
         sentence = "No times were taken yet: `make bench-speed` takes them."
     else:
-        sentence = (
-            f"In {len(faster)} of {len(ratios)} comparisons ours took less time in every round, in {len(slower)} more."
-        )
+        comparisons = f"{len(faster)} of {counted(len(ratios), 'comparison')}"
+        never = "none" if not slower else f"{len(slower)}"
+        sentence = f"Ours was faster in every round in {comparisons}, and slower in every round in {never}."
     return Verdict("times_less", len(faster), sentence, facts)
