@@ -1113,7 +1113,7 @@ def layers(outputs: Mapping[str, Any], original: np.ndarray | None, most: int = 
 def errors_by_recipe(
     errors: Mapping[str, Sequence[int]], lines: Mapping[str, float], reported: Mapping[str, float], images: int
 ) -> Figure:
-    """Return the errors of each training, a row a recipe, on a logarithmic scale; the first of `errors` on top.
+    """Return the errors of each training, a row per recipe, on a logarithmic scale; the first of `errors` on top.
 
     `errors`: {recipe: misclassified images of each training}; `lines` are drawn to compare with, {name: errors};
     `reported` by a recipe's author, {recipe: errors}. The Figure has a `description`.
@@ -1241,7 +1241,7 @@ def errors_of_recipes_by_epoch(curves: Mapping[str, np.ndarray]) -> Figure:
 
 
 def errors_by_step(ladders: Mapping[str, Mapping[int, Sequence[int]]], names: Sequence[str], images: int) -> Figure:
-    """Return the errors of each training at each step, a panel a network: `ladders` {network: {step: errors}}.
+    """Return the errors of each training at each step, a panel per network: `ladders` {network: {step: errors}}.
 
     `names` are those of the steps, `images` how many are held out. The Figure has a `description`.
     """

@@ -26,8 +26,9 @@ def former_readings(designs: Sequence[Mapping[str, Any]], readings: int) -> Verd
     else:
         names = listed([f"`{name}`" for name in dict.fromkeys(design["recipe"] for design in designs)])
         sentence = (
-            f"Beside the {readings} readings compared below, the file holds {earlier} earlier ones of former designs "
-            f"of {names}, whose present designs were therefore written after the test set had been used."
+            f"Beside the {counted(readings, 'reading')} compared below, the file holds "
+            f"{counted(earlier, 'earlier one')} of former designs of {names}, whose present designs were therefore "
+            "written after the test set had been used."
         )
     return Verdict("former_readings", earlier, sentence, facts)
 
@@ -42,7 +43,7 @@ def told_apart(pairs: Pairs, ranking: Sequence[str]) -> Verdict:
     ties = [pair for pair in pairs.differences if pair not in apart]
     ties.sort(key=lambda pair: (ranking.index(pair[0]), ranking.index(pair[1])))
     facts = {"pairs": len(pairs.differences), "told_apart": len(apart), "ties": [list(pair) for pair in ties]}
-    count = f"{len(apart)} of {len(pairs.differences)} pairs are told apart"
+    count = f"Told apart: {len(apart)} of {counted(len(pairs.differences), 'pair')}"
     if not pairs.differences:
         sentence = "There is one recipe alone, and nothing to compare it with."
     elif not ties:
@@ -68,8 +69,8 @@ def cheaper_and_better(pairs: Pairs, seconds: Mapping[str, float]) -> Verdict:
     else:
         one, other, times = max(found, key=lambda entry: entry[2])
         sentence = (
-            f"A longer training is not always ahead: in {len(found)} pairs the recipe ahead takes less than half the "
-            f"time. The widest gap: `{one}` is ahead of `{other}`, which takes {times:.0f} times as long."
+            f"A longer training is not always ahead: in {counted(len(found), 'pair')} the recipe ahead takes less than "
+            f"half the time. The widest gap: `{one}` is ahead of `{other}`, which takes {times:.0f} times as long."
         )
     return Verdict("cheaper_and_better", len(found), sentence, facts)
 
@@ -86,12 +87,12 @@ def gains_of_training(pairs: Pairs, networks: Mapping[str, tuple[str, str]], err
     if not networks:
         sentence = "The readings hold no network both as published and with our training."
     elif not ahead:
-        sentence = f"For none of {len(networks)} networks is our training told apart from the published one."
+        sentence = f"For none of {counted(len(networks), 'network')} is our training told apart from the published one."
     else:
-        shares = [fewer[name] for name in ahead]
+        part = " to ".join(dict.fromkeys(f"{share(fewer[name] for name in ahead):.0%}" for share in (min, max)))
         sentence = (
-            f"For {len(ahead)} of {len(networks)} networks our training is ahead, with {min(shares):.0%} to "
-            f"{max(shares):.0%} fewer errors from the same number of parameters."
+            f"For {len(ahead)} of {counted(len(networks), 'network')} our training is ahead, with {part} fewer "
+            "errors from the same number of parameters."
         )
     return Verdict("gains_of_training", len(ahead), sentence, facts)
 
@@ -105,10 +106,12 @@ def answering_together(together: ArrayLike, alone: ArrayLike) -> Verdict:
     jointly, singly = np.asarray(together, dtype=bool)[None], np.asarray(alone, dtype=bool)
     gain = evaluation.compare_paired(jointly, singly)
     missed_by_each = int((~singly).all(axis=0).sum())
-    facts = {"errors": int((~jointly).sum()), "errors_alone": float((~singly).sum(axis=1).mean())}
+    misses = int((~jointly).sum())
+    facts = {"errors": misses, "errors_alone": float((~singly).sum(axis=1).mean())}
     facts |= {"members": len(singly), "low": gain.low, "high": gain.high, "missed_by_each": missed_by_each}
     points = f"{100 * gain.mean:+.2f} points ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})"
-    count = f"Together the {len(singly)} make {facts['errors']} errors, alone {facts['errors_alone']:.1f} on average"
+    alone_on_average = f"alone {facts['errors_alone']:.1f} on average"
+    count = f"Together the {len(singly)} make {counted(misses, 'error')}, {alone_on_average}"
     if not gain.is_significant:
         sentence = f"{count}: {points}, an interval that includes 0, so that a gain is not shown."
     elif gain.mean > 0:
@@ -129,7 +132,8 @@ def different_images(strong: str, weak: str, ahead: ArrayLike, behind: ArrayLike
     facts = {"strong": strong, "weak": weak, "won": won, "lost": lost}
     if won + lost == 0:
         return Verdict("different_images", None, f"No image divides `{strong}` from `{weak}` in all trainings.", facts)
-    count = f"`{strong}` always classifies {won} images correctly that `{weak}` never does; {lost} the other way round"
+    images = counted(won, "image")
+    count = f"`{strong}` always classifies {images} correctly that `{weak}` never does; {lost} the other way round"
     test = f"(sign test, {p_is(p_value)})"
     if p_value < LEVEL:
         return Verdict("different_images", p_value, f"{count}: the two counts are told apart {test}.", facts)
@@ -145,7 +149,7 @@ def misclassified_by_all(correct: ArrayLike) -> Verdict:
     never = int((~answers.any(axis=0)).sum())
     facts = {"trainings": len(answers), "images": answers.shape[1], "never": never}
     sentence = (
-        f"{never} of {answers.shape[1]:,} images are misclassified by all {len(answers)} trainings. The "
+        f"Misclassified by each of {counted(len(answers), 'training')}: {never} of {answers.shape[1]:,} images. The "
         f"other {1 - never / answers.shape[1]:.2%} are within reach of an oracle alone, which knows whom to ask."
     )
     return Verdict("misclassified_by_all", never, sentence, facts)
@@ -161,9 +165,9 @@ def goals_reached(goals: Sequence[Mapping[str, Any]]) -> Verdict:
     short = [goal["recipe"] for goal in goals if goal["verdict"] == "floor reached"]
     facts = {"goals": len(goals), "missed": missed, "short": short}
     if missed:
-        sentence = f"{len(missed)} of {len(goals)} goals were missed, by {listed(missed)}."
+        sentence = f"Missed: {len(missed)} of {counted(len(goals), 'goal')}, by {listed(missed)}."
     else:
-        sentence = f"None of {len(goals)} floors was missed."
+        sentence = f"None of {counted(len(goals), 'floor')} was missed."
     if short:
         sentence += f" Short of an aim: {listed(short)}."
     return Verdict("goals_reached", len(missed), sentence, facts)
