@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+NOT_FILLED_IN = "*Not filled in yet. In the notebook, write your answer into the cell above and run both cells.*"
+NO_NUMBER = "**Write a plain number**, such as 1234.5."
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -22,11 +25,13 @@ class Reply:
 def check(answer: Any, expected: Any, tolerance: float = 0.0, hint: str = "") -> Reply:
     """Return the Reply to `answer`, which is None until a reader has filled it in.
 
-    Numbers are right within `tolerance`, text whatever its case. `hint` says in a sentence what to look at, and never
+    Numbers are right within `tolerance`, as text too ("1,234.5", "82 %"); text is right whatever its case. `hint` says in a sentence what to look at, and never
     the answer itself, which stands folded below the exercise.
     """
     if answer is None:
-        return Reply(None, "*Not filled in yet: write your answer into the cell above, and run both.*")
+        return Reply(None, NOT_FILLED_IN)
+    if not isinstance(expected, str) and number(answer) is None:
+        return Reply(False, NO_NUMBER)
     if matches(answer, expected, tolerance):
         return Reply(True, "**Right.**")
     return Reply(False, f"**Not yet.** {hint}".strip())
@@ -36,7 +41,15 @@ def matches(answer: Any, expected: Any, tolerance: float) -> bool:
     """Return whether an answer is the expected one."""
     if isinstance(expected, str):
         return str(answer).strip().casefold() == expected.casefold()
+    found = number(answer)
+    return found is not None and math.isclose(found, float(expected), rel_tol=0.0, abs_tol=tolerance)
+
+
+def number(answer: Any) -> float | None:
+    """Return an answer as a number, without commas, spaces and per cent signs where it is text; None where it is none."""
+    if isinstance(answer, str):
+        answer = answer.replace(",", "").replace("%", "").replace(" ", "")
     try:
-        return math.isclose(float(answer), float(expected), rel_tol=0.0, abs_tol=tolerance)
+        return float(answer)
     except (TypeError, ValueError):
-        return False
+        return None
