@@ -25,8 +25,8 @@ class Reply:
 def check(answer: Any, expected: Any, tolerance: float = 0.0, hint: str = "") -> Reply:
     """Return the Reply to `answer`, which is None until a reader has filled it in.
 
-    Numbers are right within `tolerance`, as text too ("1,234.5", "82 %"); text is right whatever its case. `hint` says in a sentence what to look at, and never
-    the answer itself, which stands folded below the exercise.
+    Numbers are right within `tolerance`, as text too ("1,234.5", "82 %"); text is right whatever its case. `hint` says
+    in a sentence what to look at, and never the answer itself, which stands folded below the exercise.
     """
     if answer is None:
         return Reply(None, NOT_FILLED_IN)
@@ -46,7 +46,7 @@ def matches(answer: Any, expected: Any, tolerance: float) -> bool:
 
 
 def number(answer: Any) -> float | None:
-    """Return an answer as a number, without commas, spaces and per cent signs where it is text; None where it is none."""
+    """Return an answer as a number, text without its commas, spaces and per cent signs; None where it is none."""
     if isinstance(answer, str):
         answer = answer.replace(",", "").replace("%", "").replace(" ", "")
     try:
