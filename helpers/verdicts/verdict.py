@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,11 @@ class Verdict:
     value: float | int | str | None
     sentence: str
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a figure is missing (NaN), of which nothing can be said."""
+        if isinstance(self.value, float) and math.isnan(self.value):
+            raise ValueError(f"{self.name}: the value is not a number")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return what a notebook shows: the sentence; and all of it, for whoever computes it again."""
@@ -56,4 +62,6 @@ def listed(words: Sequence[str]) -> str:
     """Return words as a list in a sentence: "a", "a and b", "a, b and c"; of very many the first, and how many more."""
     if len(words) > MOST_NAMES:
         return f"{', '.join(words[:MOST_NAMES])} and {len(words) - MOST_NAMES} more"
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
