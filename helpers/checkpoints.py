@@ -164,7 +164,10 @@ def save_weights(folder: str | Path, name: str, network: nn.Module) -> Path:
 
 
 def load_weights(path: str | Path, network: nn.Module) -> nn.Module:
-    """Return `network` with the weights that `save_weights` wrote; RuntimeError where they are those of another."""
+    """Return `network` with the weights that `save_weights` wrote.
+
+    RuntimeError where they are those of another network, SafetensorError where the file is damaged.
+    """
     network.load_state_dict(safetensors.torch.load_file(path))
     return network
 
