@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-UNANSWERED = "*Not filled in yet. In the notebook, write your answer into the cell above, and run both cells.*"
+NOT_FILLED_IN = "*Not filled in yet. In the notebook, write your answer into the cell above and run both cells.*"
+NO_NUMBER = "**Write a plain number**, such as 1234.5."
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,15 @@ class Reply:
 def check(answer: Any, expected: Any, tolerance: float = 0.0, hint: str = "") -> Reply:
     """Return the Reply to `answer`, which is None until a reader has filled it in.
 
-    Numbers are right within `tolerance`, text whatever its case. `hint` says in a sentence what to look at, and never
-    the answer itself, which stands folded below the exercise.
+    Numbers are right within `tolerance`, as text too ("1,234.5", "82 %"); text is right whatever its case. `hint` says
+    in a sentence what to look at, and never the answer itself, which stands folded below the exercise.
     """
     if answer is None:
-        return Reply(None, UNANSWERED)
+        return Reply(None, NOT_FILLED_IN)
+    if not isinstance(expected, str) and number(answer) is None:
+        return Reply(False, NO_NUMBER)
     if matches(answer, expected, tolerance):
         return Reply(True, "**Right.**")
-    if not isinstance(expected, str) and number_in(answer) is None:
-        return Reply(False, "**Not yet.** Write a plain number, such as 1234.5.")
     return Reply(False, f"**Not yet.** {hint}".strip())
 
 
@@ -40,14 +41,15 @@ def matches(answer: Any, expected: Any, tolerance: float) -> bool:
     """Return whether an answer is the expected one."""
     if isinstance(expected, str):
         return str(answer).strip().casefold() == expected.casefold()
-    number = number_in(answer)
-    return number is not None and math.isclose(number, float(expected), rel_tol=0.0, abs_tol=tolerance)
+    found = number(answer)
+    return found is not None and math.isclose(found, float(expected), rel_tol=0.0, abs_tol=tolerance)
 
 
-def number_in(answer: Any) -> float | None:
-    """Return an answer as a number, be it written as 2416, "2,416" or "91%" (which is 91); None where it is none."""
-    text = str(answer).replace(",", "").replace("%", "").strip()
+def number(answer: Any) -> float | None:
+    """Return an answer as a number, text without its commas, spaces and per cent signs; None where it is none."""
+    if isinstance(answer, str):
+        answer = answer.replace(",", "").replace("%", "").replace(" ", "")
     try:
-        return float(text)
-    except ValueError:
+        return float(answer)
+    except (TypeError, ValueError):
         return None

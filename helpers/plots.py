@@ -648,7 +648,7 @@ def name_colours(figure: Figure, names: Sequence[str]) -> None:
 def edges(image: np.ndarray, weights: np.ndarray, response: np.ndarray) -> Figure:
     """Return an image, uint8 (c, h, w), a filter, float (3, 3), and its response, float (h - 2, w - 2), side by side.
 
-    The filter's weights are written into its cells. Blue is above 0, red below, white 0.
+    The filter's weights are written into its cells. Blue is above 0, red below, pale at 0.
     """
     figure, axes = new(1, 3, width=8.6, height=2.9)
     picture = drawable(image)
@@ -676,7 +676,13 @@ def descent(
     steps = np.asarray(path, dtype=float)
     around = steps[0, 0] + np.array([-0.6, 0.6]) * max(np.ptp(steps[:, 0]), 0.1)
     axis.plot(weights, losses, label="loss")
-    axis.plot(around, steps[0, 1] + slope * (around - steps[0, 0]), color="dimgrey", linestyle="--", label="tangent")
+    axis.plot(
+        around,
+        steps[0, 1] + slope * (around - steps[0, 0]),
+        color="dimgrey",
+        linestyle="--",
+        label="tangent, its slope the gradient",
+    )
     axis.plot(*steps.T, "o-", color=RED, linewidth=1, label="steps")
     for number, point in enumerate(steps):
         axis.annotate(str(number), point, xytext=(0, 7), textcoords="offset points", ha="center", color=RED)
@@ -898,7 +904,7 @@ def loss_by_epoch(history: Sequence[Mapping[str, float]], asked_for: float) -> F
     `history` has the fields of training.HISTORY. `asked_for`: the probability of the true class in the target, below 1
     where labels are smoothed; at 1 the cross-entropy would be 0, for which a logarithmic scale has no place.
     """
-    figure = curves(history, "loss", "cross-entropy, log scale", "Loss after each epoch", log=True)
+    figure = curves(history, "loss", "cross-entropy loss, log scale", "Loss after each epoch", log=True)
     if asked_for < 1:
         (axis,) = figure.axes
         axis.axhline(-math.log(asked_for), color="dimgrey", linestyle="--", linewidth=1, label="target reached")
@@ -961,7 +967,7 @@ def seconds_by_epoch(seconds: ArrayLike) -> Figure:
     axis.set_xticks(range(1, len(seconds) + 1, len(seconds) // 20 + 1))
     axis.grid(axis="x", visible=False)
     axis.set(title="Wall time of each epoch", xlabel="epoch", ylabel="seconds")
-    return describe(figure, f"Bars, one an epoch, from {seconds.min():.1f} s to {seconds.max():.1f} s.")
+    return describe(figure, f"Bars, one per epoch, from {seconds.min():.1f} s to {seconds.max():.1f} s.")
 
 
 def describe_curves(history: Sequence[Mapping[str, float]], quantity: str, form: str) -> str:
@@ -970,6 +976,8 @@ def describe_curves(history: Sequence[Mapping[str, float]], quantity: str, form:
         f"{part} {quantity} from {form.format(history[0][name])} to {form.format(history[-1][name])}"
         for part, name in (("train", f"train_{quantity}"), ("validation", f"validation_{quantity}"))
     ]
+    if len(history) == 1:
+        return f"Single points, as there is one epoch: {ends[0]}, {ends[1]}."
     return f"Two curves over the epochs, {len(history)} in all: {ends[0]}, {ends[1]}."
 
 

@@ -40,7 +40,7 @@ def best_epoch(run, shown):
     value = min(1.0, sign_test(only_best, only_last) * (len(errors) - 1))
     if errors[best] == errors[-1]:
         return value, "No earlier epoch had fewer errors"
-    return value, "more than picking gains" if value < LEVEL else "picking the best of several may gain as much"
+    return value, "more than picking gives" if value < LEVEL else "may gain as much by chance"
 
 
 def falling_rate(run, shown):
@@ -55,7 +55,7 @@ def falling_rate(run, shown):
         return None, "nothing to compare"
     value = sign_test(gained, lost)
     if value >= LEVEL:
-        return value, "neither better nor worse, beyond sampling error"
+        return value, "neither better nor worse"
     return value, "classified better" if gained > lost else "classified worse"
 
 
@@ -70,12 +70,13 @@ def common_confusion(run, shown):
     cells = len(names) * (len(names) - 1)
     p_values = {}
     for true, said in set(wrong):
-        share = np.mean(labels == true) / (len(names) - 1)
-        p_values[true, said] = stats.binomtest(wrong.count((true, said)), len(wrong), share, "greater").pvalue * cells
+        of_class = sum(one == true for one, _ in wrong)
+        chance = stats.binomtest(wrong.count((true, said)), of_class, 1 / (len(names) - 1), "greater").pvalue
+        p_values[true, said] = chance * cells
     value = min(1.0, min(p_values.values()))
     pair = names.index(facts["true"]), names.index(facts["predicted"])
     assert min(1.0, p_values[pair]) <= value * 1.000001 and facts["count"] == wrong.count(pair)
-    return value, "One pair stands out" if value < LEVEL else "No pair of classes"
+    return value, "More than an even spread" if value < LEVEL else "no pair of classes holds more"
 
 
 def overfitting(run, shown):
@@ -104,7 +105,7 @@ def overfitting(run, shown):
     possible = stats.hypergeom(images + len(labels), all_errors, images).pmf(np.arange(all_errors + 1))
     value = min(1.0, possible[possible <= possible[counts["train_errors"]] * (1 + 1e-7)].sum())
     if value >= LEVEL:
-        return value, "Training and validation are not told apart"
+        return value, "not told apart"
     better = counts["train_errors"] / images < counts["validation_errors"] / len(labels)
     return value, "holds for the training images only" if better else "classified worse than the validation images"
 

@@ -43,50 +43,60 @@ def overfitting(run, shown):
     }
     p_value = fisher(wrong["train"], images["train"], wrong["validation"], images["validation"])
     if p_value >= verdicts.LEVEL:
-        return p_value, "Training and validation are not told apart"
+        return p_value, "not told apart"
     fewer = wrong["train"] / images["train"] < wrong["validation"] / images["validation"]
     return p_value, "holds for the training images only" if fewer else "classified worse"
+
+
+def sign_test(ahead, behind):
+    """Return the two-sided p-value of so many heads and tails of a fair coin."""
+    tail = sum(math.comb(ahead + behind, count) for count in range(min(ahead, behind) + 1))
+    return min(1.0, 2 * tail / 2 ** (ahead + behind))
 
 
 def against_baselines(run, shown):
     said, labels, _ = load(run)
     correct = {name: np.array(some) == labels["validation"] for name, some in said["validation_predicted"].items()}
     network = correct.pop("network")
-    totals = {name: int(some.sum()) for name, some in correct.items()}
-    best = next(name for name, total in totals.items() if total == max(totals.values()))
-    ahead, behind = int((network > correct[best]).sum()), int((network < correct[best]).sum())
-    facts = {"baseline": best, "images": len(network), "only_network": ahead, "only_baseline": behind}
-    assert shown["facts"] == facts
-    told = ahead + behind
-    tail = sum(math.comb(told, count) for count in range(min(ahead, behind) + 1))
-    p_value = min(1.0, 2 * tail / 2**told)
-    if p_value >= verdicts.LEVEL:
-        return p_value, f"the best baseline, {best}, differ by no more than sampling error"
-    return p_value, f"is {'more' if ahead > behind else 'less'} accurate than the best baseline, {best}"
+    counts = {name: [int((network > one).sum()), int((network < one).sum())] for name, one in correct.items()}
+    assert shown["facts"]["only_one"] == counts and shown["facts"]["images"] == len(network)
+    p_values = {name: sign_test(*count) for name, count in counts.items()}
+    told, left = set(), len(p_values)
+    for name in sorted(p_values, key=p_values.get):  # Holm: the smallest against the strictest level, till one fails
+        if p_values[name] * left >= verdicts.LEVEL:
+            break
+        told.add(name)
+        left -= 1
+    beaten = [name for name in told if counts[name][0] > counts[name][1]]
+    better = [name for name in counts if name in told and name not in beaten]
+    alike = [name for name in counts if name not in told]
+    if better:
+        return len(beaten), f"More accurate than the network by more than sampling error: {verdicts.listed(better)} ("
+    if alike:
+        return len(beaten), f"Not told apart from the network: {verdicts.listed(alike)};"
+    return len(beaten), "more accurate than every baseline"
 
 
-def weakest_classes(run, shown):
+def recall_by_class(run, shown):
     said, labels, names = load(run)
     wrong = np.array(said["validation_predicted"]["network"]) != labels["validation"]
     images = [int((labels["validation"] == label).sum()) for label in range(len(names))]
     errors = [int(wrong[labels["validation"] == label].sum()) for label in range(len(names))]
-    p_values = {}
-    for label, (count, misses) in enumerate(zip(images, errors, strict=True)):
-        if 0 < count < sum(images):
-            p_values[label] = fisher(misses, count, sum(errors) - misses, sum(images) - count)
-    below, left = set(), len(p_values)
-    for label in sorted(p_values, key=p_values.get):  # Holm: the smallest against the strictest level, till one fails
-        if p_values[label] * left >= verdicts.LEVEL:
-            break
-        below.add(label)
-        left -= 1
-    found = [names[label] for label in sorted(below) if errors[label] / images[label] > wrong.mean()]
-    assert shown["facts"] == {"names": names, "images": images, "errors": errors, "found": found}
-    return len(found), ", ".join(found) if found else "No class is misclassified more often"
+    hits = [count - misses for count, misses in zip(images, errors, strict=True)]
+    assert shown["facts"]["images"] == images and shown["facts"]["hits"] == hits
+    rest = [(sum(errors) - misses, sum(images) - count) for count, misses in zip(images, errors, strict=True)]
+    p_values = [
+        fisher(misses, count, *rest[label]) for label, (count, misses) in enumerate(zip(images, errors, strict=True))
+    ]
+    smallest = min(1.0, len(names) * min(p_values))
+    if smallest >= verdicts.LEVEL:
+        return smallest, "No class's recall differs"
+    shares = [count / max(total, 1) for count, total in zip(hits, images, strict=True)]
+    return smallest, names[min(range(len(names)), key=lambda label: (p_values[label], shares[label]))]
 
 
 RECOMPUTE = {
     "overfitting": overfitting,
     "against_baselines": against_baselines,
-    "weakest_classes": weakest_classes,
+    "recall_by_class": recall_by_class,
 }

@@ -153,7 +153,7 @@ def test_what_is_not_so_is_told(page, tmp_path):
     def again(value, phrase):
         return {"overfitting": lambda run, shown: (value, phrase)}
 
-    phrase = "sampling error" if verdict.value >= verdicts.LEVEL else "overfits"
+    phrase = "sampling error" if verdict.value >= verdicts.LEVEL else "holds for the training images only"
     assert differences(tmp_path, shown, again(verdict.value, phrase)) == ""
     assert differences(tmp_path, shown, again(verdict.value * (1 + 1e-6), phrase)) == ""
     assert "the files" in differences(tmp_path, shown, again(verdict.value * 1.01, phrase))

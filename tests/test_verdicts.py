@@ -15,8 +15,8 @@ def share(correct, total):
     [
         ((990, 1000), (900, 1000), "holds for the training images only"),
         ((900, 1000), (990, 1000), "classified worse"),
-        ((100, 100), (99, 100), "are not told apart"),
-        ((119, 119), (113, 119), "are not told apart"),  # 5 points apart, and still nothing is known
+        ((100, 100), (99, 100), "not told apart"),
+        ((119, 119), (113, 119), "not told apart"),  # 5 points apart, and still nothing is known
     ],
 )
 def test_overfitting_is_said_where_fishers_test_finds_it(train, validation, said):

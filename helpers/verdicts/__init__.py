@@ -80,7 +80,7 @@ from .significance import (
     tied_with,
 )
 from .verdict import FAMILY_LEVEL, FORMAT, LEVEL, MOST_NAMES, Verdict, counted, in_figures, listed, p_is
-from .walkthrough import against_baselines, overfitting, weakest_classes
+from .walkthrough import against_baselines, overfitting
 
 __all__ = [
     "DEALS",
@@ -163,6 +163,5 @@ __all__ = [
     "told_apart",
     "upside_down",
     "validation_and_test",
-    "weakest_classes",
     "with_rivals",
 ]

@@ -30,15 +30,12 @@ def best_epoch(predicted: ArrayLike, labels: ArrayLike) -> Verdict:
     errors_of_both = f"errors on validation: {errors[best]:,}, against {errors[-1]:,} after the last"
     tested = f"(McNemar's exact test, Bonferroni's correction, {p_is(p_value)})"
     if errors[best] == errors[-1]:
-        sentence = (
-            f"No earlier epoch had fewer errors on validation than the last: {counted(int(errors[-1]), 'error')}."
-        )
+        sentence = f"No earlier epoch had fewer errors on validation than the last: {errors[-1]:,}."
     elif p_value >= LEVEL:
-        sentence = (
-            f"Epoch {best + 1} has fewer {errors_of_both}; picking the best of several may gain as much {tested}."
-        )
+        by_chance = f"picking the best of several may gain as much by chance {tested}"
+        sentence = f"Epoch {best + 1} has fewer {errors_of_both}; {by_chance}."
     else:
-        sentence = f"Epoch {best + 1} has fewer {errors_of_both}; that is more than picking gains by chance {tested}."
+        sentence = f"Epoch {best + 1} has fewer {errors_of_both}; that is more than picking gives by chance {tested}."
     return Verdict("best_epoch", p_value, sentence, facts)
 
 
@@ -55,7 +52,7 @@ def falling_rate(learning_rates: ArrayLike, predicted: ArrayLike, labels: ArrayL
     gained, lost, p_value = mcnemar(correct[-1], correct[highest])
     facts = {"epochs": len(rates), "highest": highest + 1, "gained": gained, "lost": lost}
     if rates[-1] == rates[highest]:
-        sentence = "The last epoch began at the highest learning rate, and so there is nothing to compare."
+        sentence = "The last epoch began at the highest rate, so there is nothing to compare."
         return Verdict("falling_rate", None, sentence, facts)
     counts = f"{gained:,} gained, {lost:,} lost (McNemar's exact test, {p_is(p_value)})"
     since = f"Since epoch {highest + 1}, which began at the highest rate, validation images"
@@ -69,11 +66,11 @@ def falling_rate(learning_rates: ArrayLike, predicted: ArrayLike, labels: ArrayL
 
 
 def common_confusion(table: ArrayLike, names: Sequence[str]) -> Verdict:
-    """Return whether errors fall on one pair of classes more often than if every wrong class were equally likely.
+    """Return whether one pair of classes holds more errors than an even spread over the wrong classes puts there.
 
-    `table`: a confusion matrix, int (classes, classes), rows true; `names`: of the classes. For each cell the exact
-    binomial test: an error is one of a class by that class's share of the images, and goes to each other class alike.
-    The value is the least p of all cells, multiplied by their number (Bonferroni); None where there is no error.
+    `table`: a confusion matrix, int (classes, classes), rows true; `names`: of the classes. The errors of each true
+    class are held fixed, and each goes to every other class alike: for each cell the exact binomial test. The value is
+    the least p of all cells, multiplied by their number (Bonferroni); None where there is no error.
     """
     cells = np.array(table)
     images = cells.sum(axis=1)
@@ -82,8 +79,8 @@ def common_confusion(table: ArrayLike, names: Sequence[str]) -> Verdict:
     facts: dict[str, Any] = {"images": int(images.sum()), "errors": errors}
     if errors == 0:
         return Verdict("common_confusion", None, "Every validation image is classified correctly.", facts)
-    expected = np.repeat(images[:, None] / images.sum() / (len(cells) - 1), len(cells), axis=1)
-    p_values = np.where(cells > 0, binom.sf(cells - 1, errors, expected), 1.0)
+    of_class = cells.sum(axis=1, keepdims=True)
+    p_values = np.where(cells > 0, binom.sf(cells - 1, of_class, 1 / (len(cells) - 1)), 1.0)
     true, predicted = (int(place) for place in np.unravel_index(p_values.argmin(), cells.shape))
     p_value = float(min(1.0, p_values[true, predicted] * len(cells) * (len(cells) - 1)))
     count = int(cells[true, predicted])
@@ -91,9 +88,10 @@ def common_confusion(table: ArrayLike, names: Sequence[str]) -> Verdict:
     tested = f"(exact binomial test, Bonferroni's correction, {p_is(p_value)})"
     if p_value >= LEVEL:
         sentence = (
-            f"No pair of classes holds more of the errors, {errors:,} in all, than chance may put there {tested}."
+            "Given how often each class is misclassified, no pair of classes holds more of the "
+            f"{counted(errors, 'error')} than an even spread may put there {tested}."
         )
     else:
-        pair = f"{names[true]} classified as {names[predicted]}"
-        sentence = f"One pair stands out, {pair}, with {count:,} of {errors:,} errors: more than chance {tested}."
+        pair = f"{names[true]} classified as {names[predicted]}, {count:,} of {counted(errors, 'error')}"
+        sentence = f"More than an even spread over the wrong classes may put there: {pair} {tested}."
     return Verdict("common_confusion", p_value, sentence, facts)

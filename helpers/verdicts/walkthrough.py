@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import fisher_exact
 
 from ..evaluation import holm
 from .significance import fisher, mcnemar
-from .verdict import LEVEL, Verdict, p_is
+from .verdict import LEVEL, Verdict, listed, p_is
 
 
 def overfitting(train_correct: ArrayLike, validation_correct: ArrayLike) -> Verdict:
@@ -32,60 +31,38 @@ def overfitting(train_correct: ArrayLike, validation_correct: ArrayLike) -> Verd
     if p_value >= LEVEL:
         sentence = f"Training and validation are not told apart: sampling error may explain the difference {gap}."
     elif train.mean() > validation.mean():
-        sentence = f"The training images are classified better than the validation images {gap}: "
-        sentence += "part of what it learnt holds for the training images only."
+        sentence = (
+            f"The training images are classified better than the validation images {gap}: part of what the network "
+            "learnt holds for the training images only."
+        )
     else:
         sentence = f"The training images are classified worse than the validation images {gap}."
     return Verdict("overfitting", p_value, sentence, facts)
 
 
 def against_baselines(network_correct: ArrayLike, baselines_correct: Mapping[str, ArrayLike]) -> Verdict:
-    """Return whether a network classifies the same images better than the best of some baselines.
+    """Return which baselines a network classifies the same images better, or worse, than.
 
-    The arguments are bool (n,), those of the baselines by their names. McNemar's exact test (1947), two-sided, on the
-    images that only one of the two classifies correctly; the value is its p. The best is the one that classifies most
-    of these images correctly, the first of several: to have been picked so can only help it.
+    The arguments are bool (n,), those of the baselines by their names. McNemar's exact test (1947), two-sided, for each
+    baseline on the images that only one of the two classifies correctly, adjusted by Holm (1979) for all of them; the
+    value is how many baselines the network is more accurate than.
     """
     network = np.asarray(network_correct, dtype=bool)
-    baselines = {name: np.asarray(correct, dtype=bool) for name, correct in baselines_correct.items()}
-    best = max(baselines, key=lambda name: baselines[name].sum())
-    ahead, behind, p_value = mcnemar(network, baselines[best])
-    facts = {"baseline": best, "images": len(network), "only_network": ahead, "only_baseline": behind}
-    test = f"(McNemar's exact test, {p_is(p_value)})"
-    if p_value >= LEVEL:
-        sentence = f"The network and the best baseline, {best}, differ by no more than sampling error {test}."
-    elif ahead > behind:
-        sentence = f"The network is more accurate than the best baseline, {best} {test}."
+    pairs = {name: mcnemar(network, correct) for name, correct in baselines_correct.items()}
+    adjusted = dict(zip(pairs, holm([p_value for _, _, p_value in pairs.values()]), strict=True))
+    found = [name for name, p_value in adjusted.items() if p_value < LEVEL]
+    worse = [name for name in found if pairs[name][0] > pairs[name][1]]
+    better = [name for name in found if name not in worse]
+    alike = [name for name in pairs if name not in found]
+    counts = {name: [ahead, behind] for name, (ahead, behind, _) in pairs.items()}
+    facts = {"images": len(network), "only_one": counts, "p_values": adjusted}
+    test = "(McNemar's exact test for each, adjusted by Holm)"
+    if better:
+        sentence = f"More accurate than the network by more than sampling error: {listed(better)} {test}."
+    elif alike:
+        sentence = (
+            f"Not told apart from the network: {listed(alike)}; sampling error may explain the difference {test}."
+        )
     else:
-        sentence = f"The network is less accurate than the best baseline, {best} {test}."
-    return Verdict("against_baselines", p_value, sentence, facts)
-
-
-def weakest_classes(predicted: ArrayLike, labels: ArrayLike, names: Sequence[str]) -> Verdict:
-    """Return which classes are misclassified more often than the others by more than sampling error.
-
-    `predicted` and `labels` are int (n,), places in `names`. Fisher's exact test (1922), two-sided, of each class that
-    has images against all others together, adjusted by Holm (1979); the value is how many classes it finds.
-    """
-    images = np.bincount(labels, minlength=len(names))
-    wrong = np.asarray(predicted) != np.asarray(labels)
-    errors = np.bincount(labels, weights=wrong, minlength=len(names)).astype(int)
-    correct = images - errors
-    tested = [label for label in range(len(names)) if 0 < images[label] < images.sum()]
-    tables = [
-        [[errors[one], correct[one]], [errors.sum() - errors[one], correct.sum() - correct[one]]] for one in tested
-    ]
-    p_values = holm([float(fisher_exact(table).pvalue) for table in tables])
-    shares = errors / np.maximum(images, 1)
-    found = [
-        names[one]
-        for one, p_value in zip(tested, p_values, strict=True)
-        if p_value < LEVEL and shares[one] > errors.sum() / images.sum()
-    ]
-    facts = {"names": list(names), "images": images.tolist(), "errors": errors.tolist(), "found": found}
-    test = "(Fisher's exact test for each class, adjusted by Holm)"
-    if not found:
-        sentence = f"No class is misclassified more often than the others by more than sampling error {test}."
-    else:
-        sentence = f"Misclassified more often than the others by more than sampling error: {', '.join(found)} {test}."
-    return Verdict("weakest_classes", len(found), sentence, facts)
+        sentence = f"The network is more accurate than every baseline, by more than sampling error {test}."
+    return Verdict("against_baselines", len(worse), sentence, facts)
