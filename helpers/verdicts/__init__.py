@@ -46,6 +46,7 @@ from .history import best_epoch, common_confusion, falling_rate
 from .photographs import DEALS, framing_gain, hardest_kind, reader_knows, same_pixels
 from .results import (
     accuracy,
+    among,
     calibration,
     calibration_error,
     confidence_on_corrupted,
@@ -62,7 +63,6 @@ from .results import (
     temperature,
     upside_down,
     validation_and_test,
-    with_rivals,
 )
 from .significance import (
     DRAWS,
@@ -95,6 +95,7 @@ __all__ = [
     "accuracy",
     "against_baselines",
     "against_first",
+    "among",
     "answering_together",
     "beside_reported",
     "best_epoch",
@@ -162,5 +163,4 @@ __all__ = [
     "upside_down",
     "validation_and_test",
     "weakest_classes",
-    "with_rivals",
 ]
