@@ -265,7 +265,7 @@ def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels
         told = "\n".join(said.values())
         training_says = said["03_training"]
         assert "no more than sampling error" in training_says and "stands out" not in training_says
-        assert told.count("decide nothing") >= 4 and "From that the curves cannot tell" in said["04_results"]
+        assert told.count("decide nothing") >= 2 and "8 images are too few to tell what harms" in said["04_results"]
         claims = "sign of|right most often|missed most often|harms more|ends with|gather|is more than"
         assert re.findall(claims, told) == []
 
