@@ -293,6 +293,12 @@ def test_a_model_of_other_images_is_refused_in_the_words_of_a_notebook(reader):
         reader.run(cell_with("was trained on other images", "04_results"))
 
 
+def test_a_single_training_image_has_no_interval_and_is_refused(reader):
+    reader.names |= {"training_images": 1, "BadInput": errors.BadInput}
+    with pytest.raises(errors.BadInput, match=r"^training_images 1: too few for an interval; use 2 or more$"):
+        reader.run(cell_with("too few for an interval", "04_results"))
+
+
 def test_nothing_before_results_touches_the_test_split(sealed):
     _, refused = sealed
     assert "AssertionError: the test split was touched" in refused

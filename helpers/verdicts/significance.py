@@ -105,6 +105,6 @@ def chance_of_gap(confidence: np.ndarray, correct: np.ndarray) -> float:
 def tied_with(extreme: str, marks: Mapping[str, np.ndarray]) -> list[str]:
     """Return an extreme, then what McNemar's test does not tell from it, with Holm's correction for all pairs."""
     others = [name for name in marks if name != extreme]
-    pairs = len(marks) * (len(marks) - 1) // 2
-    adjusted = evaluation.holm([mcnemar(marks[extreme], marks[name])[2] for name in others], pairs)
+    p_values = [mcnemar(marks[extreme], marks[name])[2] for name in others]
+    adjusted = evaluation.holm(p_values, pairs_among(len(marks)))
     return [extreme, *(name for name, p in zip(others, adjusted, strict=True) if p >= LEVEL)]
