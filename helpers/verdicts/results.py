@@ -274,7 +274,7 @@ def temperature(chosen: float, validation: Predictions, photographs: int) -> Ver
     fitted += f" and {counted(photographs, 'photograph')}"
     nearly = f"For validation images alone, T from {low:.2f} to {high:.2f} explains them nearly as well"
     if chosen == 1:
-        sentence = f"Fitted {fitted}, no temperature minimises the loss: T stays at 1."
+        sentence = f"No temperature that minimises the loss was found {fitted}: T stays at 1."
     elif low <= 1 <= high:
         sentence = f"The loss is lowest at T = {chosen:.2f} {fitted}. {nearly}: that includes 1, so there may be "
         sentence += "nothing to correct."
