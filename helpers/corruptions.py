@@ -21,6 +21,13 @@ class Corruption(NamedTuple):
     strengths: tuple[float, ...]
     neutral: float  # the strength that changes nothing
 
+    @property
+    def hardest(self) -> int:
+        """The place of the strength that is farthest from neutral: the other end, and for zoom the smallest size."""
+        if self.strengths[0] == self.neutral:
+            return len(self.strengths) - 1
+        return 0
+
 
 CORRUPTIONS = {
     "rotation": Corruption("degrees, either way", (0, 15, 30, 45, 60, 75), 0),

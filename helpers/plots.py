@@ -1079,13 +1079,14 @@ def filters(trained: np.ndarray, untrained: np.ndarray, most: int = 32) -> Figur
     """Return filters of a first convolution, (n, c, k, k), c 1 or 3, above untrained ones, all on one scale."""
     limit = float(np.abs(trained).max())
     coloured, count = trained.shape[1] == 3, min(len(trained), most)
-    both = [trained[:count], untrained[:count]]
-    rows = math.ceil(count / 16)
-    blank = [np.zeros_like(trained[:1])] * (16 * rows - count)  # so that untrained ones begin a row
-    filled = np.concatenate([*both[:1], *blank, *both[1:]]) if count > 16 else np.concatenate(both)
-    pixels = list(127.5 + 127.5 * np.clip(filled / limit, -1, 1) if coloured else filled.mean(axis=1))
+    across = min(count, 16)
+    rows = math.ceil(count / across)
+    blank = np.zeros((across * rows - count, *trained.shape[1:]))  # so that untrained ones begin a row
+    filled = np.concatenate([trained[:count], blank, untrained[:count]])
+    shades = 127.5 + 127.5 * np.clip(filled / limit, -1, 1)
+    pixels = list(shades if coloured else filled.mean(axis=1))
     row_titles = ["trained", *[""] * (rows - 1), "untrained", *[""] * (rows - 1)]
-    figure = images(pixels, columns=min(count, 16), size=0.5, row_titles=row_titles)
+    figure = images(pixels, columns=across, size=0.5, row_titles=row_titles)
     if not coloured:
         for axis in figure.axes[: len(pixels)]:
             axis.images[0].set(cmap="RdBu", clim=(-limit, limit))

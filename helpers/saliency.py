@@ -27,13 +27,13 @@ def occlusion_maps(network: nn.Module, images: Tensor, labels: Tensor, device: t
 def middle_share(heat: Tensor) -> np.ndarray:
     """Return which share of the evidence in each map, float (n, h, w), lies in the middle quarter of its area: (n,).
 
-    Evidence is what lies above 0; where there is none, the share is 0.25, that of an even spread.
+    Evidence is what lies above 0; where there is none, the share is not a number.
     """
     positive = heat.clamp(min=0).numpy().astype(float)
     tall, wide = (length // 4 for length in positive.shape[1:])
     inside = positive[:, tall : positive.shape[1] - tall, wide : positive.shape[2] - wide].sum(axis=(1, 2))
     total = positive.sum(axis=(1, 2))
-    return np.where(total > 0, inside / np.maximum(total, 1e-12), 0.25)
+    return np.where(total > 0, inside / np.maximum(total, 1e-12), np.nan)
 
 
 def map_image(network: nn.Module, image: Tensor, labels: Tensor, device: torch.device | str) -> Tensor:

@@ -7,6 +7,7 @@ from math import comb
 
 import numpy as np
 import torch
+from recompute_results import confusions_of
 from scipy import stats
 
 from helpers import checkpoints, data, runs
@@ -59,24 +60,12 @@ def falling_rate(run, shown):
     return value, "classified better" if gained > lost else "classified worse"
 
 
-def common_confusion(run, shown):
+def confusions(run, shown):
     _, logits, labels = validation_of(run)
     names = json.loads((run / "model.json").read_text())["class_names"]
-    wrong = [(int(true), int(said)) for true, said in zip(labels, logits.argmax(axis=1), strict=True) if true != said]
-    facts = shown["facts"]
-    assert (facts["images"], facts["errors"]) == (len(labels), len(wrong))
-    if not wrong:
-        return None, "Every validation image is classified correctly"
-    cells = len(names) * (len(names) - 1)
-    p_values = {}
-    for true, said in set(wrong):
-        of_class = sum(one == true for one, _ in wrong)
-        chance = stats.binomtest(wrong.count((true, said)), of_class, 1 / (len(names) - 1), "greater").pvalue
-        p_values[true, said] = chance * cells
-    value = min(1.0, min(p_values.values()))
-    pair = names.index(facts["true"]), names.index(facts["predicted"])
-    assert min(1.0, p_values[pair]) <= value * 1.000001 and facts["count"] == wrong.count(pair)
-    return value, "More than an even spread" if value < LEVEL else "no pair of classes holds more"
+    table = np.zeros((len(names), len(names)), dtype=int)
+    np.add.at(table, (labels, logits.argmax(axis=1)), 1)
+    return confusions_of(table, names, shown)
 
 
 def overfitting(run, shown):
@@ -113,6 +102,6 @@ def overfitting(run, shown):
 RECOMPUTE = {
     "best_epoch": best_epoch,
     "falling_rate": falling_rate,
-    "common_confusion": common_confusion,
+    "confusions": confusions,
     "overfitting": overfitting,
 }

@@ -265,7 +265,7 @@ def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels
         told = "\n".join(said.values())
         training_says = said["03_training"]
         assert "no more than sampling error" in training_says and "stands out" not in training_says
-        assert told.count("decide nothing") >= 4 and "From that the curves cannot tell" in said["04_results"]
+        assert told.count("decide nothing") >= 2 and "8 images are too few to tell what harms" in said["04_results"]
         claims = "sign of|right most often|missed most often|harms more|ends with|gather|is more than"
         assert re.findall(claims, told) == []
 
@@ -291,6 +291,12 @@ def test_a_model_of_other_images_is_refused_in_the_words_of_a_notebook(reader):
     told = r"^run mine: its model was trained on other images \(mnist\) than these \(digits\); choose `dataset` mnist"
     with pytest.raises(errors.BadInput, match=told):
         reader.run(cell_with("was trained on other images", "04_results"))
+
+
+def test_a_single_training_image_has_no_interval_and_is_refused(reader):
+    reader.names |= {"training_images": 1, "BadInput": errors.BadInput}
+    with pytest.raises(errors.BadInput, match=r"^training_images 1: too few for an interval; use 2 or more$"):
+        reader.run(cell_with("too few for an interval", "04_results"))
 
 
 def test_nothing_before_results_touches_the_test_split(sealed):

@@ -40,8 +40,11 @@ def test_a_notebook_keeps_what_a_verdict_rests_on():
     assert shown[verdicts.FORMAT]["facts"]["train_errors"] == 1 and shown[verdicts.FORMAT]["name"] == "overfitting"
 
 
-@pytest.mark.parametrize(("p_value", "text"), [(0.04321, "0.043"), (1.0, "1"), (3e-9, "below 0.0001")])
-def test_p_values_are_written_with_two_digits(p_value, text):
+@pytest.mark.parametrize(
+    ("p_value", "text"),
+    [(0.04321, "0.043"), (0.01042, "0.0104"), (0.00996, "0.00996"), (1.0, "1"), (3e-9, "below 0.0001")],
+)
+def test_p_values_are_written_with_two_digits_and_three_beside_the_level(p_value, text):
     assert verdicts.in_figures(p_value) == text
 
 

@@ -66,39 +66,6 @@ def test_equal_epochs_are_seldom_told_apart_by_the_rate():
 
 
 @pytest.mark.parametrize(
-    ("cells", "said"),
-    [
-        ({}, "Every validation image is classified correctly"),
-        ({(0, 1): 1}, "no pair of classes holds more of the 1 error than"),
-        ({(0, 1): 2, (2, 0): 2, (1, 2): 2}, "no pair of classes holds more"),
-        ({(2, 0): 10, (2, 1): 10}, "no pair of classes holds more"),  # a hard class, and no pair of its own
-        ({(0, 1): 1, (2, 0): 12, (1, 2): 1}, "c classified as a, 12 of 14 errors"),
-    ],
-)
-def test_a_pair_of_classes_has_to_hold_more_errors_than_chance(cells, said):
-    table = np.diag([100, 100, 100])
-    for cell, count in cells.items():
-        table[cell] = count
-    before = table.copy()
-    verdict = verdicts.common_confusion(table, "abc")
-    assert said in verdict.sentence and (table == before).all()
-    assert (verdict.value is None) == (not cells) and verdict.facts["errors"] == sum(cells.values())
-
-
-def test_errors_that_go_anywhere_are_seldom_said_to_stand_out():
-    generator = np.random.default_rng(0)
-    sizes = np.array([400, 100, 100, 50])
-    hard = np.array([0.8, 0.1, 0.05, 0.05])  # a hard class has more errors, and that is no confusion
-    found = []
-    for _ in range(300):
-        table = np.diag(sizes)
-        for true in generator.choice(4, size=40, p=hard):
-            table[true, generator.choice([place for place in range(4) if place != true])] += 1
-        found.append("More than an even spread" in verdicts.common_confusion(table, "abcd").sentence)
-    assert np.mean(found) <= 0.02
-
-
-@pytest.mark.parametrize(
     ("train_wrong", "validation_wrong", "images", "said"),
     [
         (20, 44, 1000, "holds for the training images only"),  # although the intervals overlap

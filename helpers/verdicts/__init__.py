@@ -43,10 +43,11 @@ from .dataset import (
     neighbours_on_maps,
     odd_images,
 )
-from .history import best_epoch, common_confusion, falling_rate
+from .history import best_epoch, falling_rate
 from .photographs import DEALS, framing_gain, hardest_kind, reader_knows, same_pixels
 from .results import (
     accuracy,
+    among,
     calibration,
     calibration_error,
     confidence_on_corrupted,
@@ -63,7 +64,6 @@ from .results import (
     temperature,
     upside_down,
     validation_and_test,
-    with_rivals,
 )
 from .significance import (
     DRAWS,
@@ -96,6 +96,7 @@ __all__ = [
     "accuracy",
     "against_baselines",
     "against_first",
+    "among",
     "answering_together",
     "averages",
     "beside_reported",
@@ -107,7 +108,6 @@ __all__ = [
     "cheaper_and_better",
     "class_shares",
     "close_classes",
-    "common_confusion",
     "confidence_on_corrupted",
     "confident_mistakes",
     "confusions",
@@ -163,5 +163,4 @@ __all__ = [
     "told_apart",
     "upside_down",
     "validation_and_test",
-    "with_rivals",
 ]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binom
 
 from .significance import mcnemar
-from .verdict import LEVEL, Verdict, counted, p_is
+from .verdict import LEVEL, Verdict, p_is
 
 
 def best_epoch(predicted: ArrayLike, labels: ArrayLike) -> Verdict:
@@ -63,35 +59,3 @@ def falling_rate(learning_rates: ArrayLike, predicted: ArrayLike, labels: ArrayL
     else:
         sentence = f"{since} have come to be classified worse: {counts}."
     return Verdict("falling_rate", p_value, sentence, facts)
-
-
-def common_confusion(table: ArrayLike, names: Sequence[str]) -> Verdict:
-    """Return whether one pair of classes holds more errors than an even spread over the wrong classes puts there.
-
-    `table`: a confusion matrix, int (classes, classes), rows true; `names`: of the classes. The errors of each true
-    class are held fixed, and each goes to every other class alike: for each cell the exact binomial test. The value is
-    the least p of all cells, multiplied by their number (Bonferroni); None where there is no error.
-    """
-    cells = np.array(table)
-    images = cells.sum(axis=1)
-    np.fill_diagonal(cells, 0)
-    errors = int(cells.sum())
-    facts: dict[str, Any] = {"images": int(images.sum()), "errors": errors}
-    if errors == 0:
-        return Verdict("common_confusion", None, "Every validation image is classified correctly.", facts)
-    of_class = cells.sum(axis=1, keepdims=True)
-    p_values = np.where(cells > 0, binom.sf(cells - 1, of_class, 1 / (len(cells) - 1)), 1.0)
-    true, predicted = (int(place) for place in np.unravel_index(p_values.argmin(), cells.shape))
-    p_value = float(min(1.0, p_values[true, predicted] * len(cells) * (len(cells) - 1)))
-    count = int(cells[true, predicted])
-    facts |= {"true": names[true], "predicted": names[predicted], "count": count}
-    tested = f"(exact binomial test, Bonferroni's correction, {p_is(p_value)})"
-    if p_value >= LEVEL:
-        sentence = (
-            "Given how often each class is misclassified, no pair of classes holds more of the "
-            f"{counted(errors, 'error')} than an even spread may put there {tested}."
-        )
-    else:
-        pair = f"{names[true]} classified as {names[predicted]}, {count:,} of {counted(errors, 'error')}"
-        sentence = f"More than an even spread over the wrong classes may put there: {pair} {tested}."
-    return Verdict("common_confusion", p_value, sentence, facts)

@@ -36,7 +36,9 @@ def hardest_kind(missed: ArrayLike, kinds: Sequence[str]) -> Verdict:
     if p_value < LEVEL:
         sentence = f"*{worst}* is harder than the others ({p_is(p_value)})."
     else:
-        sentence = f"No kind is told apart as the hardest: chance deals out mistakes as uneven (p = {p_value:.2f})."
+        sentence = (
+            f"No kind is told apart as the hardest: chance alone deals out mistakes as unevenly ({p_is(p_value)})."
+        )
     return Verdict("hardest_kind", p_value, sentence, facts)
 
 

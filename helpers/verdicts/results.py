@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import mannwhitneyu, ttest_1samp, wilcoxon
+from scipy.stats import binom, mannwhitneyu, ttest_1samp, wilcoxon
 
 from .. import evaluation
 from ..evaluation import Predictions
 from .significance import DRAWS, chance_of_gap, fisher, fisher_counts, mcnemar, tied_with
-from .verdict import LEVEL, Verdict, listed, p_is
+from .verdict import LEVEL, Verdict, counted, listed, p_is
+
+FEWEST_MISTAKES = 50  # from which on the mean of the losses, to which mistakes give most, is near enough to normal
+FEWEST_MAPS = 8  # with fewer pairs Wilcoxon's test cannot fall below LEVEL, whatever they are
+FEWEST_CORRUPTED = 20  # images
 
 
 def model(about: Mapping[str, Any], epochs: int, found: bool) -> Verdict:
@@ -33,7 +37,7 @@ def model(about: Mapping[str, Any], epochs: int, found: bool) -> Verdict:
 
 
 def accuracy(correct: ArrayLike, baselines: Mapping[str, ArrayLike]) -> Verdict:
-    """Return the share of test images that are classified correctly, and whether that beats the baselines.
+    """Return the share of test images that are classified correctly, and which baselines that beats or does not.
 
     `correct`: bool (n,); `baselines`: the same of each baseline, on the same images. McNemar's exact test (1947) for
     each, adjusted by Holm (1979). The value is the accuracy, with Wilson's interval (1927).
@@ -45,17 +49,26 @@ def accuracy(correct: ArrayLike, baselines: Mapping[str, ArrayLike]) -> Verdict:
     facts = {"images": len(right), "errors": int((~right).sum()), "low": low, "high": high, "baselines": hits}
     facts |= {"p_values": dict(zip(hits, adjusted, strict=True))}
     share = float(right.mean())
-    first = (
-        f"Of {len(right):,} test images {share:.2%} are classified correctly (95% interval {low:.2%} to {high:.2%})."
-    )
-    beaten = [name for name, p in zip(hits, adjusted, strict=True) if p < LEVEL and hits[name] < right.sum()]
+    first = f"Of {counted(len(right), 'test image')} {share:.2%} are classified correctly"
+    first += f" (95% interval {low:.2%} to {high:.2%})."
+    shown = {name: f"{name} ({count / len(right):.2%})" for name, count in hits.items()}
+    told_apart = [name for name, p in zip(hits, adjusted, strict=True) if p < LEVEL]
+    beaten = [shown[name] for name in told_apart if hits[name] < right.sum()]
+    better = [shown[name] for name in told_apart if hits[name] > right.sum()]
+    tied = [shown[name] for name in hits if name not in told_apart]
     test = "(McNemar's test, Holm's correction)"
+    more = "by more than sampling error"
     if len(beaten) == len(hits):
-        sentence = f"{first} It beats every baseline by more than sampling error {test}."
+        sentence = f"{first} It beats every baseline {more} {test}."
+    elif better and tied:
+        sentence = f"{first} More accurate than the network {more}: {listed(better)}; "
+        sentence += f"not told apart from it: {listed(tied)} {test}."
+    elif better:
+        sentence = f"{first} More accurate than the network {more}: {listed(better)} {test}."
     elif beaten:
-        sentence = f"{first} Baselines that this beats by more than sampling error: {', '.join(beaten)} {test}."
+        sentence = f"{first} Baselines beaten {more}: {listed(beaten)}; not told apart from it: {listed(tied)} {test}."
     else:
-        sentence = f"{first} It beats no baseline by more than sampling error {test}."
+        sentence = f"{first} It beats no baseline {more}; not told apart from it: {listed(tied)} {test}."
     return Verdict("accuracy", share, sentence, facts)
 
 
@@ -70,7 +83,7 @@ def validation_and_test(validation_correct: ArrayLike, test_correct: ArrayLike) 
     p_value = fisher(validation, test)
     gap = f"(Fisher's exact test, {p_is(p_value)})"
     if p_value >= LEVEL:
-        sentence = f"Validation and test differ by no more than sampling error {gap}."
+        sentence = f"Validation and test are not told apart: sampling error may explain the difference {gap}."
     elif validation.mean() > test.mean():
         sentence = f"The test images are classified worse than the validation images {gap}."
     else:
@@ -94,11 +107,11 @@ def leaks(correct: ArrayLike, copies: ArrayLike) -> Verdict:
     first = f"Test images with a copy outside test: {count:,} of {len(right):,}."
     gap = f"(Fisher's exact test, {p_is(p_value)})"
     if count == 0:
-        sentence = f"{first} The accuracy owes nothing to them."
+        sentence = f"No copy of any of the {len(right):,} test images was found outside test."
     elif count == len(right):
         sentence = f"{first} This test set says nothing of new images."
     elif p_value >= LEVEL:
-        sentence = f"{first} They and the rest, {rest.mean():.2%} correct, differ by no more than sampling error {gap}."
+        sentence = f"{first} They and the rest, {rest.mean():.2%} correct, are not told apart {gap}."
     else:
         sentence = f"{first} Accuracy on them differs from that on the rest, {rest.mean():.2%}: trust the latter {gap}."
     return Verdict("leaks", count, sentence, facts)
@@ -142,26 +155,33 @@ def recall_by_class(table: ArrayLike, names: Sequence[str]) -> Verdict:
 def confusions(table: ArrayLike, names: Sequence[str]) -> Verdict:
     """Return whether mistakes gather in some pair of classes more than chance would have it.
 
-    `table`: a confusion matrix, int (classes, classes). By chance every image is as likely to be misclassified, and as
-    every other class: as many mistakes are thrown so, DRAWS times. The value is the share of throws, (hits + 1) /
-    (DRAWS + 1), in which the fullest pair holds as many.
+    `table`: a confusion matrix, int (classes, classes). By chance the mistakes of each true class, as many as there
+    are, fall evenly on the other classes: they are thrown so DRAWS times, with a fixed seed. A cell stands out by the
+    binomial probability of as many mistakes in it; the value is the share of throws, (hits + 1) / (DRAWS + 1), in which
+    the smallest of these is as small: one cell is always the fullest, and that it was picked is part of the test.
     """
     counts = np.asarray(table)
     mistaken = counts - np.diag(np.diag(counts))
-    wrong, most, others = int(mistaken.sum()), int(mistaken.max()), len(counts) - 1
-    chances = np.repeat(counts.sum(axis=1) / (others * counts.sum()), others)
-    thrown = np.random.default_rng(0).multinomial(wrong, chances, size=DRAWS).max(axis=1)
-    p_value = float((1 + (thrown >= most).sum()) / (1 + DRAWS))
-    facts = {"images": int(counts.sum()), "mistakes": wrong, "most": most}
-    true, given = np.unravel_index(mistaken.argmax(), mistaken.shape)
-    fullest = f"{names[true]} taken for {names[given]}, {most} of {wrong:,}"
-    if wrong == 0:
+    errors, others = mistaken.sum(axis=1), len(counts) - 1
+    generator = np.random.default_rng(0)
+    found, smallest = np.ones(len(counts)), np.ones(DRAWS)
+    for label in np.flatnonzero(errors):
+        tails = binom.sf(np.arange(errors[label] + 1) - 1, errors[label], 1 / others)  # of each count or more
+        found[label] = tails[mistaken[label].max()]
+        thrown = generator.multinomial(errors[label], np.full(others, 1 / others), size=DRAWS)
+        smallest = np.minimum(smallest, tails[thrown.max(axis=1)])
+    p_value = float((1 + (smallest <= found.min() * (1 + 1e-9)).sum()) / (1 + DRAWS))
+    true = int(found.argmin())
+    given, most = int(mistaken[true].argmax()), int(mistaken[true].max())
+    facts = {"images": int(counts.sum()), "mistakes": int(errors.sum()), "most": most}
+    known = "Given how often each class is misclassified"
+    if not errors.any():
         sentence = "There is no mistake to sort."
     elif p_value >= LEVEL:
-        sentence = f"Chance alone may fill the fullest pair of classes as much ({p_is(p_value)})."
+        sentence = f"{known}, no pair holds more errors than an even spread may put there ({p_is(p_value)})."
     else:
-        sentence = f"Mistakes gather in some pairs more than chance would have it ({p_is(p_value)}). "
-        sentence += f"Among the most frequent is {fullest}."
+        sentence = f"{known}, some pair holds more errors than an even spread puts there: {names[true]} classified as "
+        sentence += f"{names[given]}, {most} of {counted(int(errors[true]), 'error')} ({p_is(p_value)})."
     return Verdict("confusions", p_value, sentence, facts)
 
 
@@ -169,14 +189,15 @@ def calibration(confidence: ArrayLike, correct: ArrayLike) -> Verdict:
     """Return whether mean confidence differs from accuracy by more than a calibrated network's would.
 
     `confidence`: (n,), from 0 to 1; `correct`: bool (n,). Under calibration each image is right with the probability of
-    its confidence: so it is drawn, DRAWS times. The value is the two-sided p.
+    its confidence, so that the number of right answers has Poisson's binomial distribution. The value is the two-sided
+    p.
     """
     claimed, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
     p_value = chance_of_gap(claimed, right)
     facts = {"images": len(right), "errors": int((~right).sum()), "confidence": float(claimed.mean())}
     figures = f"mean confidence {claimed.mean():.2%}, accuracy {right.mean():.2%}; {p_is(p_value)}"
     if p_value >= LEVEL:
-        sentence = f"On average, confidence is no further from the truth than chance would put it ({figures})."
+        sentence = f"On average, confidence does not differ from accuracy by more than chance ({figures})."
     elif claimed.mean() > right.mean():
         sentence = f"On average the network is overconfident ({figures})."
     else:
@@ -187,7 +208,8 @@ def calibration(confidence: ArrayLike, correct: ArrayLike) -> Verdict:
 def calibration_error(confidence: ArrayLike, correct: ArrayLike) -> Verdict:
     """Return whether the expected calibration error is more than chance leaves of a calibrated network.
 
-    As `calibration`; the value is the share of draws, (hits + 1) / (DRAWS + 1), whose error is as large.
+    As `calibration`, but drawn DRAWS times, with a fixed seed; the value is the share of draws, (hits + 1) / (DRAWS +
+    1), whose error is as large.
     """
     claimed, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
     places = np.minimum((claimed * 15).astype(int), 14)  # the bins of the reliability diagram
@@ -219,13 +241,16 @@ def doubt(confidence: ArrayLike, correct: ArrayLike) -> Verdict:
         return Verdict("doubt", None, "There are no right and wrong answers to tell apart.", facts)
     places = np.flatnonzero(~right[np.argsort(claimed, kind="stable")])
     looked_at = int(places[(wrong - 1) // 2]) + 1
-    p_value = float(mannwhitneyu(claimed[right], claimed[~right]).pvalue)
+    ranks, p_value = map(float, mannwhitneyu(claimed[right], claimed[~right]))
     facts |= {"p_value": p_value}
     first = f"Half of the mistakes lie among the {looked_at:,} least confident of {len(right):,} images."
     test = f"(Mann-Whitney test, {p_is(p_value)})"
-    if p_value >= LEVEL:
-        sentence = f"{first} Right and wrong answers do not differ in confidence by more than sampling error {test}."
-    elif np.median(claimed[right]) > np.median(claimed[~right]):
+    if wrong == 1:
+        sentence = f"In the order of confidence, lowest first, the only mistake is number {looked_at:,} of "
+        sentence += f"{len(right):,}. A single mistake does not show what a confidence is good for."
+    elif p_value >= LEVEL:
+        sentence = f"{first} Right and wrong answers are not told apart by their confidence {test}."
+    elif ranks > right.sum() * wrong / 2:
         sentence = f"{first} Wrong answers are less confident than right ones {test}: doubt is a warning."
     else:
         sentence = f"{first} Wrong answers are more confident than right ones {test}."
@@ -245,37 +270,45 @@ def temperature(chosen: float, validation: Predictions, photographs: int) -> Ver
     images, errors = len(validation.labels), int((~validation.correct).sum())
     facts = {"temperature": chosen, "low": low, "high": high, "images": images, "errors": errors}
     facts |= {"photographs": photographs}
-    fitted = f"on {images:,} validation images ({errors:,} of them misclassified) and {photographs:,} photographs"
+    fitted = f"on {counted(images, 'validation image')} ({errors:,} misclassified)"
+    fitted += f" and {counted(photographs, 'photograph')}"
     nearly = f"For validation images alone, T from {low:.2f} to {high:.2f} explains them nearly as well"
     if chosen == 1:
-        sentence = f"Fitted {fitted}, no temperature makes the loss least: T stays at 1."
+        sentence = f"No temperature that minimises the loss was found {fitted}: T stays at 1."
     elif low <= 1 <= high:
-        sentence = (
-            f"The loss is least at T = {chosen:.2f} {fitted}. {nearly}: that includes 1, so nothing may be wrong."
-        )
+        sentence = f"The loss is lowest at T = {chosen:.2f} {fitted}. {nearly}: that includes 1, so there may be "
+        sentence += "nothing to correct."
     elif high < 1:
-        sentence = f"The loss is least at T = {chosen:.2f} {fitted}. {nearly}: there it was underconfident."
+        sentence = f"The loss is lowest at T = {chosen:.2f} {fitted}. {nearly}: there it was underconfident."
     else:
-        sentence = f"The loss is least at T = {chosen:.2f} {fitted}. {nearly}: there it was overconfident."
+        sentence = f"The loss is lowest at T = {chosen:.2f} {fitted}. {nearly}: there it was overconfident."
     return Verdict("temperature", float(chosen), sentence, facts)
 
 
-def recalibration(before: ArrayLike, after: ArrayLike) -> Verdict:
+def recalibration(before: ArrayLike, after: ArrayLike, mistakes: int) -> Verdict:
     """Return whether a temperature lowers the loss of test images by more than sampling error.
 
-    `before`, `after`: the loss of each image in nats, (n,). Student's t-test (1908) of the paired differences; the
-    value is its p, 1 where nothing moves.
+    `before`, `after`: the loss of each image in nats, (n,); `mistakes`: how many of these are misclassified. Student's
+    t-test (1908) of the paired differences; the value is its p, 1 where nothing moves, and None with fewer than
+    FEWEST_MISTAKES: a few large losses then decide, and the test would find too often what is not there.
     """
     old, new = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    p_value = 1.0 if np.ptp(new - old) == 0 else float(ttest_1samp(new - old, 0).pvalue)
-    facts = {"images": len(old), "before": float(old.mean()), "after": float(new.mean())}
-    change = f"from {old.mean():.4f} to {new.mean():.4f} on test (paired t-test, {p_is(p_value)})"
+    facts = {"images": len(old), "mistakes": mistakes, "before": float(old.mean()), "after": float(new.mean())}
+    change = f"from {old.mean():.4f} to {new.mean():.4f}"
+    if np.ptp(new - old) == 0:
+        return Verdict("recalibration", 1.0, f"NLL stays at {old.mean():.4f} on test.", facts)
+    if mistakes < FEWEST_MISTAKES:
+        sentence = f"NLL went {change} on test; with {counted(mistakes, 'mistake')}, and mistakes weigh most in it, no "
+        sentence += "test of the change is to be trusted."
+        return Verdict("recalibration", None, sentence, facts)
+    p_value = float(ttest_1samp(new - old, 0).pvalue)
+    test = f"{change} on test (paired t-test, {p_is(p_value)})"
     if p_value >= LEVEL:
-        sentence = f"The temperature changes NLL by no more than sampling error: {change}."
+        sentence = f"The change of NLL may be sampling error: {test}."
     elif new.mean() < old.mean():
-        sentence = f"The temperature lowers NLL by more than sampling error: {change}."
+        sentence = f"The temperature lowers NLL by more than sampling error: {test}."
     else:
-        sentence = f"The temperature raises NLL by more than sampling error: {change}."
+        sentence = f"The temperature raises NLL by more than sampling error: {test}."
     return Verdict("recalibration", p_value, sentence, facts)
 
 
@@ -283,7 +316,7 @@ def confident_mistakes(confidence: ArrayLike, correct: ArrayLike) -> Verdict:
     """Return how many mistakes are made with more than 90% confidence, beside what a calibrated network would make.
 
     `confidence`, (n,), is that after calibration: before it, label smoothing alone keeps confidence low. The p-value is
-    two-sided, by draws as in `calibration`, among the images above 90%; the value is the number of mistakes.
+    two-sided, as in `calibration`, among the images above 90%; the value is the number of mistakes.
     """
     claimed, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
     sure = claimed > 0.9
@@ -293,35 +326,52 @@ def confident_mistakes(confidence: ArrayLike, correct: ArrayLike) -> Verdict:
     facts = {"images": len(right), "errors": wrong, "confident": int(sure.sum()), "expected": expected}
     facts |= {"p_value": p_value}
     first = f"Mistakes made with more than 90% confidence, after calibration: {count:,} of {wrong:,}."
-    test = f"a calibrated network as confident would make {expected:.1f} on average ({p_is(p_value)})"
-    if p_value >= LEVEL:
-        sentence = f"{first} Chance may explain it: {test}."
+    promised = f"A calibrated network as confident would make {expected:.1f} on average"
+    if not sure.any():
+        sentence = "After calibration no answer has more than 90% confidence."
+    elif wrong == 0:
+        sentence = "No test image is misclassified; a calibrated network as confident would make "
+        sentence += f"{expected:.1f} such mistakes on average ({p_is(p_value)})."
+    elif p_value >= LEVEL:
+        sentence = f"{first} {promised}; the gap may be chance ({p_is(p_value)})."
     elif count > expected:
-        sentence = f"{first} That is too many: {test}."
+        sentence = f"{first} {promised}: there are too many ({p_is(p_value)})."
     else:
-        sentence = f"{first} That is fewer than its confidence promised: {test}."
+        sentence = f"{first} {promised}: there are fewer than its confidence promised ({p_is(p_value)})."
     return Verdict("confident_mistakes", count, sentence, facts)
 
 
-def middle(shares: ArrayLike) -> Verdict:
-    """Return whether what answers rest on lies in the middle of the images more than an even spread would.
+def middle(evidence: ArrayLike, drawn: ArrayLike) -> Verdict:
+    """Return whether what answers rest on lies more, or less, in the middle of the images than what they show.
 
-    `shares`: (n,), of each image's evidence the part in the middle quarter of its area. Wilcoxon's signed-rank test
-    (1945) against a quarter, two-sided; the value is the mean share, or None where there is no image.
+    `evidence`: (n,), of each image's evidence the share in the middle quarter of its area; `drawn`: the same of its
+    difference from its background. Not a number stands for an image without any; it is left out. Wilcoxon's
+    signed-rank test (1945) of the pairs, two-sided; the value is the mean share of the evidence, None where there is no
+    image. Fewer than FEWEST_MAPS are not tested.
     """
-    parts = np.asarray(shares, dtype=float)
-    if len(parts) == 0:
-        return Verdict("middle", None, "There is no mistake to look into.", {"shares": []})
-    p_value = float(wilcoxon(parts - 0.25).pvalue) if np.any(parts != 0.25) else 1.0
-    first = f"In the middle quarter of the area lies {parts.mean():.0%} of it on average; evenly spread, 25% would."
-    test = f"(Wilcoxon signed-rank test, {len(parts)} images, {p_is(p_value)})"
-    if p_value >= LEVEL:
-        sentence = f"{first} That may be chance {test}."
-    elif np.median(parts) > 0.25:
-        sentence = f"{first} It gathers in the middle {test}."
+    pairs = np.array([evidence, drawn], dtype=float)
+    pairs = pairs[:, ~np.isnan(pairs).any(axis=0)]
+    facts = {"evidence": pairs[0].tolist(), "drawn": pairs[1].tolist()}
+    count = pairs.shape[1]
+    if count == 0:
+        return Verdict("middle", None, "No mistake was looked into.", facts)
+    of_evidence, of_drawn = (float(shares.mean()) for shares in pairs)
+    first = (
+        f"On average {of_evidence:.0%} of the evidence lies in the middle quarter of the area, and {of_drawn:.0%} of "
+    )
+    first += "what the images show."
+    gaps = pairs[0] - pairs[1]
+    p_value = float(wilcoxon(gaps).pvalue) if count >= FEWEST_MAPS and gaps.any() else 1.0
+    test = f"(Wilcoxon signed-rank test, {p_is(p_value)})"
+    if count < FEWEST_MAPS:
+        sentence = f"{first} Too few to test the difference: {counted(count, 'image')}."
+    elif p_value >= LEVEL:
+        sentence = f"{first} The difference may be chance {test}."
+    elif np.median(gaps) > 0:
+        sentence = f"{first} The evidence lies closer to the middle {test}."
     else:
-        sentence = f"{first} It avoids the middle {test}."
-    return Verdict("middle", float(parts.mean()), sentence, {"shares": parts.tolist()})
+        sentence = f"{first} The evidence lies further from the middle {test}."
+    return Verdict("middle", of_evidence, sentence, facts)
 
 
 def harm(correct: Mapping[str, ArrayLike], clean: ArrayLike, majority: float) -> Verdict:
@@ -336,20 +386,22 @@ def harm(correct: Mapping[str, ArrayLike], clean: ArrayLike, majority: float) ->
     shares = {name: float(values.mean()) for name, values in marks.items()}
     unharmed = np.asarray(clean, dtype=bool)
     facts = {"images": len(unharmed), "clean": float(unharmed.mean()), "accuracy": shares}
-    if len(unharmed) < 20 or evaluation.wilson(int(unharmed.sum()), len(unharmed))[0] <= majority:
+    if len(unharmed) < FEWEST_CORRUPTED:
+        few = f"{counted(len(unharmed), 'image')} are too few to tell what harms and what does not."
+        return Verdict("harm", None, few, facts)
+    if evaluation.wilson(int(unharmed.sum()), len(unharmed))[0] <= majority:
         sentence = f"Without corruption {unharmed.mean():.0%} of {len(unharmed)} images are classified correctly. "
         sentence += "From that the curves cannot tell what harms and what does not."
         return Verdict("harm", None, sentence, facts)
     lowest = tied_with(min(shares, key=shares.__getitem__), marks)
     highest = tied_with(max(shares, key=shares.__getitem__), marks)
+    test = "(McNemar's test, Holm's correction for all pairs)"
     if len(lowest) == len(marks):
-        sentence = (
-            "At the hardest strengths tried, no corruption harms more than the others by more than sampling error "
-        )
-        sentence += "(McNemar's test, Holm's correction for all pairs)."
+        sentence = "At the hardest strengths tried, no corruption is told apart as the one that harms most "
+        sentence += f"{test}."
     else:
-        sentence = f"At the hardest strengths tried, accuracy is lowest under {with_rivals(lowest)} and highest under "
-        sentence += f"{with_rivals(highest)} (McNemar's test, Holm's correction for all pairs)."
+        sentence = f"At the hardest strengths tried, accuracy is {among('lowest', lowest)} and "
+        sentence += f"{among('highest', highest)} {test}."
     return Verdict("harm", ", ".join(lowest), sentence, facts)
 
 
@@ -362,27 +414,27 @@ def confidence_on_corrupted(confidence: Mapping[str, ArrayLike], correct: Mappin
     for name, values in confidence.items():
         claimed, right = np.asarray(values, dtype=float), np.asarray(correct[name], dtype=bool)
         gaps[name] = float(claimed.mean() - right.mean())
-        p_values.append(chance_of_gap(claimed, right, draws=10 * DRAWS))
+        p_values.append(chance_of_gap(claimed, right))
     adjusted = dict(zip(gaps, evaluation.holm(p_values), strict=True))
     over = [name for name, gap in gaps.items() if gap > 0 and adjusted[name] < LEVEL]
     facts = {"gaps": gaps, "p_values": adjusted}
     sentence = f"At the hardest strengths the network is overconfident under {len(over)} of {len(gaps)} corruptions "
-    sentence += "by more than chance (draws by its own confidence, Holm's correction)."
+    sentence += "by more than chance (by its own confidence, Holm's correction)."
     return Verdict("confidence_on_corrupted", len(over), sentence, facts)
 
 
 def upside_down(images: int, as_nine: int, as_six: int) -> Verdict:
     """Return what sixes are classified as when they are rotated by 180 degrees; a count, and nothing is tested."""
     facts = {"images": images, "as_nine": as_nine, "as_six": as_six}
-    sentence = f"Of {images:,} sixes upside down, {as_nine:,} are classified as 9 and {as_six:,} as 6."
+    sentence = f"Sixes upside down: {images:,}, of which {as_nine:,} are classified as 9 and {as_six:,} as 6."
     return Verdict("upside_down", as_nine, sentence, facts)
 
 
 def filters(trained: ArrayLike, untrained: ArrayLike) -> Verdict:
     """Return whether trained filters are in balance, positive against negative weights, more than untrained ones.
 
-    `trained`: the imbalance of each filter, from 0 to 1; `untrained`: the same (draws, filters) of a layer whose
-    weights were drawn anew. A layer counts as one observation: the value is the two-sided share, (hits + 1) / (draws +
+    `trained`: the imbalance of each filter, from 0 to 1; `untrained`: the same (draws, filters) of networks that
+    were never trained. A layer counts as one observation: the value is the two-sided share, (hits + 1) / (draws +
     1), of draws whose mean is as far from the mean of all draws as that of the trained layer.
     """
     found, drawn = float(np.asarray(trained).mean()), np.asarray(untrained).mean(axis=1)
@@ -399,8 +451,8 @@ def filters(trained: ArrayLike, untrained: ArrayLike) -> Verdict:
     return Verdict("filters", p_value, sentence, facts)
 
 
-def with_rivals(names: Sequence[str]) -> str:
-    """Return the first of some names, and the others as those that are not told apart from it."""
+def among(extreme: str, names: Sequence[str]) -> str:
+    """Return where a figure is lowest, or highest: under one name, or among the lowest under several."""
     if len(names) == 1:
-        return names[0]
-    return f"{names[0]} (not told apart from it: {listed(names[1:])})"
+        return f"{extreme} under {names[0]}"
+    return f"among the {extreme} under {listed(names)}"

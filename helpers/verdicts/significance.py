@@ -86,21 +86,25 @@ def fisher_counts(errors: int, hits: int, all_errors: int, all_hits: int) -> flo
     return float(fisher_exact([[errors, hits], [all_errors - errors, all_hits - hits]]).pvalue)
 
 
-def chance_of_gap(confidence: np.ndarray, correct: np.ndarray, draws: int = DRAWS) -> float:
-    """Return how often a calibrated network's number of right answers is as far from its expectation as this one's.
+def chance_of_gap(confidence: np.ndarray, correct: np.ndarray) -> float:
+    """Return how likely a calibrated network's number of right answers is as far from its expectation as this one's.
 
-    That number is a sum of independent draws, one an image (Poisson's binomial distribution): it is simulated by a
-    fixed seed. The p-value is two-sided, (hits + 1) / (draws + 1).
+    `confidence` is float (n,), from 0 to 1, `correct` bool (n,). That number is a sum of independent draws, one per
+    image: Poisson's binomial distribution, exact. The p-value is two-sided.
     """
-    generator = np.random.default_rng(0)
-    sums = np.array([(generator.random(len(confidence)) < confidence).sum() for _ in range(draws)])
-    far = np.abs(sums - confidence.sum()) >= abs(correct.sum() - confidence.sum()) - 1e-9
-    return float((1 + far.sum()) / (1 + draws))
+    chances = np.zeros(len(confidence) + 1)  # of 0, 1, 2 ... right answers among the images so far
+    chances[0] = 1.0
+    for place, p in enumerate(confidence):
+        chances[1 : place + 2] += p * (chances[: place + 1] - chances[1 : place + 2])
+        chances[0] *= 1 - p
+    expected = confidence.sum()
+    far = np.abs(np.arange(len(chances)) - expected) >= abs(correct.sum() - expected) - 1e-9
+    return float(min(1.0, chances[far].sum()))
 
 
 def tied_with(extreme: str, marks: Mapping[str, np.ndarray]) -> list[str]:
     """Return an extreme, then what McNemar's test does not tell from it, with Holm's correction for all pairs."""
     others = [name for name in marks if name != extreme]
-    pairs = len(marks) * (len(marks) - 1) // 2
-    adjusted = evaluation.holm([mcnemar(marks[extreme], marks[name])[2] for name in others], pairs)
+    p_values = [mcnemar(marks[extreme], marks[name])[2] for name in others]
+    adjusted = evaluation.holm(p_values, pairs_among(len(marks)))
     return [extreme, *(name for name, p in zip(others, adjusted, strict=True) if p >= LEVEL)]

@@ -38,9 +38,14 @@ class Verdict:
 
 
 def in_figures(p_value: float) -> str:
-    """Return a p-value as text with two significant digits; what lies below 0.0001 is not told apart."""
+    """Return a p-value as text with two significant digits; what lies below 0.0001 is not told apart.
+
+    Beside LEVEL there are three, so that the text shows on which side of it a p-value lies.
+    """
     if p_value < 0.0001:
         return "below 0.0001"
+    if 0.0095 <= p_value < 0.0105:
+        return f"{p_value:.3g}"
     return f"{p_value:.2g}"
 
 

@@ -1,4 +1,4 @@
-"""What may be said of a network beside simple methods, of training beside validation images, of classes (00, 03)."""
+"""What may be said of training beside validation images, and of a network beside simple methods (00, 02, 03, 04)."""
 
 from __future__ import annotations
 
