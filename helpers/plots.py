@@ -904,7 +904,7 @@ def loss_by_epoch(history: Sequence[Mapping[str, float]], asked_for: float) -> F
     `history` has the fields of training.HISTORY. `asked_for`: the probability of the true class in the target, below 1
     where labels are smoothed; at 1 the cross-entropy would be 0, for which a logarithmic scale has no place.
     """
-    figure = curves(history, "loss", "cross-entropy loss, log scale", "Loss after each epoch", log=True)
+    figure = curves(history, "loss", "cross-entropy loss, log scale", "Loss by epoch", log=True)
     if asked_for < 1:
         (axis,) = figure.axes
         axis.axhline(-math.log(asked_for), color="dimgrey", linestyle="--", linewidth=1, label="target reached")
@@ -928,7 +928,7 @@ def errors_by_epoch(history: Sequence[Mapping[str, float]], images: int) -> Figu
     validation = 100 * errors / images
     reach = np.abs(ends - validation)
     axis.errorbar(epochs, validation, reach, fmt="o-", markersize=size, color=ORANGE, capsize=3, label="validation")
-    axis.set(title="Errors after each epoch", xlabel="epoch", ylabel="errors in %, log scale")
+    axis.set(title="Errors by epoch", xlabel="epoch", ylabel="errors in %, log scale")
     axis.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_yscale("symlog", linthresh=100 / images, subs=(2, 5))

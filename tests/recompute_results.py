@@ -130,7 +130,7 @@ def accuracy(run, shown):
         return right.mean(), "beats every baseline"
     rest = in_words(tied)
     known = "" if beaten else "It beats no baseline by more than sampling error; "
-    return right.mean(), f"{known}not told apart from it: {rest}"
+    return right.mean(), f"{known}not told apart: {rest}"
 
 
 def overfitting(run, shown):
@@ -166,7 +166,7 @@ def recall_by_class(run, shown):
     smallest = min(1.0, len(rows) * min(p_values))
     assert shown["facts"]["p_values"][0] == smallest
     if smallest >= LEVEL:
-        return smallest, "No class's recall differs"
+        return smallest, "No class's recall is told apart"
     left, below, above = list(range(len(rows))), [], []
     while len(left) > 1:
         table = np.array(rows)[left]
@@ -283,7 +283,7 @@ def recalibration(run, shown):
     if np.ptp(losses[1] - losses[0]) == 0:
         return 1.0, "NLL stays at"
     if mistakes < 50:
-        return None, "is to be trusted"
+        return None, "too often find what is not there"
     verdict = "lowers NLL" if losses[1].mean() < losses[0].mean() else "raises NLL"
     p_value = stats.ttest_rel(losses[1], losses[0]).pvalue
     return p_value, "may be sampling error" if p_value >= LEVEL else verdict

@@ -56,7 +56,7 @@ def falling_rate(run, shown):
         return None, "nothing to compare"
     value = sign_test(gained, lost)
     if value >= LEVEL:
-        return value, "neither better nor worse"
+        return value, "not shown to be classified better or worse"
     return value, "classified better" if gained > lost else "classified worse"
 
 

@@ -90,7 +90,7 @@ def recall_by_class(run, shown):
     ]
     smallest = min(1.0, len(names) * min(p_values))
     if smallest >= verdicts.LEVEL:
-        return smallest, "No class's recall differs"
+        return smallest, "No class's recall is told apart"
     shares = [count / max(total, 1) for count, total in zip(hits, images, strict=True)]
     return smallest, names[min(range(len(names)), key=lambda label: (p_values[label], shares[label]))]
 

@@ -192,7 +192,7 @@ def test_times_are_those_of_the_speed_file(page):
 
 def test_only_equal_batch_sizes_are_called_a_comparison_of_the_loops(page):
     text = (page[3] / "speed.html").read_text()
-    alike, others = text.split("In the other rows more than the loop differs")
+    alike, others = text.split("The other rows differ in more than that")
     assert "batches of 64, stock loop" in alike and "batches of 256, stock loop" not in alike
     assert "batches of 256, stock loop" in others and "batches of 64, stock loop" not in others
 

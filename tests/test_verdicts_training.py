@@ -48,7 +48,7 @@ def test_the_best_of_equal_epochs_is_seldom_called_better():
         ([0.1, 0.2], [range(50), range(5)], "nothing to compare"),
         ([0.1, 0.3, 0.2], [range(50), range(30), range(5)], "better: 25 gained, 0 lost"),
         ([0.3, 0.2], [range(5), range(30)], "worse: 0 gained, 25 lost"),
-        ([0.3, 0.2], [range(5), range(6)], "neither better nor worse, beyond sampling error: 0 gained, 1 lost"),
+        ([0.3, 0.2], [range(5), range(6)], "are not shown to be classified better or worse: 0 gained, 1 lost"),
     ],
 )
 def test_what_came_of_a_falling_rate_is_held_against_sampling_error(rates, wrong, said):

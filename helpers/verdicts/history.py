@@ -47,13 +47,15 @@ def falling_rate(learning_rates: ArrayLike, predicted: ArrayLike, labels: ArrayL
     highest = int(rates.argmax())
     gained, lost, p_value = mcnemar(correct[-1], correct[highest])
     facts = {"epochs": len(rates), "highest": highest + 1, "gained": gained, "lost": lost}
+    if len(rates) == 1:
+        return Verdict("falling_rate", None, "There is one epoch, so there is nothing to compare.", facts)
     if rates[-1] == rates[highest]:
         sentence = "The last epoch began at the highest rate, so there is nothing to compare."
         return Verdict("falling_rate", None, sentence, facts)
     counts = f"{gained:,} gained, {lost:,} lost (McNemar's exact test, {p_is(p_value)})"
-    since = f"Since epoch {highest + 1}, which began at the highest rate, validation images"
+    since = f"Since epoch {highest + 1}, whose starting rate was highest, validation images"
     if p_value >= LEVEL:
-        sentence = f"{since} have been classified neither better nor worse, beyond sampling error: {counts}."
+        sentence = f"{since} are not shown to be classified better or worse: {counts}."
     elif gained > lost:
         sentence = f"{since} have come to be classified better: {counts}."
     else:

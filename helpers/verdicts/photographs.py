@@ -27,7 +27,7 @@ def hardest_kind(missed: ArrayLike, kinds: Sequence[str]) -> Verdict:
     shares = {kind: float(wrong[places].mean()) for kind, places in members.items()}
     facts: dict[str, Any] = {"photographs": len(wrong), "wrong": int(wrong.sum()), "shares": shares}
     if not wrong.any():
-        return Verdict("hardest_kind", None, "Nothing was read wrongly, so that no kind is harder than another.", facts)
+        return Verdict("hardest_kind", None, "Nothing was read wrongly, so no kind can be told apart as harder.", facts)
     worst = max(shares, key=lambda kind: shares[kind])
     generator = np.random.default_rng(0)
     dealt = np.array([generator.permutation(wrong) for _ in range(DEALS)])

@@ -14,7 +14,7 @@ from ..evaluation import Predictions
 from .significance import DRAWS, chance_of_gap, fisher, fisher_counts, mcnemar, tied_with
 from .verdict import LEVEL, Verdict, counted, listed, p_is
 
-FEWEST_MISTAKES = 50  # from which on the mean of the losses, to which mistakes give most, is near enough to normal
+FEWEST_MISTAKES = 50  # from which on the mean change of the losses is near enough to normal
 FEWEST_MAPS = 8  # with fewer pairs Wilcoxon's test cannot fall below LEVEL, whatever they are
 FEWEST_CORRUPTED = 20  # images
 
@@ -62,13 +62,13 @@ def accuracy(correct: ArrayLike, baselines: Mapping[str, ArrayLike]) -> Verdict:
         sentence = f"{first} It beats every baseline {more} {test}."
     elif better and tied:
         sentence = f"{first} More accurate than the network {more}: {listed(better)}; "
-        sentence += f"not told apart from it: {listed(tied)} {test}."
+        sentence += f"not told apart: {listed(tied)} {test}."
     elif better:
         sentence = f"{first} More accurate than the network {more}: {listed(better)} {test}."
     elif beaten:
-        sentence = f"{first} Baselines beaten {more}: {listed(beaten)}; not told apart from it: {listed(tied)} {test}."
+        sentence = f"{first} Baselines beaten {more}: {listed(beaten)}; not told apart: {listed(tied)} {test}."
     else:
-        sentence = f"{first} It beats no baseline {more}; not told apart from it: {listed(tied)} {test}."
+        sentence = f"{first} It beats no baseline {more}; not told apart: {listed(tied)} {test}."
     return Verdict("accuracy", share, sentence, facts)
 
 
@@ -148,7 +148,7 @@ def recall_by_class(table: ArrayLike, names: Sequence[str]) -> Verdict:
     elif above:
         sentence = f"Recall is higher than in the other classes for {listed(above)} {test}."
     else:
-        sentence = f"No class's recall differs from that of the others by more than sampling error {test}."
+        sentence = f"No class's recall is told apart from that of the others {test}."
     return Verdict("recall_by_class", steps[0], sentence, facts)
 
 
@@ -271,7 +271,8 @@ def temperature(chosen: float, validation: Predictions, photographs: int) -> Ver
     facts = {"temperature": chosen, "low": low, "high": high, "images": images, "errors": errors}
     facts |= {"photographs": photographs}
     fitted = f"on {counted(images, 'validation image')} ({errors:,} misclassified)"
-    fitted += f" and {counted(photographs, 'photograph')}"
+    if photographs:
+        fitted += f" and {counted(photographs, 'photograph')}"
     nearly = f"For validation images alone, T from {low:.2f} to {high:.2f} explains them nearly as well"
     if chosen == 1:
         sentence = f"No temperature that minimises the loss was found {fitted}: T stays at 1."
@@ -290,7 +291,7 @@ def recalibration(before: ArrayLike, after: ArrayLike, mistakes: int) -> Verdict
 
     `before`, `after`: the loss of each image in nats, (n,); `mistakes`: how many of these are misclassified. Student's
     t-test (1908) of the paired differences; the value is its p, 1 where nothing moves, and None with fewer than
-    FEWEST_MISTAKES: a few large losses then decide, and the test would find too often what is not there.
+    FEWEST_MISTAKES: the test would then find too often what is not there.
     """
     old, new = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     facts = {"images": len(old), "mistakes": mistakes, "before": float(old.mean()), "after": float(new.mean())}
@@ -298,8 +299,8 @@ def recalibration(before: ArrayLike, after: ArrayLike, mistakes: int) -> Verdict
     if np.ptp(new - old) == 0:
         return Verdict("recalibration", 1.0, f"NLL stays at {old.mean():.4f} on test.", facts)
     if mistakes < FEWEST_MISTAKES:
-        sentence = f"NLL went {change} on test; with {counted(mistakes, 'mistake')}, and mistakes weigh most in it, no "
-        sentence += "test of the change is to be trusted."
+        sentence = f"NLL went {change} on test; with {counted(mistakes, 'mistake')}, a t-test of the "
+        sentence += "change would too often find what is not there."
         return Verdict("recalibration", None, sentence, facts)
     p_value = float(ttest_1samp(new - old, 0).pvalue)
     test = f"{change} on test (paired t-test, {p_is(p_value)})"
