@@ -38,7 +38,9 @@ def predict(train: Split, images: Tensor, classes: int, seed: int = 0) -> dict[s
     if len(train.labels) > MOST:
         places = stratified(train.labels, MOST, seed, both_sides=True)
         drawn = Split(train.images[places], train.labels[places])
-    pixels, labels, asked = as_rows(drawn.images), drawn.labels.numpy(), as_rows(images)
+    pixels = as_rows(drawn.images)
+    labels = drawn.labels.numpy()
+    asked = as_rows(images)
     majority = DummyClassifier().fit(train.labels[:, None], train.labels.numpy())
     predicted = {"majority class": majority.predict(asked)}
     with warnings.catch_warnings():

@@ -989,7 +989,9 @@ def recall_and_precision(table: np.ndarray, names: Sequence[str], most: int = 30
 
     `table`: a confusion matrix, int64 (classes, classes).
     """
-    hits, images, called = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    hits = np.diag(table)
+    images = table.sum(axis=1)
+    called = table.sum(axis=0)
     recall = hits / np.maximum(images, 1)
     drawn = np.sort(recall.argsort(kind="stable")[:most])
     figure, axis = new(height=3.4 if len(drawn) <= 12 else 4.6)  # names of many classes stand upright

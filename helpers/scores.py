@@ -141,13 +141,18 @@ def place_of(row: Row, file: Row) -> str:
     An early row does not say so; then it is what its file says of all of them.
     """
     if row.get("machine"):
-        machine, versions, by = row["machine"], row["versions"], ""
-    elif file.get("machine"):
-        machine, versions, by = file["machine"], file["versions"], ", as noted for the file as a whole"
-    else:
-        return "a machine that was not noted with the readings"
+        return origin_of(row)
+    if file.get("machine"):
+        return f"{origin_of(file)}, as noted for the file as a whole"
+    return "a machine that was not noted with the readings"
+
+
+def origin_of(noted: Row) -> str:
+    """Return in words the `machine` and the `versions` that a row or a file has noted."""
+    machine = noted["machine"]
+    versions = noted["versions"]
     software = f"PyTorch {versions['torch']}, Python {versions['python']}"
-    return f"{machine['cores']} cores ({machine['processor']}), {software}{by}"
+    return f"{machine['cores']} cores ({machine['processor']}), {software}"
 
 
 def load(path: str | Path) -> Results:
@@ -393,7 +398,7 @@ def changes(before: str, after: str) -> str:
         return "no longer among the recipes"
     old = dict(recipes.table(recipes.RECIPES[before]))
     new = dict(recipes.table(recipes.RECIPES[after]))
-    return in_words({name: [old[name], new[name]] for name in old if old[name] != new[name]})
+    return origin_of({name: [old[name], new[name]] for name in old if old[name] != new[name]})
 
 
 def in_words(changed: Mapping[str, Sequence[Any]]) -> str:
