@@ -398,7 +398,7 @@ def changes(before: str, after: str) -> str:
         return "no longer among the recipes"
     old = dict(recipes.table(recipes.RECIPES[before]))
     new = dict(recipes.table(recipes.RECIPES[after]))
-    return origin_of({name: [old[name], new[name]] for name in old if old[name] != new[name]})
+    return in_words({name: [old[name], new[name]] for name in old if old[name] != new[name]})
 
 
 def in_words(changed: Mapping[str, Sequence[Any]]) -> str:
