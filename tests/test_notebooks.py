@@ -487,12 +487,12 @@ def test_another_epoch_count_is_another_run_and_a_plot_change_trains_nothing(fin
     shared, folder, _ = finished
     project = shared.copy_to(tmp_path / "copy")
     folder = project.outputs / folder.name
-    module = project.folder / "helpers" / "plots.py"
+    module = project.folder / "helpers" / "plots" / "__init__.py"
     module.write_text(module.read_text() + "\n# a comment\n")
     before = (folder / "model.safetensors").stat().st_mtime_ns
     code, out, error = project.run("--epochs", "1", "--only", "training", "results")
     assert code == 0, error
-    assert "helper changed: helpers/plots.py" in out and "epoch 1/1" not in out
+    assert "helper changed: helpers/plots/__init__.py" in out and "epoch 1/1" not in out
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
 
 

@@ -54,10 +54,10 @@ def test_a_run_leaves_its_record_and_the_second_time_starts_no_kernel(project):
 def test_only_what_changed_runs_again(project):
     project.notebook("01_eda", "from helpers import plots\n(folder / 'dataset.json').write_text('{}')")
     assert project.run()[0] == 0
-    module = project.folder / "helpers" / "plots.py"
+    module = project.folder / "helpers" / "plots" / "__init__.py"
     module.write_text(module.read_text() + "\n# a comment\n")
     _, out, _ = project.run("--dry-run")
-    assert "would run: helper changed: helpers/plots.py" in out and out.count("up to date") == 4
+    assert "would run: helper changed: helpers/plots/__init__.py" in out and out.count("up to date") == 4
     assert states(project.run()[1]) == {
         name: "up to date" for name in ("walkthrough", "prototyping", "training", "results")
     } | {"eda": "done"}
@@ -500,7 +500,7 @@ def test_the_next_kernel_has_imported_and_holds_no_names(project):
 
 
 def test_a_kernel_that_imported_helpers_before_they_changed_is_not_taken(project):
-    module, imported = project.folder / "helpers" / "plots.py", project.folder / "imported"
+    module, imported = project.folder / "helpers" / "plots" / "__init__.py", project.folder / "imported"
     told = f"__import__('pathlib').Path({str(imported)!r}).write_text('yes')"
     module.write_text(f"{module.read_text()}\nMARK = 'old'\n{told}\n")
     project.notebook("00_walkthrough", WAIT, *MADE["00_walkthrough"])

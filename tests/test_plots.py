@@ -128,7 +128,8 @@ def test_ticks_name_what_fits():
 @pytest.mark.parametrize("channels, side, kind", [(1, 28, "image/png"), (3, 96, "image/jpeg")])
 def test_figures_of_images_in_colour_are_small_in_the_notebook(tmp_path, monkeypatch, channels, side, kind):
     shown = []
-    monkeypatch.setattr(plots, "display", lambda *data, **options: shown.append((data[0], options.get("metadata"))))
+    keep = lambda *data, **options: shown.append((data[0], options.get("metadata")))  # noqa: E731
+    monkeypatch.setattr(plots.showing, "display", keep)
     noise = np.random.default_rng(0).integers(0, 256, (6, channels, side, side), dtype=np.uint8)
     plots.show(plots.images(noise), "some", "A caption.", "Noise.", tmp_path)
     data, metadata = shown[0]

@@ -1,0 +1,103 @@
+"""Figures of 03_training."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from .. import evaluation
+from .charts import curves, losses_by_step
+from .style import BLUE, ORANGE, SKY, describe, new
+
+
+def diverged_training(losses: ArrayLike, epoch: int) -> Figure:
+    """Return the loss of every step, (steps,) in nats, of the `epoch` in which a training diverged, counted from 1."""
+    figure = losses_by_step(losses, f"The training diverged at step {len(np.asarray(losses))} of epoch {epoch}")
+    last = ", ".join(f"{loss:.3g}" for loss in np.asarray(losses)[-5:])
+    return describe(figure, f"The loss of each batch of epoch {epoch}, a curve that ends early, in {last}.")
+
+
+def loss_by_epoch(history: Sequence[Mapping[str, float]], asked_for: float) -> Figure:
+    """Return the curves of the cross-entropy of train and validation, and how low it is where the target is reached.
+
+    `history` has the fields of training.HISTORY. `asked_for`: the probability of the true class in the target, below 1
+    where labels are smoothed; at 1 the cross-entropy would be 0, for which a logarithmic scale has no place.
+    """
+    figure = curves(history, "loss", "cross-entropy loss, log scale", "Loss by epoch", log=True)
+    if asked_for < 1:
+        (axis,) = figure.axes
+        axis.axhline(-math.log(asked_for), color="dimgrey", linestyle="--", linewidth=1, label="target reached")
+        axis.legend()
+    return describe(figure, describe_curves(history, "loss", "{:.3f}"))
+
+
+def errors_by_epoch(history: Sequence[Mapping[str, float]], images: int) -> Figure:
+    """Return the share of errors after each epoch in per cent: train, and validation with its 95% interval by Wilson.
+
+    `images` is the size of the validation set. The scale is logarithmic, and linear below one error in so many images,
+    where 0 has its place.
+    """
+    figure, axis = new()
+    epochs = [row["epoch"] for row in history]
+    train = [100 * (1 - row["train_accuracy"]) for row in history]
+    errors = np.array([round((1 - row["validation_accuracy"]) * images) for row in history])
+    ends = 100 * np.array([evaluation.wilson(count, images) for count in errors]).T
+    size = 4 if len(epochs) > 1 else 8
+    axis.plot(epochs, train, marker="o", markersize=size, color=BLUE, label="train")
+    validation = 100 * errors / images
+    reach = np.abs(ends - validation)
+    axis.errorbar(epochs, validation, reach, fmt="o-", markersize=size, color=ORANGE, capsize=3, label="validation")
+    axis.set(title="Errors by epoch", xlabel="epoch", ylabel="errors in %, log scale")
+    axis.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
+    axis.set_yscale("symlog", linthresh=100 / images, subs=(2, 5))
+    axis.yaxis.set_major_locator(mpl.ticker.SymmetricalLogLocator(base=10, linthresh=100 / images, subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    lowest = min(*ends[0], *train)
+    axis.set_ylim(0.8 * lowest, None)  # from 0 on, where an interval reaches it
+    axis.legend()
+    return describe(figure, describe_curves(history, "accuracy", "{:.2%}"))
+
+
+def learning_rates(planned: ArrayLike, history: Sequence[Mapping[str, float]]) -> Figure:
+    """Return the rate of every step that is `planned`, (steps,), and the rates that a history recorded.
+
+    `history` has the fields of training.HISTORY; an epoch's rate is that of its first step.
+    """
+    rates = np.asarray(planned, dtype=float)
+    figure, axis = new(height=3.0)
+    epochs = max(len(history), 1)
+    axis.plot(np.arange(len(rates)) * epochs / len(rates), rates, color=SKY, label="plan")
+    recorded = [row["learning_rate"] for row in history]
+    axis.plot([row["epoch"] - 1 for row in history], recorded, "o", color=BLUE, label="recorded")
+    axis.set(title="Learning rate at each step", xlabel="epochs done", ylabel="learning rate", ylim=(0, None))
+    axis.legend()
+    text = f"A curve from {rates[0]:.2g} to {rates[-1]:.2g}, at most {rates.max():.2g}, and dots at each epoch's start."
+    return describe(figure, text)
+
+
+def seconds_by_epoch(seconds: ArrayLike) -> Figure:
+    """Return bars of the wall time of each epoch, (epochs,) in seconds."""
+    seconds = np.asarray(seconds, dtype=float)
+    figure, axis = new(height=2.6)
+    axis.bar(range(1, len(seconds) + 1), seconds, width=0.7)
+    room = max(0, 6 - len(seconds)) / 2
+    axis.set_xlim(0.4 - room, len(seconds) + 0.6 + room)  # so that a single bar is no wall
+    axis.set_xticks(range(1, len(seconds) + 1, len(seconds) // 20 + 1))
+    axis.grid(axis="x", visible=False)
+    axis.set(title="Wall time of each epoch", xlabel="epoch", ylabel="seconds")
+    return describe(figure, f"Bars, one per epoch, from {seconds.min():.1f} s to {seconds.max():.1f} s.")
+
+
+def describe_curves(history: Sequence[Mapping[str, float]], quantity: str, form: str) -> str:
+    """Return in a sentence where the curves of `quantity` ("loss", "accuracy") begin and end, written as in `form`."""
+    ends = [
+        f"{part} {quantity} from {form.format(history[0][name])} to {form.format(history[-1][name])}"
+        for part, name in (("train", f"train_{quantity}"), ("validation", f"validation_{quantity}"))
+    ]
+    if len(history) == 1:
+        return f"Single points, as there is one epoch: {ends[0]}, {ends[1]}."
+    return f"Two curves over the epochs, {len(history)} in all: {ends[0]}, {ends[1]}."
