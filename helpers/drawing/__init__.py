@@ -146,7 +146,7 @@ class Rounded(NamedTuple):
 
 
 def round_centres(centres: np.ndarray) -> Rounded:
-    """Return `centres`, float16 (k, d), in a byte for each number: half as many, and a cosine changes by some 0.0003."""
+    """Return `centres`, float16 (k, d), in a byte for each number: a cosine changes by less than 0.001."""
     values = centres.astype(np.float64)
     least = values.min(axis=1)
     steps = np.maximum(values.max(axis=1) - least, 1e-12) / 255
@@ -198,9 +198,9 @@ def widget(
     For images of MNIST's form the pad is a canvas to draw on; for others it takes a picture that is chosen, dropped or
     pasted, and fits it into their form. `network` is on the CPU, in evaluation mode. `examples`: [(pixels uint8
     (c, s, s), the label's name, the answer's name)]. `still`: uint8 (c, s, s), shown to readers without JavaScript.
-    The page divides scores by `temperature`, and says "unsure" where `certainty` would; with None it never does. Where the network has more than
-    LARGE parameters, its weights are rounded to 16 bits, and the page says so, unless that would change a probability
-    of these images by MOST_ROUNDED.
+    The page divides scores by `temperature`, and says "unsure" where `certainty` would; with None it never does. Where
+    the network has more than LARGE parameters, its weights are rounded to 16 bits, and the page says so, unless that
+    would change a probability of these images by MOST_ROUNDED.
     """
     still = np.asarray(still).reshape(-1, *np.shape(still)[-2:])
     shown = torch.from_numpy(np.stack([still, *(pixels for pixels, _, _ in examples)]))
