@@ -35,8 +35,8 @@ def fill(template: str, parts: Mapping[str, str]) -> str:
     return PART.sub(lambda found: parts[found[1]], template)
 
 
-def sprite(images: np.ndarray, across: int = 20) -> bytes:
-    """Return images, uint8 (n, c, h, w), as one PNG: rows of `across` images, the last one filled up with 0.
+def lay_out(images: np.ndarray, across: int = 20) -> Image.Image:
+    """Return images, uint8 (n, c, h, w), as one picture: rows of `across` images, the last one filled up with 0.
 
     Values are kept as they are: in MNIST's form ink is light on dark.
     """
@@ -47,6 +47,11 @@ def sprite(images: np.ndarray, across: int = 20) -> bytes:
         top, left = place // across * height, place % across * width
         sheet[:, top : top + height, left : left + width] = image
     pixels = sheet[0] if channels == 1 else sheet.transpose(1, 2, 0)
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def sprite(images: np.ndarray, across: int = 20) -> bytes:
+    """Return images, uint8 (n, c, h, w), as one PNG, laid out by `lay_out`; every value is kept."""
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", optimize=True)
+    lay_out(images, across).save(file, "PNG", optimize=True)
     return file.getvalue()
