@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .. import plots
+from ..certainty import Certainty
 from ..evaluation import predict
 from ..models import Normalise, NormaliseEach, Residual, count_parameters
 
@@ -136,6 +137,29 @@ def rounding_error(network: nn.Module, images: Tensor) -> float:
     return float((before - after).abs().max())
 
 
+class Rounded(NamedTuple):
+    """Centres of a Certainty in bytes: row by row, `least` plus `steps` times `levels`."""
+
+    levels: np.ndarray  # uint8 (k, d)
+    least: np.ndarray  # float64 (k,)
+    steps: np.ndarray  # float64 (k,)
+
+
+def round_centres(centres: np.ndarray) -> Rounded:
+    """Return `centres`, float16 (k, d), in a byte for each number: a cosine changes by less than 0.001."""
+    values = centres.astype(np.float64)
+    least = values.min(axis=1)
+    steps = np.maximum(values.max(axis=1) - least, 1e-12) / 255
+    levels = np.round((values - least[:, None]) / steps[:, None]).astype(np.uint8)
+    return Rounded(levels, least, steps)
+
+
+def describe_certainty(certainty: Certainty, rounded: Rounded) -> dict[str, Any]:
+    """Return what network.js needs of a Certainty beside the levels of its Rounded centres."""
+    limits = {"threshold": certainty.threshold, "floor": certainty.floor}
+    return limits | {"least": rounded.least.tolist(), "steps": rounded.steps.tolist()}
+
+
 def encode(content: bytes) -> str:
     """Return bytes as base64."""
     return base64.b64encode(content).decode()
@@ -167,25 +191,28 @@ def widget(
     examples: Sequence[tuple[np.ndarray, str, str]],
     still: np.ndarray,
     temperature: float = 1.0,
+    certainty: Certainty | None = None,
 ) -> str:
     """Return HTML with a pad, a bar for each class, and buttons that load the `examples`.
 
     For images of MNIST's form the pad is a canvas to draw on; for others it takes a picture that is chosen, dropped or
     pasted, and fits it into their form. `network` is on the CPU, in evaluation mode. `examples`: [(pixels uint8
     (c, s, s), the label's name, the answer's name)]. `still`: uint8 (c, s, s), shown to readers without JavaScript.
-    `temperature` is handed to the page, which does not yet divide its logits by it. Where the network has more than
-    LARGE parameters, its weights are rounded to 16 bits, and the page says so, unless that would change a probability
-    of these images by MOST_ROUNDED.
+    The page divides scores by `temperature`, and says "unsure" where `certainty` would; with None it never does. Where
+    the network has more than LARGE parameters, its weights are rounded to 16 bits, and the page says so, unless that
+    would change a probability of these images by MOST_ROUNDED.
     """
     still = np.asarray(still).reshape(-1, *np.shape(still)[-2:])
     shown = torch.from_numpy(np.stack([still, *(pixels for pixels, _, _ in examples)]))
     error = rounding_error(network, shown) if count_parameters(network) > LARGE else 1.0
     weights = Weights(half=error < MOST_ROUNDED)
+    rounded = None if certainty is None else round_centres(certainty.centres)
     values = {
         "layers": weights.pack(layers_of(network)),
         "names": list(class_names),
         "pictures": [encode(as_example(pixels)) for pixels, _, _ in examples],
         "temperature": temperature,
+        "certainty": None if certainty is None or rounded is None else describe_certainty(certainty, rounded),
         "channels": len(still),
         "side": still.shape[-1],
     }
@@ -197,6 +224,7 @@ def widget(
         "VALUES": json.dumps(values).replace("<", "\\u003c"),
         "SINGLES": join(weights.singles),
         "HALVES": join(weights.halves),
+        "CENTRES": "" if rounded is None else encode(rounded.levels.tobytes()),
     }
     return fill("digit" if is_drawn(still) else "picture", parts)
 

@@ -54,7 +54,7 @@
     const picture = seen.createImageData(28, 28);
     for (let i = 0; i < 784; i++) picture.data.set([255, 255, 255].map(white => white - (pixels ? pixels[i] : 0)).concat(255), 4 * i);
     seen.putImageData(picture, 0, 0);
-    tell(pixels && predict(pixels));
+    tell(pixels && shares(pixels));
   }
 
   function drawn() { // and a border of paper, which the first pixel has to be
@@ -91,7 +91,7 @@
   find("clear").onclick = clear;
   rubber.onclick = () => rubber.setAttribute("aria-pressed", rubber.getAttribute("aria-pressed") !== "true");
 
-  function load(pixels) {
+  function load(pixels, focus = false) {
     const still = document.createElement("canvas");
     still.width = still.height = 28;
     const small = still.getContext("2d"), picture = small.createImageData(28, 28);
@@ -99,9 +99,12 @@
     small.putImageData(picture, 0, 0);
     pen.drawImage(still, 0, 0, 280, 280);
     loaded = pixels; look();
+    if (focus) { pad.scrollIntoView({ block: "nearest" }); pad.focus(); }
   }
   root.querySelectorAll("[data-example]").forEach(button => {
     button.onclick = () => load(bytes(pictures[button.dataset.example]));
   });
   clear();
-  window.drawADigit = { predict, frame, load };
+  const threshold = certainty ? certainty.threshold : null;
+  window.networkPad = { side, channels, names, temperature, threshold, logits, shares, load, say };
+  window.drawADigit = { frame };

@@ -1,9 +1,17 @@
   // What both pads share: a network that is computed layer by layer, and the bars of its answer. `root` is the pad.
   const find = name => root.querySelector("." + name);
-  const { layers, names, pictures, channels, side } = JSON.parse(find("values").textContent);
+  const { layers, names, pictures, channels, side, temperature, certainty } = JSON.parse(find("values").textContent);
   const bytes = text => Uint8Array.from(atob(text.trim()), letter => letter.charCodeAt(0));
-  const singles = new Float32Array(bytes(find("singles").textContent).buffer);
-  const halves = Float32Array.from(new Uint16Array(bytes(find("halves").textContent).buffer), widen);
+  let singles, halves, centres; // numbers of the network: taken from the page when it is first asked
+
+  /** Take the numbers of the network from the page, once. */
+  function prepare() {
+    if (singles) return;
+    singles = new Float32Array(bytes(find("singles").textContent).buffer);
+    halves = Float32Array.from(new Uint16Array(bytes(find("halves").textContent).buffer), widen);
+    centres = bytes(find("centres").textContent);
+    unpack(layers);
+  }
 
   /** The number that 16 bits stand for: a sign, 5 bits of exponent, 10 of fraction (IEEE 754). */
   function widen(bits) {
@@ -19,7 +27,6 @@
       for (const name of ["body", "shortcut", "after"]) if (layer[name]) unpack(layer[name]);
     }
   }
-  unpack(layers);
 
   // Each layer takes and gives {values: Float32Array in the order channel, row, column; channels; side}.
   const compute = {
@@ -96,12 +103,49 @@
 
   const chain = (list, state) => list.reduce((given, layer) => compute[layer.kind](given, layer), state);
 
-  /** Probabilities, one per class, for pixels from 0 to 255 in the order channel, row, column; ink is high. */
-  function predict(pixels) {
-    const { values } = chain(layers, { values: Float32Array.from(pixels), channels, side });
-    const most = Math.max(...values), powers = Array.from(values, score => Math.exp(score - most));
-    const sum = powers.reduce((one, other) => one + other);
-    return powers.map(power => power / sum);
+  /** {scores, one per class, and features: what the last layer is given}, for pixels from 0 to 255; ink is high. */
+  function see(pixels) {
+    prepare();
+    const state = chain(layers.slice(0, -1), { values: Float32Array.from(pixels), channels, side });
+    return { scores: chain(layers.slice(-1), state).values, features: state.values };
+  }
+
+  /** Scores of the classes, Float32Array, for pixels in the order channel, row, column. */
+  const logits = pixels => see(pixels).scores;
+
+  const familiarities = new WeakMap(); // of the shares that were given
+
+  /** Probabilities of the classes at the temperature, for pixels in the order channel, row, column. */
+  function shares(pixels) {
+    const { scores, features } = see(pixels), most = Math.max(...scores);
+    const powers = Array.from(scores, score => Math.exp((score - most) / temperature));
+    const sum = powers.reduce((one, other) => one + other), found = powers.map(power => power / sum);
+    if (certainty) familiarities.set(found, familiarity(features));
+    return found;
+  }
+
+  /** The cosine of features and the nearest of the centres, as in helpers/certainty.py; a centre's numbers are bytes. */
+  function familiarity(features) {
+    const length = Math.sqrt(features.reduce((sum, value) => sum + value * value, 0)) || 1e-12;
+    const whole = features.reduce((sum, value) => sum + value, 0), products = certainty.steps.map((step, row) => {
+      let sum = 0;
+      for (let i = 0, c = row * features.length; i < features.length; i++, c++) sum += features[i] * centres[c];
+      return (step * sum + certainty.least[row] * whole) / length;
+    });
+    return Math.max(...products);
+  }
+
+  /** A probability in per cent; what is not certain is not shown as 100%, as in helpers/reading.py. */
+  const percent = share => (share >= 0.9995 && share < 1 ? "over 99.9%" : (100 * share).toFixed(1) + "%");
+
+  /** What predict.py says of an answer: {label, probability, sure: null where that is not known, text}. */
+  function say(found) {
+    const order = names.map((_, place) => place).sort((one, other) => found[other] - found[one]), best = order[0];
+    const known = certainty && familiarities.has(found), sure = known ? familiarities.get(found) >= certainty.threshold : null;
+    const others = certainty && certainty.floor ? order.slice(1).filter(place => found[place] >= certainty.floor) : [];
+    const or = others.length <= 3 ? others.map(place => " or " + names[place]).join("") : "";
+    const text = `${sure === false ? "unsure: " : ""}${names[best]} (${percent(found[best])})${or}`;
+    return { label: names[best], probability: found[best], sure, text };
   }
 
   const body = find("bars").tBodies[0], answer = find("answer");
@@ -113,6 +157,9 @@
     return row;
   });
 
+  /** An answer as a sentence. */
+  const sentence = ({ sure, text }) => (sure === false ? `The network is ${text}.` : `The network says ${text}.`);
+
   /** Show `shares`, one per class, as bars, and say which is the largest; null empties the bars and says nothing. */
   function tell(shares) {
     const best = shares ? shares.indexOf(Math.max(...shares)) : -1;
@@ -123,7 +170,7 @@
       row.cells[1].firstChild.style.width = shares ? 100 * shares[place] + "%" : "0";
       row.cells[2].textContent = shares ? (100 * shares[place]).toFixed(1) + " %" : "";
     });
-    if (shares) answer.textContent = `The network says ${names[best]}, with ${(100 * shares[best]).toFixed(0)} %.`;
+    if (shares) answer.textContent = sentence(say(shares));
   }
   find("examples").hidden = !pictures.length;
   find("live").hidden = false;

@@ -68,7 +68,7 @@
       if (mine !== asked) return;
       paint(pixels);
       await new Promise(done => requestAnimationFrame(() => setTimeout(done))); // the picture is seen meanwhile
-      if (mine === asked) tell(predict(pixels));
+      if (mine === asked) tell(shares(pixels));
     } catch {
       if (mine !== asked) return;
       tell(null);
@@ -100,4 +100,13 @@
   });
   pen.fillStyle = "#fff"; pen.fillRect(0, 0, side, side);
   tell(null);
-  window.readAPicture = { predict, fit, read };
+
+  /** Show an image that is in the network's form already. */
+  function load(pixels, focus = false) {
+    asked++;
+    paint(pixels); tell(shares(pixels));
+    if (focus) { zone.scrollIntoView({ block: "nearest" }); seen.focus(); }
+  }
+  const threshold = certainty ? certainty.threshold : null;
+  window.networkPad = { side, channels, names, temperature, threshold, logits, shares, load, say };
+  window.readAPicture = { fit };
