@@ -122,11 +122,53 @@ def corrupt(images: Tensor, name: str, strength: float, seed: int = 0) -> Tensor
     """
     if name not in CORRUPTIONS:
         raise ValueError(f"{name}: no such corruption")
-    generator = torch.Generator().manual_seed(seed)
-    signs = torch.randint(2, (len(images),), generator=generator) * 2.0 - 1
+    signs, generator = draw_signs(len(images), seed)
     background = backgrounds(images)
     pixels = OPERATIONS[name](images.float() - background, strength, signs, generator) + background
     return pixels.round().clamp(0, 255).to(torch.uint8)
+
+
+class Drawn(NamedTuple):
+    """What is random about one image, whatever the corruption and its strength."""
+
+    sign: float  # -1 or 1, which way it is rotated or sheared
+    direction: float  # in which it is translated, radians
+    noise: Tensor  # float32 (c, h, w), of standard deviation 1
+    row: float  # where the blank square lies, from 0 at the top to 1 at the bottom
+    column: float  # the same from left to right
+
+
+def draw(images: Tensor, place: int, seed: int = 0) -> Drawn:
+    """Return what `corrupt` draws by `seed` for the image at `place` of `images`, (n, c, h, w)."""
+    count = len(images)
+    signs, generator = draw_signs(count, seed)
+    direction = draw_directions(count, generator)[place]
+    noise = draw_noise(images.shape, draw_signs(count, seed)[1])[place]
+    _, generator = draw_signs(count, seed)
+    row = draw_places(count, generator)[place]
+    column = draw_places(count, generator)[place]
+    return Drawn(signs[place].item(), direction.item(), noise.clone(), row.item(), column.item())
+
+
+def draw_signs(count: int, seed: int) -> tuple[Tensor, Generator]:
+    """Return -1 or 1 for each of `count` images, float32, and the generator of whatever else is random."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(2, (count,), generator=generator) * 2.0 - 1, generator
+
+
+def draw_directions(count: int, generator: Generator) -> Tensor:
+    """Return a direction for each of `count` images, float32 (count,), radians."""
+    return torch.rand(count, generator=generator) * 2 * torch.pi
+
+
+def draw_noise(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Return Gaussian noise of standard deviation 1, float32, in the `shape` of the images."""
+    return torch.randn(tuple(shape), generator=generator)
+
+
+def draw_places(count: int, generator: Generator) -> Tensor:
+    """Return where along a side the square of each of `count` images begins, float32 (count, 1), from 0 to 1."""
+    return torch.rand(count, 1, generator=generator)
 
 
 # Each operation takes pixels, float (n, c, h, w), with a background of 0 and a range of 255, the strength, a sign for
@@ -141,7 +183,7 @@ def rotate(pixels: Tensor, strength: float, signs: Tensor, generator: Generator)
 
 def shift(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
     """Move every image by `strength` pixels in a direction of its own."""
-    direction = torch.rand(len(pixels), generator=generator) * 2 * torch.pi
+    direction = draw_directions(len(pixels), generator)
     return warp_some(pixels, right=direction.cos() * strength, down=direction.sin() * strength)
 
 
@@ -171,7 +213,7 @@ def blur(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -
 
 def add_noise(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
     """Add Gaussian noise with a standard deviation of `strength` times 255."""
-    return pixels + torch.randn(pixels.shape, generator=generator) * 255 * strength
+    return pixels + draw_noise(pixels.shape, generator) * 255 * strength
 
 
 def reduce_contrast(pixels: Tensor, strength: float, signs: Tensor, generator: Generator) -> Tensor:
@@ -210,6 +252,6 @@ def warp_some(pixels: Tensor, **amounts: Tensor) -> Tensor:
 
 def covered(count: int, length: int, side: float, generator: Generator) -> Tensor:
     """Return bool (count, length): the rows (or columns) of `count` images that a square of `side` pixels covers."""
-    start = (torch.rand(count, 1, generator=generator) * (length - side + 1)).floor()
+    start = (draw_places(count, generator) * (length - side + 1)).floor()
     places = torch.arange(length)
     return (places >= start) & (places < start + side)
