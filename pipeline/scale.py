@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 LEAST = 1e-7  # the smallest error that is told from none
 PERFECT = 0.01  # half of it, or of a smaller error that there is, stands for none
@@ -29,6 +30,14 @@ class Scale:
         """Return where a share lies, in per cent from the left; what lies beyond an end is put there."""
         left, right, here = (depth(share) for share in (self.low, self.high, accuracy))
         return round(100 * min(max((here - left) / (right - left), 0.0), 1.0), 2)
+
+    def mark(self, kind: str, accuracy: float, low: float | None = None, high: float | None = None) -> dict[str, Any]:
+        """Return a dot and the bar of its interval, where it has one, as the template draws them, in per cent."""
+        mark: dict[str, Any] = {"kind": kind, "at": self.place(accuracy)}
+        if low is not None and high is not None:
+            left, right = self.place(low), self.place(high)
+            mark |= {"left": left, "width": round(max(right - left, 0.5), 2)}
+        return mark
 
     @property
     def labels(self) -> list[tuple[float, str]]:
