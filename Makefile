@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -58,6 +58,9 @@ bench-steps: $(READY)  ## train the networks of four published projects, one cha
 
 bench-baselines: $(READY)  ## score simple classifiers once on MNIST's test images
 	.venv/bin/python benchmarks/baselines.py $(ARGS)
+
+bench-pages: $(READY)  ## visit the pages of outputs/ as readers do: phone to desk, light and dark, offline, on paper
+	.venv/bin/python benchmarks/pages.py outputs $(ARGS)
 
 comparison: $(READY)  ## make outputs/comparison.html, published.html and speed.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)
