@@ -46,7 +46,7 @@ OTHERS = {  # pages over all recipes, which benchmarks/comparison.py makes, and 
     "speed.html": "where the time goes",
 }
 BACKTICKS = re.compile(r"`([^`\n]+)`")
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # whatever language the machine speaks
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 UNREADABLE = "failed: its files cannot be read"
 
 

@@ -1,5 +1,6 @@
 """The axis of accuracy that the rows of a page share."""
 
+import itertools
 import random
 
 import pytest
@@ -24,7 +25,7 @@ def test_an_axis_has_three_labels_that_can_be_read_whatever_lies_on_it():
         scale = scale_of(shares)
         places = [place for place, _ in scale.labels]
         assert 3 <= len(places) <= 6 and len({text for _, text in scale.labels}) == len(places), shares
-        assert all(later - before >= 18 for before, later in zip(places, places[1:], strict=False)), shares
+        assert all(later - before >= 18 for before, later in itertools.pairwise(places)), shares
         for label, tick in zip(scale.labels, scale.ticks, strict=True):
             assert float(label[1].rstrip("%")) == pytest.approx(100 * tick, rel=1e-8)
         inside = [scale.place(share) for share in shares if share < 1]
