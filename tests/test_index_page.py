@@ -48,9 +48,7 @@ def leave(
     """
     folder = outputs / name
     dataset, names = options.get("dataset", "mnist"), options.get("names", ("0", "1", "2"))
-    begun = (
-        datetime.fromisoformat("2026-01-01T10:00:00+00:00") + timedelta(days=options.get("day", 1) - 1)
-    ).isoformat()
+    begun = f"2026-01-{options.get('day', 1):02d}T10:00:00+00:00"
     rows = [
         f"{e},{1 / e},0.9,{(number + 1) / e},{validation - 0.1 / e + 0.1 / epochs},{number + 1}"
         for e in range(1, epochs + 1)
