@@ -1,5 +1,8 @@
 """Figures: their style is asked for, not a side effect; what they hold is what they are given."""
 
+import base64
+import itertools
+import re
 import subprocess
 import sys
 import warnings
@@ -7,8 +10,10 @@ import warnings
 import matplotlib as mpl
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from conftest import ROOT
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
 from helpers import evaluation, plots, scores
 
@@ -125,18 +130,125 @@ def test_ticks_name_what_fits():
     assert figure.axes == [axis]
 
 
-@pytest.mark.parametrize("channels, side, kind", [(1, 28, "image/png"), (3, 96, "image/jpeg")])
-def test_figures_of_images_in_colour_are_small_in_the_notebook(tmp_path, monkeypatch, channels, side, kind):
-    shown = []
-    keep = lambda *data, **options: shown.append((data[0], options.get("metadata")))  # noqa: E731
-    monkeypatch.setattr(plots.showing, "display", keep)
-    noise = np.random.default_rng(0).integers(0, 256, (6, channels, side, side), dtype=np.uint8)
-    plots.show(plots.images(noise), "some", "A caption.", "Noise.", tmp_path)
-    data, metadata = shown[0]
-    assert set(data) == {kind, "text/plain"} and metadata[kind]["alt"] == "Noise."
+@pytest.fixture
+def shown(tmp_path, monkeypatch):
+    """A function that shows a figure, as "some", and returns the HTML that a notebook gets, as a tree and as text."""
+    given = []
+    monkeypatch.setattr(plots.showing, "display", lambda data, raw: given.append(data))
+
+    def show(figure, caption="A caption.", description="Said."):
+        with mpl.rc_context(), warnings.catch_warnings():
+            plots.use_style()
+            plots.show(figure, "some", caption, description, tmp_path)
+        assert given[-1]["text/plain"] == description
+        return BeautifulSoup(given[-1]["text/html"], "html.parser"), given[-1]["text/html"]
+
+    return show
+
+
+@pytest.mark.parametrize("channels, side, kind", [(1, 28, "png"), (3, 96, "jpeg")])
+def test_figures_of_images_in_colour_are_small_in_the_notebook(shown, tmp_path, channels, side, kind):
+    tree, _ = shown(plots.images(made(6, channels, side, side)), description="Noise <b>.")
+    (image,) = tree.select("figure .panel.card > img")
+    assert image["src"].startswith(f"data:image/{kind};base64,") and image["alt"] == "Noise <b>."
+    assert "role" not in tree.select_one(".panels").attrs
     kept = (tmp_path / "figures" / "some.png").read_bytes()
-    assert kept.startswith(b"\x89PNG") and (data[kind] == kept) == (channels == 1)
-    assert channels == 1 or len(data[kind]) < 0.6 * len(kept)
+    content = base64.b64decode(image["src"].partition(",")[2])
+    assert kept.startswith(b"\x89PNG") and content.startswith(b"\x89PNG" if channels == 1 else b"\xff\xd8\xff")
+    assert channels == 1 or len(content) < 0.7 * len(kept)
+
+
+def chart(width, title="Its title", low=1.0):
+    """Return a chart so many inches wide, of a line that begins at `low` and ends at 3."""
+    with mpl.rc_context(plots.STYLE):
+        figure, axis = plots.new(width=width)
+        (line,) = axis.plot([1, 2, 3], [low, 2, 3])
+        axis.set(title=title, xlabel="epoch", ylabel="what is drawn <&")
+        plots.label_lines(axis, {"one line": line})
+        return figure
+
+
+def test_a_wide_chart_is_drawn_for_a_phone_too(shown):
+    tree, html = shown(chart(plots.WIDE), "A <caption>.", 'Said "so".')
+    about = tree.select_one("figure.figure[data-name=some] > .panels[role=img]")
+    assert about["aria-label"] == 'Said "so".' and tree.figcaption.text == "A <caption>."
+    assert [title.text for title in tree.select(".panel-title")] == ["Its title"]
+    wide, narrow = tree.select(".wide > svg")[0], tree.select(".narrow[hidden] > svg")[0]
+    assert [drawing["viewbox"].split()[2] for drawing in (wide, narrow)] == ["704", "340"]
+    for drawing in (wide, narrow):
+        words = [text.text for text in drawing.select("text")]
+        assert {"epoch", "one line", "what is drawn <&"} < set(words) and "Its title" not in words
+    names = [element["id"] for element in tree.select("[id]")]
+    assert len(names) == len(set(names)) and all(name.startswith("some-") for name in names)
+    assert {f"#{name}" for name in names} == {use["href"] for use in tree.select("use")}
+    assert "url(" not in html and "<style" not in html and "metadata" not in html and len(html) < 15_000
+
+
+def test_a_narrow_chart_is_drawn_once_and_panels_stand_beside_each_other(shown, tmp_path):
+    panels = plots.Panels([chart(plots.NARROW), chart(plots.NARROW, "Other")], "Both.")
+    assert len(panels.axes) == 2 and panels.description == "Both."
+    tree, _ = shown(panels)
+    assert len(tree.select("figure > .panels > .panel > svg")) == 2 and not tree.select(".wide, .narrow")
+    assert [title.text for title in tree.select(".panel > .panel-title")] == ["Its title", "Other"]
+    names = [element["id"] for element in tree.select("[id]")]
+    assert len(names) == len(set(names))
+    with Image.open(tmp_path / "figures" / "some.png") as picture:
+        assert picture.width == 2 * 2 * 340 + 2 * 24
+
+
+def test_the_same_figure_gives_the_same_bytes_each_time(shown, tmp_path):
+    _, first = shown(chart(plots.WIDE))
+    kept = (tmp_path / "figures" / "some.png").read_bytes()
+    figure = chart(plots.WIDE)
+    assert shown(figure)[1] == first and (tmp_path / "figures" / "some.png").read_bytes() == kept
+    assert shown(figure)[1] == first
+
+
+def test_colours_of_a_chart_are_those_of_the_page_and_what_lies_outside_its_axes_is_cut_off(shown):
+    figure = chart(plots.NARROW)
+    _, inside = shown(figure)
+    assert f"stroke:var(--chart-accent,{plots.ACCENT})" in inside and f"var(--chart-grid,{plots.GRID})" in inside
+    assert not re.findall(r"(?<!,)#[0-9a-f]{6}", inside)  # no colour that is not the page's
+    figure.axes[0].set_ylim(2.5, 3)
+    tree, _ = shown(figure)
+    (cut,) = tree.select("svg > svg")
+    assert cut.select("path") and cut["viewbox"] == " ".join(cut[key] for key in ("x", "y", "width", "height"))
+
+
+def test_text_is_large_enough_and_lines_stand_out_from_paper():
+    def brightness(colour):
+        light = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in mpl.colors.to_rgb(colour)
+        ]
+        return float(np.dot([0.2126, 0.7152, 0.0722], light))
+
+    assert all(1.05 / (brightness(colour) + 0.05) >= 3 for colour in (*plots.COLOURS, plots.QUIET, plots.INK))
+    assert min(value for key, value in plots.STYLE.items() if key.endswith(("font.size", "labelsize"))) >= 13
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.016, 0.021), (0.9, 1.1), (0.01, 0.06), (3, 80), (1e-5, 1.0), (1e-12, 1e3), (250.0, 260.0)]
+)
+@pytest.mark.parametrize("side", ["x", "y"])
+def test_a_logarithmic_axis_has_three_ticks_or_more_and_not_too_many(low, high, side):
+    figure, axis = plots.new(width=plots.NARROW)
+    axis.set(**{f"{side}lim": (low, high), f"{side}scale": "log"})
+    plots.plain_ticks(getattr(axis, f"{side}axis"))
+    figure.draw_without_rendering()
+    ticks = getattr(axis, f"{side}axis").get_majorticklocs()
+    assert 3 <= len(ticks) <= 12 and low <= ticks.min() and ticks.max() <= high
+    assert all(float(plots.plain(tick).replace(",", "")) == pytest.approx(tick) for tick in ticks)
+
+
+def test_names_at_the_ends_of_lines_do_not_cover_each_other():
+    figure, axis = plots.new(width=plots.NARROW)
+    lines = {f"line {place}": axis.plot([0, 1], [0, end])[0] for place, end in enumerate((5.0, 5.1, 5.05, 0.0, np.nan))}
+    plots.label_lines(axis, lines)
+    plots.lay_out(figure, plots.NARROW)
+    boxes = sorted((text.get_window_extent().y0, text.get_window_extent().y1) for text in axis.texts)
+    assert len(boxes) == 5 and all(upper[0] >= lower[1] - 1 for lower, upper in itertools.pairwise(boxes))
+    by_name = {text.get_text(): text.get_window_extent().y0 for text in axis.texts}
+    assert by_name["line 0"] < by_name["line 2"] < by_name["line 1"]
 
 
 @pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 96)])

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..framing import Box
-from .showing import DPI
 from .style import ORANGE, RED, count_lines, heading, new, wrap
+from .svg import DPI
 
 MNISTS = (1, 28, 28)  # the form of images that hold ink
 LARGE = 40  # pixels: of images with a longer side little is seen at a thumb nail's size
