@@ -7,9 +7,11 @@ import io
 import logging
 import math
 import os
+import re
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,18 +21,32 @@ from helpers.runs import Manifest
 
 from . import reports
 from .reports import TEMPLATE
+from .scale import Scale, scale_of
 from .stages import STAGES
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 logger = logging.getLogger(__name__)
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "seconds")
-PARTS = ("report.css", "report.js", "sort.js", "runs.js")
+PARTS = ("report.css", "index.css", "report.js", "runs.js")
+FOR_SCRIPT = (  # what the page's script takes of a run
+    *("name", "dataset", "images", "recipe", "epochs", "seed", "accuracy", "seconds", "state", "started"),
+    *("reports", "zip", "history", "confusion", "matrix"),
+)
+DIGITS = 6  # that count, of the figures that the script draws
+CLASSES = 30  # up to which a table of counts can be read, and is worth its bytes
+LED_BY = 3  # failed runs whose reasons stand above all
+TROUBLE = ("failed", "stopped")  # kinds of runs that a person should look at
 SHOWN = ("model.json", "history.csv", "metrics.json", "figures/confusion_matrix.png")  # what the index takes from a run
 OTHERS = {  # pages over all recipes, which benchmarks/comparison.py makes, and what they show
     "comparison.html": "what the recipes reach",
     "published.html": "published projects, step by step",
     "speed.html": "where the time goes",
 }
+BACKTICKS = re.compile(r"`([^`\n]+)`")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 UNREADABLE = "failed: its files cannot be read"
 
 
@@ -88,19 +104,82 @@ class GridSummary(Part):
 
 
 def write_index(outputs: Path) -> None:
-    """Write outputs/index.html: a line for every run, the newest first; runs that failed or stopped say so."""
-    from jinja2 import Environment, FileSystemLoader
-
+    """Write outputs/index.html: a line for every run, the newest first; the best, the latest and the failed lead."""
     rows = [row_of(path.parent) for path in sorted(outputs.glob("*/run.json"))]
     rows.sort(key=lambda row: row["started"], reverse=True)
-    texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in PARTS}
     grids = [row_of_grid(path) for path in sorted(outputs.glob("grids/*/grid.json"))]
     grids.sort(key=lambda row: row["finished"], reverse=True)
     others = {page: what for page, what in OTHERS.items() if (outputs / page).is_file()}
+    scale = scale_of(shares_of(rows))
+    for row in rows:
+        row["marks"] = marks_of(row, scale) if scale else []
+    files.write_file(
+        outputs / "index.html",
+        render(
+            "runs.html.j2",
+            PARTS,
+            runs=rows,
+            data=[{name: row[name] for name in FOR_SCRIPT if name in row} for row in rows],
+            grids=grids,
+            others=others,
+            scale=scale,
+            lead=lead_of(rows),
+        ),
+    )
+
+
+def render(template: str, parts: Sequence[str], **values: Any) -> str:
+    """Return a page that is no report, made from a template; `parts` are the files of style and script in it."""
+    from jinja2 import Environment, FileSystemLoader
+
     environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True)
-    environment.filters["sparkline"] = sparkline
-    page = environment.get_template("runs.html.j2").render(runs=rows, grids=grids, parts=texts, others=others)
-    files.write_file(outputs / "index.html", page)
+    environment.filters |= {"sparkline": sparkline, "with_code": with_code, "short_day": short_day}
+    texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in parts}
+    return environment.get_template(template).render(parts=texts, **values)
+
+
+def shares_of(rows: Sequence[dict[str, Any]]) -> list[float]:
+    """Return every accuracy that the rows of the page show, with the ends of its interval."""
+    shares = [row["validation"] for row in rows if row.get("validation") is not None]
+    for row in rows:
+        if row.get("test"):
+            shares += row["test"].values()
+    return shares
+
+
+def marks_of(row: dict[str, Any], scale: Scale) -> list[dict[str, Any]]:
+    """Return what stands on the axis of a row: the accuracy on validation images, that on test images above it."""
+    marks = []
+    if row.get("validation") is not None:
+        marks.append(scale.mark("validation", row["validation"]))
+    if row.get("test"):
+        marks.append(scale.mark("test", row["test"]["value"], row["test"]["low"], row["test"]["high"]))
+    return marks
+
+
+def lead_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return which runs stand above all: the best on validation of each dataset, the latest, those that failed.
+
+    The best is marked in its row. Where a dataset has one run, none is the best of it. Test accuracy has no part in it.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row.get("validation") is not None:
+            groups.setdefault(row["images"], []).append(row)
+    best = []
+    for group in groups.values():
+        if len(group) > 1:
+            first = max(group, key=lambda row: (row["validation"], -row["history"]["validation_loss"][-1]))
+            first["best_of"] = len(group)
+            best.append(first)
+    best.sort(key=lambda row: -row["best_of"])
+    return {
+        "best": best,
+        "latest": rows[0] if rows else None,
+        "failed": [row for row in rows if row["kind"] in TROUBLE],
+        "datasets": list(dict.fromkeys(row["dataset"] for row in rows if row.get("dataset"))),
+        "named": LED_BY,
+    }
 
 
 def row_of(folder: Path) -> dict[str, Any]:
@@ -114,7 +193,7 @@ def row_of(folder: Path) -> dict[str, Any]:
     except Exception as error:  # whatever lies in the folder, the other runs are shown
         logger.debug("%s cannot be read: %s", folder, error)
     name = folder.name.encode(errors="replace").decode()  # that of a folder need not be text
-    return {"name": name, "state": UNREADABLE, "started": "", "reports": []}
+    return {"name": name, "state": UNREADABLE, "kind": kind_of(UNREADABLE), "started": "", "reports": []}
 
 
 def row_of_grid(path: Path) -> dict[str, Any]:
@@ -155,21 +234,46 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
     archive = folder / reports.ARCHIVE
     confusion = "figures/confusion_matrix.png"
     shows_confusion = accuracy and runs.read_recorded(folder, manifest, confusion)
+    state = state_of(folder, manifest)
+    pages = pages_of(folder, manifest)
+    messages = [record.message for record in manifest.stages.values() if record.state != "done"]
     return {
         "name": folder.name,
         "dataset": dataset,
+        "images": f"{manifest.dataset.name} {manifest.dataset.fingerprint[:12]}",
         "recipe": recipe.get("name", manifest.parameters.get("recipe", "")),
         "epochs": recipe.get("epochs", ""),
         "seed": manifest.parameters.get("seed", ""),
         "accuracy": str(accuracy) if accuracy else "",
         "seconds": f"{sum(history['seconds']):.0f} s" if history else "",
-        "state": state_of(folder, manifest),
+        "state": state,
+        "kind": kind_of(state),
+        "message": " ".join(" ".join(messages).split()),
         "started": max((reports.in_words(record.started) for record in manifest.stages.values()), default=""),
-        "reports": pages_of(folder, manifest),
+        "reports": pages,
+        "main": main_page(pages, state),
         "zip": link_to(folder, archive) if reports.is_as_made(folder, archive, rendered) else "",
         "history": history,
         "confusion": link_to(folder, folder / confusion) if shows_confusion else "",
+        "matrix": read_matrix(runs.read_recorded(folder, manifest, "metrics.json")) if accuracy else None,
+        "validation": history["validation_accuracy"][-1] if history else None,
+        "test": accuracy.model_dump() if accuracy else None,
     }
+
+
+def kind_of(state: str) -> str:
+    """Return which kind of state one is: done, failed, stopped, running, not begun, or changed, since it was made."""
+    if state == "not begun":
+        return state
+    first = state.split()[0].rstrip(":")
+    return first if first in ("done", "failed", "stopped", "running") else "changed"
+
+
+def main_page(pages: Sequence[tuple[str, str]], state: str) -> str:
+    """Return the address of the page that a run is best opened at: that of the stage which failed, else the last."""
+    links = dict(pages)
+    troubled = [link for stage, link in pages if state.split(":")[0].endswith(f" in {stage}")]
+    return next(iter(troubled), links.get("results", pages[-1][1] if pages else ""))
 
 
 def pages_of(folder: Path, manifest: Manifest) -> list[tuple[str, str]]:
@@ -226,12 +330,33 @@ def altered_page(folder: Path, manifest: Manifest) -> str:
 
 
 def read_history(content: bytes | None) -> dict[str, list[float]]:
-    """Return {curve: its value after each epoch} of a history.csv; nothing where there is none, or no figures in it."""
+    """Return {curve: its value after each epoch} of a history.csv; nothing where there is none, or no figures in it.
+
+    The values are rounded to DIGITS digits that count.
+    """
     rows = list(csv.DictReader(io.StringIO((content or b"").decode())))
-    curves = {name: [float(row[name]) for row in rows] for name in CURVES}
+    curves = {name: [float(f"{float(row[name]):.{DIGITS}g}") for row in rows] for name in CURVES}
     if not rows or not all(math.isfinite(value) for values in curves.values() for value in values):
         return {}
     return curves
+
+
+def read_matrix(content: bytes | None) -> dict[str, Any] | None:
+    """Return the confusion matrix of the test images in a metrics.json: {"names", "counts"}, of true class by answer.
+
+    Of `counts`, a list of place and count in turn, those that are none are left out: place = true * classes + answer.
+    None where there is no such matrix, or one of more than CLASSES classes.
+    """
+    test = files.parse_json(content).get("test", {}) if content else {}
+    table, names = test.get("confusion_matrix", []), list(test.get("per_class", {}))
+    if not 0 < len(names) == len(table) <= CLASSES:
+        return None
+    counts = []
+    for true, row in enumerate(table):
+        for answer, count in enumerate(row):
+            if count:
+                counts += [true * len(names) + answer, int(count)]
+    return {"names": names, "counts": counts}
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -245,3 +370,19 @@ def sparkline(values: Sequence[float]) -> str:
         height = 19 - 18 * (value - low) / span
         points.append(f"{place * step:.0f},{height:.0f}")
     return " ".join(points)
+
+
+def with_code(text: str) -> Markup:
+    """Return a text as HTML in which what stands between backticks is code."""
+    from markupsafe import Markup, escape
+
+    return Markup(BACKTICKS.sub(r"<code>\1</code>", str(escape(text))))  # escaped before, so no tag of the text is one
+
+
+def short_day(moment: str) -> str:
+    """Return the day of a time as `reports.in_words` writes it, 2026-01-31 12:00 UTC, as 31 Jan 2026; else the text."""
+    try:
+        day = datetime.strptime(moment, "%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return moment
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"

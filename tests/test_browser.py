@@ -1,6 +1,5 @@
-"""Reports and the index as a reader meets them: in a real browser, offline, on a phone, without JavaScript."""
+"""Reports as a reader meets them: in a real browser, offline, on a phone, without JavaScript."""
 
-import json
 import re
 import zipfile
 from pathlib import Path
@@ -10,8 +9,7 @@ import nbformat
 import pytest
 
 from helpers import files, runs
-from helpers.runs import Accuracy, DatasetRecord, Manifest, StageRecord
-from pipeline import index, reports
+from pipeline import reports
 from pipeline.reports import Header
 
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -47,9 +45,9 @@ def test_the_checks_can_fail(visit, tmp_path):
 
 
 def page_of(finished, name):
-    """Return the path of a report of the finished run, or of the index."""
+    """Return the path of a report of the finished run."""
     _, folder, _ = finished
-    return folder.parent / "index.html" if name == "index" else folder / "reports" / f"{name}.html"
+    return folder / "reports" / f"{name}.html"
 
 
 RUN_AXE = """
@@ -70,7 +68,7 @@ def violations(page, options=None):
     return page.evaluate(RUN_AXE, options or {})
 
 
-@pytest.mark.parametrize("name", [*REPORTS, "index"])
+@pytest.mark.parametrize("name", REPORTS)
 def test_pages_ask_for_nothing_and_show_everything(visit, finished, name):
     page = visit(page_of(finished, name))
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
@@ -91,7 +89,7 @@ def test_formulas_are_rendered(visit, finished):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("name", [*REPORTS, "index"])
+@pytest.mark.parametrize("name", REPORTS)
 def test_everyone_can_use_the_pages(visit, finished, name, width):
     light = visit(page_of(finished, name), width, color_scheme="light")
     assert violations(light) == []
@@ -101,14 +99,13 @@ def test_everyone_can_use_the_pages(visit, finished, name, width):
     assert dark.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("name", [*REPORTS, "index"])
+@pytest.mark.parametrize("name", REPORTS)
 def test_pages_are_readable_without_javascript(visit, finished, name):
     page = visit(page_of(finished, name), java_script_enabled=False)
     assert not page.locator("button:visible:not([data-example])").count()
-    if name != "index":
-        folds = page.locator("details.code summary")
-        folds.first.click()
-        assert page.locator("details.code pre").first.is_visible() and page.locator("main h2").count() > 3
+    folds = page.locator("details.code summary")
+    folds.first.click()
+    assert page.locator("details.code pre").first.is_visible() and page.locator("main h2").count() > 3
 
 
 def test_the_reader_chooses_light_or_dark(visit, finished):
@@ -203,56 +200,3 @@ def test_what_a_class_is_called_runs_nowhere(visit, tmp_path):
     page.evaluate("document.querySelectorAll('main a').forEach(link => link.click())")
     assert page.title().startswith("A <script>") and page.locator("main img").count() == 1
     assert page.inner_text("main").count('<script>document.title="run"</script>') >= 5
-
-
-@pytest.fixture
-def many(tmp_path):
-    """A folder of 200 made runs in all states."""
-    for number in range(200):
-        folder = tmp_path / f"run-{number:03d}"
-        state = ("done", "failed", "stopped", "running")[number % 4]
-        rows = [f"{e},{1 / e},0.9,{(number + 1) / e},{1 - 0.1 / e},{number + 1}" for e in range(1, 11)]
-        header = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds"
-        picture = (Path(__file__).parent / "pixel.png").read_bytes()
-        history = files.write_file(folder / "history.csv", "\n".join([header, *rows]) + "\n")
-        confusion = files.write_file(folder / "figures" / "confusion_matrix.png", picture)
-        first = f"2026-01-{1 + number % 28:02d}T10:00:00+00:00"
-        stages = {name: StageRecord(state="done", started=first) for name in ("eda", "training")}
-        model = files.write_json(folder / "model.json", {"recipe": {"name": "balanced", "epochs": 10}})
-        stages["training"].outputs = {path.name: files.file_digest(path) for path in (history, model)}
-        stages["results"] = StageRecord(state=state, started=first.replace("-01-", "-02-"))
-        if state == "done":
-            report = files.write_file(folder / "reports" / "04_results.html", "<!DOCTYPE html><title>it</title>")
-            made = {report.name: {"source": "0" * 64, "page": files.file_digest(report)}}
-            files.write_json(folder / "reports" / ".rendered.json", made)
-            low = number / 1000
-            metrics = files.write_json(folder / "metrics.json", {})
-            left = {"figures/confusion_matrix.png": confusion, "metrics.json": metrics}
-            stages["results"].outputs = {name: files.file_digest(path) for name, path in left.items()}
-            stages["results"].accuracy = Accuracy(value=low + 0.01, low=low, high=low + 0.02)
-        dataset = DatasetRecord(name="mnist", title="mnist", fingerprint="f")
-        parameters = {"dataset": "mnist", "recipe": "balanced", "seed": number}
-        runs.save_manifest(folder, Manifest(run=folder.name, parameters=parameters, dataset=dataset, stages=stages))
-    index.write_index(tmp_path)
-    return tmp_path / "index.html"
-
-
-def test_the_index_sorts_and_compares_two_hundred_runs(visit, many):
-    page = visit(many)
-    timing = json.loads(page.evaluate("JSON.stringify(performance.getEntriesByType('navigation')[0])"))
-    assert timing["loadEventEnd"] < 1000 and page.locator("#runs tbody tr").count() == 200
-    column = lambda number: page.locator(f"#runs tbody tr td:nth-child({number})").all_inner_texts()  # noqa: E731
-    page.click("#runs th:nth-child(8) button")
-    seconds = [int(text.split()[0]) for text in column(8)]
-    assert seconds == sorted(seconds)
-    page.click("#runs th:nth-child(7) button")
-    page.click("#runs th:nth-child(7) button")
-    shares = [float(text.split("%")[0]) for text in column(7) if text]
-    assert len(shares) == 50 and shares == sorted(shares, reverse=True) and column(7)[-1] == ""
-    assert {text.split()[0] for text in column(10)} == {"done", "failed", "stopped"}  # nobody runs them
-    for place in (0, 1):
-        page.locator("#runs tbody tr").nth(place).locator("input").check()
-    assert page.locator("#curves svg").count() == 3 and page.locator("#curves svg >> nth=0 >> polyline").count() == 2
-    assert page.locator("#matrices img").count() == 2 and violations(page) == []
-    links = page.evaluate("[...document.querySelectorAll('#runs a')].map(link => link.getAttribute('href'))")
-    assert len(links) == 50 and all((many.parent / link).is_file() for link in links)
