@@ -1,6 +1,5 @@
 """Figures of 05_comparison, 07_published and 08_speed."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -14,13 +13,10 @@ from .labels import Names, belongs_to, square
 from .showing import Panels
 from .style import (
     ACCENT,
-    BROWN,
-    ERROR,
     GREEN,
     GREY,
     INK,
     NARROW,
-    PURPLE,
     QUIET,
     WIDE,
     describe,
@@ -83,6 +79,9 @@ KINDS_OF_RECIPE = {  # how `costs` draws them: marker, colour, and what fills it
 }
 
 
+COLOUR_OF_KIND = {"published": GREY, "tuned": GREEN, "ours": ACCENT, "ensemble": ACCENT}  # where all are lines
+
+
 def costs(points: Mapping[str, tuple[float, float, float]], pairs: Sequence[tuple[str, str]]) -> Panels:
     """Return errors against seconds and against parameters, on logarithmic scales: down and to the left is better.
 
@@ -108,7 +107,7 @@ def cost_panel(points: Mapping[str, tuple[float, float]], pairs: Sequence[tuple[
     names = {name: name for name in points}
     for before, after in pairs:
         ends = np.array([points[before], points[after]]).T
-        axis.plot(*ends, color=GREY, linewidth=1.2)
+        axis.plot(*ends, color=GREY, linewidth=1.2, gid=belongs_to(before, after))
         names[after] = after.rpartition("-")[0]
         del names[before]
     for name, point in points.items():
@@ -166,19 +165,21 @@ def differences(pairs: Mapping[tuple[str, str], evaluation.Difference], ranking:
 def errors_of_recipes_by_epoch(curves: Mapping[str, np.ndarray]) -> Figure:
     """Return the share of misclassified validation images after each epoch: `curves` {name: fractions (epochs,)}.
 
-    The first has the accent, the others further colours. The Figure has a `description`.
+    Our own recipes have the accent, other kinds one colour each. The Figure has a `description`.
     """
-    figure, axis = new(width=WIDE, height=4)
+    figure, axis = new(width=WIDE, height=4.8)
     lines = {}
-    colours = (ACCENT, GREEN, PURPLE, BROWN, ERROR, GREY)
-    for name, colour in zip(curves, itertools.cycle(colours), strict=False):
-        shares = 100 * np.asarray(curves[name])
-        style = {"color": colour, "marker": "o", "markersize": 4, "gid": belongs_to(name)}
+    for name, curve in reversed(curves.items()):  # the first on top
+        shares = 100 * np.asarray(curve)
+        colour = COLOUR_OF_KIND[kind_of_recipe(name)]
+        style = {"color": colour, "marker": "o", "markersize": 3.5, "linewidth": 1.5, "gid": belongs_to(name)}
         (lines[name],) = axis.plot(range(1, len(shares) + 1), shares, **style)
     axis.set(title="Validation errors by epoch", xlabel="epoch", ylabel="misclassified, %, log scale", yscale="log")
     axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     plain_ticks(axis.yaxis)
     label_lines(axis, lines)
+    for text in axis.texts:
+        text.set_gid(belongs_to(text.get_text()))
     ends = [f"{name} from {100 * curve[0]:.2f} to {100 * curve[-1]:.2f}" for name, curve in curves.items()]
     return describe(figure, f"Curves, in per cent: {'; '.join(ends)}.")
 

@@ -15,7 +15,7 @@
       ? (a, b) => a.dataset.recipe.localeCompare(b.dataset.recipe)
       : (a, b) => valueOf(a, place) - valueOf(b, place);
     [...body.rows].sort((a, b) => sign * compare(a, b)).forEach((row) => body.append(row));
-    say.textContent = `Sorted by ${head.textContent}, ${order}: ${body.rows[0].querySelector("button").textContent} first.`;
+    say.textContent = `Sorted by ${head.textContent}, ${order}: ${body.rows[0].children[0].textContent} first.`;
   };
 
   const mark = (key) => {
@@ -24,17 +24,16 @@
       row.classList.toggle("marked", isIt);
       row.querySelector("button").setAttribute("aria-pressed", isIt);
     }
-    const marked = new Set();
-    for (const part of document.querySelectorAll("svg [data-of]")) {
-      const isIt = key !== null && part.dataset.of.split(" ").includes(key);
+    const figures = new Set();
+    for (const part of document.querySelectorAll("figure [data-of]")) {
+      const isIt = part.dataset.of.split(" ").includes(key);
       part.classList.toggle("marked", isIt);
-      if (isIt) marked.add(part.closest("figure svg, svg"));
+      if (isIt) figures.add(part.closest("figure"));
     }
-    for (const svg of document.querySelectorAll("svg:has([data-of])")) svg.classList.toggle("has-mark", marked.has(svg));
-    const figures = new Set([...marked].map((svg) => svg.closest("figure")).filter(Boolean));
+    for (const figure of document.querySelectorAll("figure")) figure.classList.toggle("has-mark", figures.has(figure));
     const row = [...body.rows].find((one) => one.dataset.recipe === key);
     say.textContent = row
-      ? `${row.querySelector("button").textContent} is marked in ${figures.size} figures: ${row.children[1].textContent}, `
+      ? `${row.children[0].textContent} is marked in ${figures.size} figures: ${row.children[1].textContent}, `
         + `${row.children[3].textContent}, ${row.children[4].textContent} parameters.`
       : "No recipe is marked.";
   };
@@ -45,20 +44,19 @@
     if (row && body.contains(row)) mark(row.dataset.recipe);
   };
 
-  heads.forEach((head, place) => {
-    if (!head.dataset.sort) return;
+  const asButton = (cell, onClick) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = head.textContent;
-    button.addEventListener("click", () => sortBy(place));
-    head.replaceChildren(button);
-  });
-  body.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (!button) return;
-    const row = button.closest("tr");
-    mark(row.classList.contains("marked") ? null : row.dataset.recipe);
-  });
+    button.textContent = cell.textContent;
+    button.addEventListener("click", onClick);
+    cell.replaceChildren(button);
+    return button;
+  };
+  heads.forEach((head, place) => { if (head.dataset.sort) asButton(head, () => sortBy(place)); });
+  for (const row of body.rows) {
+    const toggle = () => mark(row.classList.contains("marked") ? null : row.dataset.recipe);
+    asButton(row.children[0], toggle).setAttribute("aria-pressed", "false");
+  }
   root.querySelector(".hint span").hidden = false;
   addEventListener("hashchange", fromAddress);
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", fromAddress);

@@ -8,8 +8,6 @@ import numpy as np
 
 from .frame import fill, read
 
-COLUMNS = ("recipe", "accuracy", "time", "parameters")
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -80,7 +78,7 @@ def row(recipe: Recipe, axis: Axis) -> str:
     count = len(recipe.accuracies)
     words = f"95% interval {recipe.low:.2%} to {recipe.high:.2%}, {count} training{'' if count == 1 else 's'}"
     cells = [
-        f'<th scope="row" role="rowheader"><button type="button" aria-pressed="false">{escape(recipe.name)}</button></th>',
+        f'<th scope="row" role="rowheader">{escape(recipe.name)}</th>',
         f'<td role="cell" class="n" data-value="{recipe.mean:.6f}">{recipe.mean:.2%}</td>',
         f'<td role="cell" class="plot"><span role="img" aria-label="{words}">{grid}{interval}{dots}'
         f'<em style="left:{axis.place(recipe.mean):.2f}%"></em></span></td>',
