@@ -67,12 +67,14 @@ def make(name: str, options: argparse.Namespace, folder: Path, kernels: Kernels,
         assistant = runner.Assistant(kernels, screen, folder, following=())
         runner.run_notebook(stage, parameters, folder, kernels, assistant, record)
     page = folder.parent / f"{name}.html"
+    beside = pages_beside(folder.parent, options.pages)
     header = Header(
         dataset="MNIST",
         run="all recipes",
         started=reports.in_words(record.started),
-        links=pages_beside(folder.parent, options.pages),
-        index=index.PAGE,
+        links=beside,
+        index="index.html",
+        names={PAGES[Path(file).stem][0].notebook: file for file in beside},
     )
     reports.render(reports.executed_notebook(folder, stage.notebook).read_bytes(), page, header)
     return page
@@ -80,8 +82,8 @@ def make(name: str, options: argparse.Namespace, folder: Path, kernels: Kernels,
 
 def pages_beside(outputs: Path, coming: Sequence[str]) -> dict[str, str]:
     """Return {file: title} of the pages over all recipes that are there, or `coming`."""
-    files = {f"{name}.html": name.capitalize() for name in PAGES}
-    return {file: title for file, title in files.items() if title.lower() in coming or (outputs / file).is_file()}
+    there = [name for name in PAGES if name in coming or (outputs / f"{name}.html").is_file()]
+    return {f"{name}.html": name.capitalize() for name in there}
 
 
 if __name__ == "__main__":

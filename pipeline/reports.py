@@ -52,6 +52,7 @@ class Header:
     cell: int | None = None  # the last that was begun, from 1, where it did not
     links: Mapping[str, str] = field(default_factory=dict)  # {file: title} of the pages beside it, this one included
     index: str = ""  # where the page over all runs lies
+    names: Mapping[str, str] = field(default_factory=dict)  # {what texts call a page beside it, too: its file}
 
 
 def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> Header:
@@ -254,7 +255,8 @@ def heading(text: str) -> str:
 
 def other_pages(header: Header, file: str) -> dict[str, str]:
     """Return {name: file} of the pages beside a page, by which its text may call them: {"01_eda": "01_eda.html"}."""
-    return {Path(other).stem: other for other in header.links if other != file}
+    names = {Path(other).stem: other for other in header.links} | dict(header.names)
+    return {name: other for name, other in names.items() if other != file}
 
 
 def with_contents(html: str) -> str:
