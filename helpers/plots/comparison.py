@@ -169,7 +169,7 @@ def errors_of_recipes_by_epoch(curves: Mapping[str, np.ndarray]) -> Figure:
     """
     figure, axis = new(width=WIDE, height=4.8)
     lines = {}
-    for name, curve in reversed(curves.items()):  # the first on top
+    for name, curve in reversed(list(curves.items())):  # the first on top
         shares = 100 * np.asarray(curve)
         colour = COLOUR_OF_KIND[kind_of_recipe(name)]
         style = {"color": colour, "marker": "o", "markersize": 3.5, "linewidth": 1.5, "gid": belongs_to(name)}

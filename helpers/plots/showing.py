@@ -15,7 +15,7 @@ from .. import files, runs
 from .style import NARROW, QUIET, TEXT, heading, lay_out, when_laid_out
 from .svg import DPI, as_svg
 
-QUALITY = 80  # of a figure that holds images, as WebP
+QUALITY = 75  # of a figure that holds images, as WebP
 APART = 24  # points between panels that stand side by side
 NARROW_ENOUGH = 360 / 72  # inches: a chart that wide is shown on a phone as it is
 

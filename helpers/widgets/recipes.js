@@ -33,7 +33,7 @@
     for (const figure of document.querySelectorAll("figure")) figure.classList.toggle("has-mark", figures.has(figure));
     const row = [...body.rows].find((one) => one.dataset.recipe === key);
     say.textContent = row
-      ? `${row.children[0].textContent} is marked in ${figures.size} figures: ${row.children[1].textContent}, `
+      ? `${row.children[0].textContent} is marked in ${figures.size} figure${figures.size === 1 ? "" : "s"}: ${row.children[1].textContent}, `
         + `${row.children[3].textContent}, ${row.children[4].textContent} parameters.`
       : "No recipe is marked.";
   };

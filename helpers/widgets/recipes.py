@@ -1,5 +1,6 @@
 """All recipes in one table: accuracy as dots on one axis, time, size; to be sorted, and one to be marked everywhere."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -7,6 +8,8 @@ from html import escape
 import numpy as np
 
 from .frame import fill, read
+
+STEPS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # from one tick to the next
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,16 @@ def table(recipes: Sequence[Recipe]) -> str:
     Without a script it is a plain table. With it, its headings sort, and a recipe's name marks what a page's figures
     draw of it (what has that name in data-of); an address that ends in #recipe-NAME does, too.
     """
-    axis = axis_of([share for recipe in recipes for share in (*recipe.accuracies, recipe.low, recipe.high)])
+    axis = axis_of([share for recipe in recipes for share in shares_of(recipe)])
     rows = "\n".join(row(recipe, axis) for recipe in recipes)
     ticks = "".join(f'<span style="left:{place:.2f}%">{text}</span>' for text, place in axis.ticks())
     parts = {"CSS": read("recipes.css"), "SCRIPT": read("recipes.js"), "ROWS": rows, "TICKS": ticks}
     return fill(read("recipes.html"), parts)
+
+
+def shares_of(recipe: Recipe) -> list[float]:
+    """Return what the axis has to hold of a recipe; the interval of one training is unknown."""
+    return [share for share in (*recipe.accuracies, recipe.low, recipe.high) if np.isfinite(share)]
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Axis:
 
     def ticks(self) -> Iterator[tuple[str, float]]:
         """Yield the text of each tick and its place."""
-        digits = max(0, int(np.ceil(-np.log10(100 * self.step) - 1e-9)))
+        digits = max(0, math.ceil(-math.log10(100 * self.step) - 1e-9))
         for number in range(round((self.high - self.low) / self.step) + 1):
             share = self.low + number * self.step
             yield f"{100 * share:.{digits}f}%", self.place(share)
@@ -59,13 +67,14 @@ class Axis:
 def axis_of(shares: Sequence[float]) -> Axis:
     """Return an axis with three to six ticks that holds all `shares`, and no more than there is: 0 to 1."""
     low, high = max(min(shares), 0.0), min(max(shares), 1.0)
-    for step in (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5):
-        first, last = np.floor(low / step + 1e-9), np.ceil(high / step - 1e-9)
-        if last - first <= 5:
-            last = max(last, first + 2) if first * step + 2 * step <= 1 else last
-            first = min(first, last - 2)
-            return Axis(float(first * step), float(last * step), step)
-    return Axis(0.0, 1.0, 0.5)
+    for step in STEPS:
+        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+        if last - first > 5:
+            continue
+        last = min(max(last, first + 2), round(1 / step))
+        first = min(first, last - 2)
+        return Axis(first * step, last * step, step)
+    return Axis(0.0, 1.0, STEPS[-1])
 
 
 def row(recipe: Recipe, axis: Axis) -> str:
@@ -73,10 +82,12 @@ def row(recipe: Recipe, axis: Axis) -> str:
     key = escape(recipe.name.replace(" ", "_"))
     grid = "".join(f'<i style="left:{place:.2f}%"></i>' for _, place in axis.ticks())
     dots = "".join(f'<b style="left:{axis.place(share):.2f}%"></b>' for share in recipe.accuracies)
-    left, right = (axis.place(min(max(end, axis.low), axis.high)) for end in (recipe.low, recipe.high))
-    interval = f'<u style="left:{left:.2f}%;width:{right - left:.2f}%"></u>'
     count = len(recipe.accuracies)
-    words = f"95% interval {recipe.low:.2%} to {recipe.high:.2%}, {count} training{'' if count == 1 else 's'}"
+    interval, words = "", f"{count} training{'' if count == 1 else 's'}"
+    if np.isfinite([recipe.low, recipe.high]).all():
+        left, right = (axis.place(min(max(end, axis.low), axis.high)) for end in (recipe.low, recipe.high))
+        interval = f'<u style="left:{left:.2f}%;width:{right - left:.2f}%"></u>'
+        words = f"95% interval {recipe.low:.2%} to {recipe.high:.2%}, {words}"
     cells = [
         f'<th scope="row" role="rowheader">{escape(recipe.name)}</th>',
         f'<td role="cell" class="n" data-value="{recipe.mean:.6f}">{recipe.mean:.2%}</td>',
