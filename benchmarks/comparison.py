@@ -7,6 +7,7 @@ No stages of a run: they speak of all recipes at once. The executed notebooks an
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import origin
@@ -66,9 +67,23 @@ def make(name: str, options: argparse.Namespace, folder: Path, kernels: Kernels,
         assistant = runner.Assistant(kernels, screen, folder, following=())
         runner.run_notebook(stage, parameters, folder, kernels, assistant, record)
     page = folder.parent / f"{name}.html"
-    header = Header(dataset="MNIST", run="all recipes", started=reports.in_words(record.started))
+    beside = pages_beside(folder.parent, options.pages)
+    header = Header(
+        dataset="MNIST",
+        run="all recipes",
+        started=reports.in_words(record.started),
+        links=beside,
+        index="index.html",
+        names={PAGES[Path(file).stem][0].notebook: file for file in beside},
+    )
     reports.render(reports.executed_notebook(folder, stage.notebook).read_bytes(), page, header)
     return page
+
+
+def pages_beside(outputs: Path, coming: Sequence[str]) -> dict[str, str]:
+    """Return {file: title} of the pages over all recipes that are there, or `coming`."""
+    there = [name for name in PAGES if name in coming or (outputs / f"{name}.html").is_file()]
+    return {f"{name}.html": name.capitalize() for name in there}
 
 
 if __name__ == "__main__":

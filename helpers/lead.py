@@ -40,8 +40,8 @@ class Lead:
         """Raise ValueError where there are more or fewer than a page has room for, or where a figure is no number."""
         if len(self.tiles) not in (3, 4) or len(self.findings) != 3:
             raise ValueError(f"a lead has 3 or 4 tiles and 3 findings, not {len(self.tiles)} and {len(self.findings)}")
-        figures = " ".join(tile.value for tile in self.tiles)
-        if re.search(r"\b(nan|inf)\b", f"{figures} {self.finding}"):
+        figures = " ".join(f"{tile.value} {tile.detail}" for tile in self.tiles)
+        if re.search(r"\b(nan|inf)\b(?!`)", f"{figures} {self.finding}"):
             raise ValueError(f"not a number: {self.finding} {figures}")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -155,3 +155,199 @@ def results(
         time_taken("training time", seconds, counted(len(history), "epoch")),
     ]
     return made_of(finding, tiles, findings)
+
+
+def walkthrough(
+    beside: Verdict, overfitting: Verdict, by_class: Verdict, untrained: ArrayLike, steps: int, parameters: int
+) -> Lead:
+    """Return what 00_walkthrough says first.
+
+    `beside` is the network beside baselines; `untrained`: bool (n,), whether the network classified each validation
+    image correctly before its training, of so many `steps`.
+    """
+    images = beside.facts["images"]
+    right = images - overfitting.facts["validation_errors"]
+    only_one, p_values = beside.facts["only_one"], beside.facts["p_values"]
+    hits = {name: right - ahead + behind for name, (ahead, behind) in only_one.items()}
+    tied = [name for name in hits if p_values[name] >= LEVEL]
+    better = [name for name in hits if name not in tied and hits[name] > right]
+    best = max(hits, key=hits.__getitem__)
+    finding = f"After {counted(steps, 'step')} the network classifies {right / images:.2%} of "
+    finding += f"{counted(images, 'validation image')} correctly, {than_baselines(better, tied)}."
+    tiles = [
+        share("validation accuracy", right, images),
+        share("before training", int(np.sum(untrained)), images),
+        share("best baseline", hits[best], images, best),
+        Tile("parameters", f"{parameters:,}", f"adjusted in {counted(steps, 'step')}"),
+    ]
+    return made_of(finding, tiles, (beside, overfitting, by_class))
+
+
+def eda(
+    ladder: Verdict, class_shares: Verdict, copies: Verdict, pairs: int, images: int, labels: Mapping[str, int]
+) -> Lead:
+    """Return what 01_eda says first.
+
+    `pairs` of copies in so many `images`; `labels`: how many were "checked" and "suspected", and how many "classes"
+    there are.
+    """
+    right, asked = ladder.facts["right"], ladder.facts["images"]
+    best = max(right, key=right.__getitem__)
+    leaked = copies.facts["leaked"]
+    suspected, classes = labels["suspected"], labels["classes"]
+    finding = (
+        f"In {images:,} images of {classes:,} classes the checks suspect {no_or_some(suspected, 'label')} and find "
+    )
+    finding += f"{no_or_some(leaked, 'test image')} with a copy outside test."
+    tiles = [
+        Tile("images", f"{images:,}", f"of {classes:,} classes"),
+        Tile("suspected labels", f"{suspected:,}", f"of {labels['checked']:,} checked"),
+        Tile("pairs of copies", f"{pairs:,}", f"{no_or_some(leaked, 'test image')} with one outside test"),
+        share("best simple rule", right[best], asked, best),
+    ]
+    return made_of(finding, tiles, (class_shares, copies, ladder))
+
+
+def prototyping(
+    shortlist: Verdict, findings: Sequence[Verdict], parameters: Mapping[str, int], seconds: float, epochs: int
+) -> Lead:
+    """Return what 02_prototyping says first.
+
+    `findings` are three further verdicts; `parameters` of each candidate; all trainings, of so many `epochs` each, took
+    so many `seconds`.
+    """
+    facts = shortlist.facts
+    first, images, listed_ones = facts["first"], facts["images"], facts["shortlist"]
+    right, candidates = facts["correct"][first], len(facts["correct"])
+    finding = f"Of {candidates} small networks `{first}` has the highest accuracy, {right / images:.2%} of "
+    finding += (
+        f"{counted(images, 'validation image')}; {told_apart_from_first(first, list(facts['correct']), listed_ones)}."
+    )
+    smallest = str(shortlist.value)
+    tiles = [
+        share("highest accuracy", right, images, first),
+        Tile("on the shortlist", f"{len(listed_ones)}", f"of {counted(candidates, 'candidate')}"),
+        Tile("fewest parameters on it", f"{parameters[smallest]:,}", smallest),
+        time_taken("time of all trainings", seconds, f"{counted(epochs, 'epoch')} each"),
+    ]
+    return made_of(finding, tiles, findings)
+
+
+def told_apart_from_first(first: str, names: Sequence[str], tied: Sequence[str]) -> str:
+    """Return which of `names` are not told apart from the first of them."""
+    others = [f"`{name}`" for name in names if name in tied and name != first]
+    if not others:
+        return "all others are told apart from it"
+    if len(others) == len(names) - 1:
+        return "none of the others is told apart from it"
+    return f"not told apart from it: {listed(others)}"
+
+
+def comparison(
+    told_apart: Verdict,
+    findings: Sequence[Verdict],
+    ranking: Sequence[str],
+    mean: Sequence[float],
+    trainings: int,
+    seconds: float,
+) -> Lead:
+    """Return what 05_comparison says first.
+
+    `findings` are three verdicts; `ranking`: the recipes by their means; `mean`: test accuracy of the first of them,
+    with both ends of its interval; `seconds` of its training. The figures are of so many `trainings`.
+    """
+    first, (accuracy, low, high) = ranking[0], mean
+    tied = [name for pair in told_apart.facts["ties"] if first in pair for name in pair]
+    finding = (
+        f"Of {counted(len(ranking), 'recipe')} `{first}` has the highest mean accuracy, {accuracy:.2%} of the test "
+    )
+    finding += "images"
+    if len(ranking) > 1:
+        finding += f"; {told_apart_from_first(first, ranking, tied)}"
+    interval = "one training" if np.isnan(low) else f"95% interval {100 * low:.2f} to {high:.2%}"
+    tiles = [
+        Tile("highest mean accuracy", f"{accuracy:.2%}", f"{first}, {interval}"),
+        time_taken("its training time", seconds, "median"),
+        Tile("pairs told apart", f"{told_apart.facts['told_apart']:,}", f"of {told_apart.facts['pairs']:,}"),
+        Tile("trainings compared", f"{trainings:,}", f"of {counted(len(ranking), 'recipe')}"),
+    ]
+    return made_of(f"{finding}.", tiles, findings)
+
+
+def reading(gain: Verdict, hardest: Verdict, sure: Verdict) -> Lead:
+    """Return what 06_reading says first: of the framing, of kinds of photographs, and of sure answers."""
+    photographs, framed, plain = (gain.facts[what] for what in ("photographs", "framed", "plain"))
+    made = counted(photographs, "photograph")
+    finding = f"Of {made} that were made here the network reads {framed / photographs:.2%} correctly; plainly shrunk, "
+    finding += f"{plain / photographs:.2%}."
+    tiles = [
+        share("read correctly", framed, photographs),
+        share("plainly shrunk", plain, photographs),
+        Tile("no digit found", f"{sure.facts['not_found']:,}", f"of {made}"),
+        Tile(
+            "sure, and wrong", f"{sure.facts['sure_and_wrong']:,}", f"of {counted(sure.facts['sure'], 'sure answer')}"
+        ),
+    ]
+    return made_of(finding, tiles, (gain, hardest, sure))
+
+
+def published(steps: Verdict, averages: Verdict, beside: Verdict, trainings: int) -> Lead:
+    """Return what 07_published says first, of so many `trainings`."""
+    tested, apart = steps.facts["compared"], steps.facts["told_apart"]
+    networks = beside.facts.get("networks", [])
+    finding = f"Of {counted(tested, 'step')} from what READMEs state to our training {apart:,} "
+    finding += "change the accuracy by more than sampling error."
+    tiles = [
+        Tile("steps told apart", f"{apart:,}", f"of {tested:,} tested"),
+        Tile(
+            "averages told apart",
+            f"{len(averages.facts['told_apart'])}",
+            f"of {len(averages.facts['compared'])} tested",
+        ),
+        Tile("unlike their README", f"{beside.value:,}", f"of {counted(len(networks), 'network')}"),
+        Tile("trainings", f"{trainings:,}", "scored on held-out training images"),
+    ]
+    return made_of(finding, tiles, (steps, averages, beside))
+
+
+def speed(
+    times_less: Verdict,
+    straight: Verdict,
+    goals: Verdict,
+    ratios: Mapping[str, Sequence[float]],
+    whole: Mapping[str, float],
+) -> Lead:
+    """Return what 08_speed says first.
+
+    `ratios`: {what: (lowest, highest) over the rounds}, how many times less time ours takes; `whole`: seconds of each
+    part of a whole run. Both may be empty, where nothing was measured.
+    """
+    compared = times_less.facts["compared"]
+    comparisons = counted(compared, "comparison")
+    finding = times_less.sentence
+    if ratios:
+        finding = (
+            f"In {times_less.facts['faster']:,} of {comparisons} our training took less time than a plain loop in "
+        )
+        finding += "every round."
+    tiles = [
+        Tile("faster in every round", f"{times_less.facts['faster']:,}", f"of {comparisons}"),
+        Tile("off a straight line", measured(straight.value), "at most, time by images"),
+        Tile("goals missed", f"{len(goals.facts['missed']):,}", f"of {counted(goals.facts['goals'], 'goal')}"),
+    ]
+    if ratios:
+        ends = f"{min(low for low, _ in ratios.values()):.1f} to {max(high for _, high in ratios.values()):.1f}"
+        tiles[1] = Tile("times less time", ends, f"over all rounds of {comparisons}")
+    if whole:
+        tiles.append(time_taken("a whole run", sum(whole.values()), "five notebooks, with balanced"))
+    return made_of(finding, tiles, (times_less, straight, goals))
+
+
+def measured(value: float | int | str | None) -> str:
+    """Return a share as text; a dash where it was not measured."""
+    return "-" if value is None else f"{float(value):.0%}"
+
+
+def no_or_some(number: int, thing: str) -> str:
+    """Return a number and what it counts, such as "no label" or "12 labels"."""
+    return counted(number, thing) if number else f"no {thing}"

@@ -134,9 +134,9 @@ def number_figures(cells: list[NotebookNode], numbers: Mapping[str, int]) -> dic
             found[f"{cell.id}, {place}"] = (number, name[1] if name else "")
             html = html.replace("<figure ", f'<figure id="figure-{number}" ', 1)
             html = html.replace("<figcaption>", f"<figcaption><b>Figure {number}.</b> ", 1)
-            link = f' <a class="to-code" href="#code-{numbers[cell.id]}">code</a></figcaption>' if cell.id in numbers else ""
             before, ending, after = html.rpartition("</figcaption>")
-            output.data["text/html"] = before + (link or ending) + after
+            link = f' <a class="to-code" href="#code-{numbers[cell.id]}">code</a>' if cell.id in numbers else ""
+            output.data["text/html"] = before + link + ending + after
     return found
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 TEMPLATE = Path(__file__).resolve().parent / "template"
+MODULES = ("article", "markdown", "reports", "tables")  # what turns a notebook into a page, beside the templates
 RENDERED = ".rendered.json"  # {page: {"source": digest of what it was made from, "page": digest of it}}
 ARCHIVE = "reports.zip"  # has an entry of that form there, too
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -51,6 +52,7 @@ class Header:
     cell: int | None = None  # the last that was begun, from 1, where it did not
     links: Mapping[str, str] = field(default_factory=dict)  # {file: title} of the pages beside it, this one included
     index: str = ""  # where the page over all runs lies
+    names: Mapping[str, str] = field(default_factory=dict)  # {what texts call a page beside it, too: its file}
 
 
 def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> Header:
@@ -183,8 +185,8 @@ def is_as_made(folder: Path, path: Path, rendered: Mapping[str, Mapping[str, Any
 def template_digest() -> str:
     """Return the SHA-256 of all that turns a notebook into a page: the templates and the modules."""
     digests = [files.file_digest(path) for path in sorted(TEMPLATE.glob("[!.]*"))]
-    modules = [files.code_digest(module.__file__) for module in (article, markdown, tables)]
-    return files.digest([*digests, *modules, files.code_digest(__file__)])
+    modules = [files.code_digest(Path(__file__).with_name(f"{name}.py")) for name in MODULES]
+    return files.digest([*digests, *modules])
 
 
 def render(content: bytes, target: Path, header: Header) -> None:
@@ -246,14 +248,15 @@ def title(notebook: NotebookNode) -> str:
 
 
 def heading(text: str) -> str:
-    """Return a title, Markdown, as a heading of the first level; what stands before a colon, "04 · Results", above it."""
+    """Return a title, Markdown, as a heading of the first level, with "04 · Results" before its colon set off."""
     html = markdown.prose(f"# {text}") if text else ""
     return KICKER.sub(r'\1<span class="kicker">\2<span class="colon">: </span></span><span>\3</span>\4\5', html)
 
 
 def other_pages(header: Header, file: str) -> dict[str, str]:
     """Return {name: file} of the pages beside a page, by which its text may call them: {"01_eda": "01_eda.html"}."""
-    return {Path(other).stem: other for other in header.links if other != file}
+    names = {Path(other).stem: other for other in header.links} | dict(header.names)
+    return {name: other for name, other in names.items() if other != file}
 
 
 def with_contents(html: str) -> str:

@@ -22,9 +22,9 @@ ROWS_OF_EXTREMES = 3
 def tidy_table(html: str) -> str:
     """Return a pandas table with its header in one row, and a class for each kind of column.
 
-    Columns of figures have the class `n`, others `short`, `words`, `long` or `longest`, by which they get their width. Whole numbers get separators; shares
-    get a bar where there are many, and the class `best` or `worst` where one alone is the highest or lowest. Any other
-    HTML is returned as it is.
+    Columns of figures have the class `n`, others `short`, `words`, `long` or `longest`, by which they get their width.
+    Whole numbers get separators; shares get a bar where there are many, and the class `best` or `worst` where one alone
+    is the highest or lowest. Any other HTML is returned as it is.
     """
     if 'class="dataframe"' not in html:
         return html
@@ -78,7 +78,7 @@ def mark_column(header: Tag, cells: Sequence[Tag]) -> None:
         longest = max(map(len, (header.text, *texts)))
         kind = next((kind for kind, length in LENGTHS.items() if longest <= length), "longest")
     for cell in (header, *cells):
-        cell["class"] = [kind]
+        cell["class"] = kind
     shares = shares_of(header.text, texts)
     if shares and cells[0].name == "td":
         mark_shares(cells, shares)
@@ -114,10 +114,10 @@ def mark_shares(cells: Sequence[Tag], shares: Sequence[float]) -> None:
         are_near = low > high / 2
         for cell, share in zip(cells, shares, strict=True):
             part = 100 * (share - low) / (high - low) if are_near else share
-            cell["class"] = [*cell["class"], "dot" if are_near else "bar"]
+            cell["class"] = "n dot" if are_near else "n bar"
             cell["style"] = f"--part: {part:.1f}"
     if len(shares) >= ROWS_OF_EXTREMES:
         for name, extreme in (("best", high), ("worst", low)):
             holders = [cell for cell, share in zip(cells, shares, strict=True) if share == extreme]
             if len(holders) == 1:
-                holders[0]["class"] = [*holders[0]["class"], name]
+                holders[0]["class"] = f"{holders[0]['class']} {name}"

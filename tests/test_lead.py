@@ -93,6 +93,138 @@ def test_results_have_four_figures():
     assert tiles["calibration error"][0] == "0.0900" and tiles["calibration error"][1].startswith("by chance up to 0.0")
 
 
+def walkthrough(right, images, baselines):
+    network = some(right, images)
+    beside = verdicts.against_baselines(network, {name: some(hits, images) for name, hits in baselines.items()})
+    overfitting = verdicts.overfitting(network, network)
+    by_class = verdicts.recall_by_class(np.diag([5, 5]), ("one", "other"))
+    return lead.walkthrough(beside, overfitting, by_class, some(images // 10, images), 1, 12345)
+
+
+@pytest.mark.parametrize(
+    ("right", "baselines", "said"),
+    [
+        (990, {"majority class": 100, "nearest neighbour": 900}, "a larger share than any baseline"),
+        (900, {"majority class": 100, "nearest neighbour": 990}, "a smaller share than nearest neighbour"),
+        (
+            900,
+            {"majority class": 899, "nearest neighbour": 901},
+            "not told apart from that of majority class and nearest",
+        ),
+    ],
+)
+def test_the_walkthrough_is_compared_with_baselines_as_the_verdict_has_it(right, baselines, said):
+    shown = walkthrough(right, 1000, baselines)
+    assert shown.finding.startswith(
+        f"After 1 step the network classifies {right / 1000:.2%} of 1,000 validation images"
+    )
+    assert said in shown.finding
+    best = max(baselines, key=baselines.get)
+    assert tiles_of(shown)["best baseline"][0] == f"{baselines[best] / 1000:.2%}"
+    assert tiles_of(shown)["before training"][0] == "10.00%" and tiles_of(shown)["parameters"][0] == "12,345"
+
+
+@pytest.mark.parametrize(
+    ("suspected", "leaked", "said"),
+    [(0, 0, "suspect no label and find no test image with"), (1, 12, "suspect 1 label and find 12 test images with")],
+)
+def test_a_dataset_is_counted(suspected, leaked, said):
+    ladder = verdicts.ladder_of_rules({"majority class": some(10, 100), "nearest neighbour": some(90, 100)})
+    copies = verdicts.copies_in_test(leaked, 1000)
+    labels = {"checked": 5000, "suspected": suspected, "classes": 2}
+    shown = lead.eda(ladder, verdicts.class_shares([90, 90], [10, 10]), copies, 3, 12000, labels)
+    assert said in shown.finding and "In 12,000 images of 2 classes" in shown.finding
+    assert tiles_of(shown)["best simple rule"] == ("90.00%", "nearest neighbour, 95% interval 82.56 to 94.48%")
+    assert tiles_of(shown)["suspected labels"] == (f"{suspected}", "of 5,000 checked")
+
+
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        ({"wide": 990, "small": 100, "linear": 90}, "; all others are told apart from it."),
+        ({"wide": 990, "small": 989, "linear": 988}, "; none of the others is told apart from it."),
+        ({"wide": 990, "small": 989, "linear": 90}, "; not told apart from it: `small`."),
+    ],
+)
+def test_candidates_are_told_apart_as_the_shortlist_has_it(right, said):
+    sizes = {"wide": 3000, "small": 2000, "linear": 1000}
+    shortlist = verdicts.shortlist({name: some(hits, 1000) for name, hits in right.items()}, sizes)
+    shown = lead.prototyping(shortlist, [shortlist] * 3, sizes, 61.0, 3)
+    assert shown.finding.startswith(
+        "Of 3 small networks `wide` has the highest accuracy, 99.00% of 1,000 validation images"
+    )
+    assert shown.finding.endswith(said)
+    assert tiles_of(shown)["on the shortlist"] == (f"{len(shortlist.facts['shortlist'])}", "of 3 candidates")
+    assert tiles_of(shown)["fewest parameters on it"] == (f"{sizes[shortlist.value]:,}", shortlist.value)
+
+
+def comparison(ties, recipes=("best", "fast", "linear"), low=0.99):
+    names = list(recipes)
+    facts = {"pairs": 3, "told_apart": 3 - len(ties), "ties": [list(pair) for pair in ties]}
+    told = verdicts.Verdict("told_apart", 1, "Told apart.", facts)
+    return lead.comparison(told, [told] * 3, names, (0.995, low, 0.998), 15, 351.0)
+
+
+@pytest.mark.parametrize(
+    ("ties", "said"),
+    [
+        ([], "; all others are told apart from it."),
+        ([("best", "fast")], "; not told apart from it: `fast`."),
+        ([("fast", "linear")], "; all others are told apart from it."),
+        ([("best", "fast"), ("best", "linear")], "; none of the others is told apart from it."),
+    ],
+)
+def test_the_first_recipe_is_told_apart_as_the_pairs_have_it(ties, said):
+    shown = comparison(ties)
+    assert shown.finding == f"Of 3 recipes `best` has the highest mean accuracy, 99.50% of the test images{said}"
+    assert tiles_of(shown)["highest mean accuracy"] == ("99.50%", "best, 95% interval 99.00 to 99.80%")
+
+
+def test_one_recipe_of_one_training_has_neither_others_nor_an_interval():
+    shown = comparison([], ["best"], low=float("nan"))
+    assert shown.finding == "Of 1 recipe `best` has the highest mean accuracy, 99.50% of the test images."
+    assert tiles_of(shown)["highest mean accuracy"] == ("99.50%", "best, one training")
+
+
+def test_photographs_that_were_read_are_counted():
+    missed = ~some(150, 160)
+    gain = verdicts.framing_gain(~missed, some(40, 160))
+    hardest = verdicts.hardest_kind(missed, ["shadow", "chalk"] * 80)
+    sure = verdicts.sure_answers(~missed, [True] * 140 + [False] * 20, some(158, 160))
+    shown = lead.reading(gain, hardest, sure)
+    assert "Of 160 photographs that were made here the network reads 93.75% correctly" in shown.finding
+    assert shown.finding.endswith("plainly shrunk, 25.00%.") and shown.findings[2] == sure.sentence
+    assert tiles_of(shown)["no digit found"] == ("2", "of 160 photographs")
+    assert tiles_of(shown)["sure, and wrong"] == ("0", "of 140 sure answers")
+
+
+def published(p_values):
+    facts = {"compared": 16, "told_apart": 4}
+    steps = verdicts.Verdict("steps_of_all", 4, "Steps told apart.", facts)
+    averages = verdicts.averages({}, p_values)
+    return lead.published(steps, averages, verdicts.beside_reported([]), 52)
+
+
+def test_steps_of_published_networks_are_counted():
+    shown = published({})
+    assert "Of 16 steps from what READMEs state to our training 4 change" in shown.finding
+    assert tiles_of(shown)["unlike their README"] == ("0", "of 0 networks")
+
+
+def test_speed_is_said_of_what_was_measured_and_of_nothing_else():
+    goals = verdicts.goals_reached([{"recipe": "best", "verdict": "missed"}])
+    ratios = {"one": (1.5, 2.0), "other": (0.5, 3.0)}
+    straight = verdicts.off_the_line("images", [1, 2, 3], [1, 2, 3])
+    shown = lead.speed(verdicts.times_less(ratios), straight, goals, ratios, {"training": 60.0, "imports": 14.0})
+    assert shown.finding == "In 1 of 2 comparisons our training took less time than a plain loop in every round."
+    assert tiles_of(shown)["times less time"] == ("0.5 to 3.0", "over all rounds of 2 comparisons")
+    assert tiles_of(shown)["a whole run"][0] == "1 min 14 s" and tiles_of(shown)["goals missed"] == ("1", "of 1 goal")
+    nothing = lead.speed(verdicts.times_less({}), verdicts.off_the_line("images", [], []), goals, {}, {})
+    assert nothing.finding == "No times were taken yet: `make bench-speed` takes them."
+    assert list(tiles_of(nothing)) == ["faster in every round", "off a straight line", "goals missed"]
+    assert tiles_of(nothing)["off a straight line"][0] == "-"
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [

@@ -311,7 +311,7 @@ def test_only_notebooks_that_count_or_score_name_the_test_images():
         touches = "is_test" in source or '"test"' in source
         assert touches == (path.stem in ("01_eda", "04_results", "05_comparison")), path.stem
         if path.stem == "01_eda":
-            helpers = "data, evaluation, exercises, plots, runs, soundness, verdicts"
+            helpers = "data, evaluation, exercises, lead, plots, runs, soundness, verdicts"
             assert f"from helpers import {helpers}\n" in source  # nothing else trains or predicts
             assert "predict_out_of_fold(source.images[asked]" in source and "asked = known[" in source
             assert "known = (~source.is_test)" in source  # no network there sees a test image

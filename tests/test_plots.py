@@ -15,7 +15,7 @@ from conftest import ROOT
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from helpers import evaluation, plots, scores
+from helpers import evaluation, plots
 
 IMPORTS = """
 import ctypes, warnings
@@ -146,16 +146,16 @@ def shown(tmp_path, monkeypatch):
     return show
 
 
-@pytest.mark.parametrize("channels, side, kind", [(1, 28, "png"), (3, 96, "jpeg")])
-def test_figures_of_images_in_colour_are_small_in_the_notebook(shown, tmp_path, channels, side, kind):
+@pytest.mark.parametrize("channels, side, kind", [(1, 28, "png"), (3, 96, "webp")])
+def test_figures_of_images_are_small_in_the_notebook(shown, tmp_path, channels, side, kind):
     tree, _ = shown(plots.images(made(6, channels, side, side)), description="Noise <b>.")
     (image,) = tree.select("figure .panel.card > img")
     assert image["src"].startswith(f"data:image/{kind};base64,") and image["alt"] == "Noise <b>."
     assert "role" not in tree.select_one(".panels").attrs
     kept = (tmp_path / "figures" / "some.png").read_bytes()
     content = base64.b64decode(image["src"].partition(",")[2])
-    assert kept.startswith(b"\x89PNG") and content.startswith(b"\x89PNG" if channels == 1 else b"\xff\xd8\xff")
-    assert channels == 1 or len(content) < 0.7 * len(kept)
+    assert kept.startswith(b"\x89PNG") and content[:4] == (b"\x89PNG" if kind == "png" else b"RIFF")
+    assert kind == "png" or len(content) < 0.6 * len(kept)
 
 
 def chart(width, title="Its title", low=1.0):
@@ -306,40 +306,6 @@ def test_the_plan_of_the_rate_and_the_time_of_an_epoch_are_drawn():
     assert "at most 0.2" in figure.description
     assert "from 1.0 s to 3.0 s" in plots.seconds_by_epoch([1, 3, 2]).description
     assert "epoch 2" in plots.diverged_training([1, 2, np.nan], 2).description
-
-
-def test_figures_over_all_recipes_say_in_words_what_they_hold():
-    errors = {"best": [20, 30], "narrow-published": [60, 80]}
-    figure = plots.errors_by_recipe(errors, {"nearest mean image": 1800.0}, {"narrow-published": 100.0}, 10_000)
-    assert figure.description == "Mean errors by recipe: best 25; narrow-published 70."
-    points = {
-        "narrow-published": (30.0, 1000, 70.0),
-        "narrow-tuned": (30.0, 1000, 50.0),
-        "best": (300.0, 5000, 25.0),
-        "5 of best together": (1500.0, 25_000, 24.0),
-    }
-    figure = plots.costs(points, [("narrow-published", "narrow-tuned")])
-    assert "5 of best together: 1500 s, 25,000 parameters, 24 errors" in figure.description
-    pairs = {("a", "b"): evaluation.Difference(0.01, 0.005, 0.015), ("a", "c"): evaluation.Difference(0.01, -0.1, 0.1)}
-    figure = plots.differences(pairs, ["a", "b", "c"])
-    assert figure.description == "Triangular table of 3 recipes. Ties: a and c."
-    assert {text.get_text() for text in figure.axes[0].texts} == {"1.00", "tie"}
-    figure = plots.errors_of_recipes_by_epoch({"best": np.array([0.05, 0.01])})
-    assert figure.description == "Curves, in per cent: best from 5.00 to 1.00."
-    figure = plots.errors_by_step({"lenet": {0: [100, 120], 1: [80]}}, scores.STEP_NAMES, 10_000)
-    assert figure.description == "Mean errors from step to step: lenet 110, 80."
-    assert [line.get_ydata().tolist() for line in figure.axes[0].lines][-1] == [110, 80]
-
-
-def test_figures_of_times_say_in_words_what_they_hold():
-    shares = {"forward": {"fast": 30.0, "best": 40.0}, "backward": {"fast": 70.0, "best": 60.0}}
-    figure = plots.time_spent(shares, {"training": 40.0, "figures": 8.0})
-    assert figure.description == "Bars for fast, best: forward 30%, 40%; backward 70%, 60%; training 40 s; figures 8 s."
-    figure = plots.time_by_amount({"epochs": ([1, 2, 4], [0.5, 1.0, 2.0])})
-    assert figure.description == "1 epochs 0.5 s; 2 epochs 1.0 s; 4 epochs 2.0 s."
-    figure = plots.arithmetic([8, 16], [0.3, 0.4], [0.01, 0.04], {"fast": 0.13}, 2.6)
-    assert "fast 0.13; limit 2.60 TFLOP/s" in figure.description
-    assert "compiled 1.07" in plots.operators(shares, {"compiled": 1.07}).description
 
 
 def test_figures_of_results_carry_what_they_show():

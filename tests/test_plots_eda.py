@@ -16,13 +16,13 @@ def test_the_numbers_shown_are_those_in_the_middle_of_the_first_channel(shape):
     assert "4 by 4" in figure.description
 
 
-@pytest.mark.parametrize(("channels", "legends"), [(["grey"], 0), (["red", "green", "blue"], 1)])
-def test_pixel_values_are_shares_of_each_channel(channels, legends):
+@pytest.mark.parametrize(("channels", "named"), [(["grey"], []), (["red", "green", "blue"], ["red", "green", "blue"])])
+def test_pixel_values_are_shares_of_each_channel(channels, named):
     levels = {name: np.full(256, 7) for name in channels}
     figure = plots.pixel_values(levels, np.zeros((len(channels), 30, 30), dtype=np.uint8))
     left = figure.axes[0]
     assert [line.get_ydata().tolist() for line in left.lines] == [[100 / 32] * 32] * len(channels)
-    assert (left.get_legend() is not None) == bool(legends) and figure.description
+    assert [text.get_text() for text in left.texts] == named and figure.description
 
 
 def test_boxes_name_the_medians_at_both_ends():
@@ -39,6 +39,18 @@ def test_pairs_of_classes_are_written_for_few_and_left_blank_where_unknown():
     assert len(figure.axes[1].texts) == 0 and "one: 1.5 to 2.0" in figure.description
     many = plots.class_pairs({"one": np.ones((13, 13))}, [str(number) for number in range(13)])
     assert len(many.axes[0].texts) == 0
+
+
+@pytest.mark.parametrize("names", [list("012"), ["red", "green", "blue"]])
+def test_a_map_draws_every_image_as_its_class_and_explains_its_letters(names):
+    points, labels = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 3
+    panels = plots.flat_maps({"PCA": points}, labels, names)
+    marks = panels.axes[0].collections
+    assert [len(mark.get_offsets()) for mark in marks] == [10, 10, 10]
+    assert len({tuple(mark.get_facecolor()[0]) for mark in marks}) == 3
+    letters = [text.get_text() for axis in panels.axes[1:] for text in axis.texts]
+    assert letters == ([] if names[0] == "0" else ["A red", "B green", "C blue"])
+    assert plots.holds_images(panels[0])  # so many marks are pixels, not text
 
 
 def test_maps_files_and_sizes_carry_their_description():

@@ -89,3 +89,27 @@ def test_exercises_are_no_part_of_a_page_on_photographs():
     about_exercises += [cell for cell in cells if "exercise" in cell.metadata.get("tags", [])]
     assert len(about_exercises) == 6
     assert all(answers.STORY in cell.metadata["tags"] for cell in about_exercises)
+
+
+@pytest.mark.parametrize(
+    ("right", "sure", "said"),
+    [
+        ([True] * 90 + [False] * 10, [True] * 90 + [False] * 10, "a sure answer is right more often"),
+        ([True] * 10 + [False] * 90, [False] * 10 + [True] * 90, "a sure answer is right less often"),
+        ([True, False] * 50, [True] * 50 + [False] * 50, "the two are not told apart"),
+        ([True] * 9 + [False], [True] * 10, "so that there is nothing to compare"),
+        ([True] * 9 + [False], [None] * 10, "this reader does not know"),
+    ],
+)
+def test_sure_answers_are_compared_with_the_others(right, sure, said):
+    verdict = verdicts.sure_answers(right, sure, [True] * len(right))
+    assert said in verdict.sentence
+    assert (verdict.value is None) == ("compare" in said or "know" in said)
+    wrong = sum(one is True and not other for one, other in zip(sure, right, strict=True))
+    assert verdict.facts["sure_and_wrong"] == wrong
+
+
+def test_a_photograph_without_a_digit_has_no_answer_that_could_be_sure():
+    verdict = verdicts.sure_answers([True, False, False], [True, True, None], [True, True, False])
+    assert verdict.facts == {"not_found": 1, "sure": 2, "sure_and_wrong": 1, "answers": 2, "right": 1}
+    assert verdicts.sure_answers([False], [None], [False]).value is None

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from .. import evaluation
-from .style import BLACK, BLUE, GREEN, ORANGE, PHONE, PURPLE, RED, SKY, name_ticks, new, plain_ticks, shorten
+from .style import ACCENT, BROWN, ERROR, GREEN, GREY, INK, NARROW, PURPLE, name_ticks, new, plain_ticks, shorten
 
-OF_SETTINGS = (BLUE, RED, GREEN, PURPLE, ORANGE, BLACK)  # the best first
+OF_SETTINGS = (ACCENT, ERROR, GREEN, PURPLE, BROWN, INK)  # the best first
 
 
 def accuracy_by_value(values: Sequence[Any], accuracy: ArrayLike, label: str, logarithmic: bool = False) -> Figure:
@@ -22,15 +22,16 @@ def accuracy_by_value(values: Sequence[Any], accuracy: ArrayLike, label: str, lo
     """
     if not all(isinstance(value, int | float) for value in values):
         return accuracy_by_name([str(value) for value in values], accuracy, label)
-    figure, axis = new(width=PHONE, height=3.2)
+    figure, axis = new(width=NARROW, height=3.2)
     different = sorted(set(values))
     shares, means, lows, highs = summarise_runs(values, accuracy, different)
-    axis.plot(values, shares, "o", color=SKY, markersize=5, alpha=0.7)
-    axis.vlines(different, lows, highs, color=BLUE)
-    axis.plot(different, means, "D", color=BLUE, markersize=6)
+    axis.plot(values, shares, "o", color=GREY, markersize=5, alpha=0.7)
+    axis.vlines(different, lows, highs, color=ACCENT)
+    axis.plot(different, means, "D", color=ACCENT, markersize=6)
     axis.set(xlabel=label, ylabel="validation accuracy, %")
     if logarithmic:
         axis.set_xscale("log")
+        plain_ticks(axis.xaxis)
     if len(different) <= 6:
         axis.set_xticks(different, [f"{value:g}" for value in different])
         axis.set_xticks([], minor=True)
@@ -41,12 +42,12 @@ def accuracy_by_name(names: Sequence[str], accuracy: ArrayLike, label: str) -> F
     """Return what `accuracy_by_value` shows where the values are names, the first at the top."""
     different = list(dict.fromkeys(names))
     room = min(max(0.45 * len(different), 1.5), 9.0)
-    figure, axis = new(width=PHONE, height=room + 0.8)
+    figure, axis = new(width=NARROW, height=room + 0.8)
     shares, means, lows, highs = summarise_runs(names, accuracy, different)
     places = np.arange(len(different))
-    axis.plot(shares, [different.index(name) for name in names], "o", color=SKY, markersize=5, alpha=0.7)
-    axis.hlines(places, lows, highs, color=BLUE)
-    axis.plot(means, places, "D", color=BLUE, markersize=6)
+    axis.plot(shares, [different.index(name) for name in names], "o", color=GREY, markersize=5, alpha=0.7)
+    axis.hlines(places, lows, highs, color=ACCENT)
+    axis.plot(means, places, "D", color=ACCENT, markersize=6)
     name_ticks(axis.yaxis, different, inches=room)
     axis.set(xlabel="validation accuracy, %", ylabel=label, ylim=(len(different) - 0.5, -0.5))
     return figure
@@ -71,14 +72,14 @@ def losses_by_run(curves: Sequence[ArrayLike], settings: Sequence[int], names: S
     `settings`: the place in `names` of each run's setting, the best first. Each setting has a colour, up to six of
     them; of more, the first is coloured and the others are grey.
     """
-    figure, axis = new(width=PHONE, height=3.0 + legend_height(names))
+    figure, axis = new(width=NARROW, height=3.0 + legend_height(names))
     thin = 1.6 if len(curves) <= 12 else 0.7
     for curve, place in sorted(zip(curves, settings, strict=True), key=lambda pair: -pair[1]):  # the first on top
         loss = np.asarray(curve, dtype=float)
         loss = np.where(loss > 0, loss, np.nan)  # a logarithm has no place for others
         mark = "o" if len(loss) == 1 else ""
         axis.plot(1 + np.arange(len(loss)), loss, marker=mark, color=colour_of(place, len(names)), linewidth=thin)
-    axis.set(xlabel="epoch", ylabel="validation loss, nats", yscale="log")
+    axis.set(xlabel="epoch", ylabel="validation loss, nats, log scale", yscale="log")
     axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     plain_ticks(axis.yaxis)
     name_colours(figure, names)
@@ -93,7 +94,7 @@ def accuracy_by_seconds(
     Colours are as in `losses_by_run`. Seconds that differ tenfold are on a logarithmic scale.
     """
     taken, shares = np.asarray(seconds, dtype=float), 100 * np.asarray(accuracy, dtype=float)
-    figure, axis = new(width=PHONE, height=3.0 + legend_height(names))
+    figure, axis = new(width=NARROW, height=3.0 + legend_height(names))
     order = np.argsort(-np.asarray(settings), kind="stable")  # the first on top
     colours = [colour_of(settings[place], len(names)) for place in order]
     axis.scatter(taken[order], shares[order], c=colours, s=26, alpha=0.8)
@@ -109,12 +110,12 @@ def colour_of(place: int, settings: int) -> str:
     """Return the colour of the setting at `place`, the best at 0, where so many `settings` are drawn."""
     if settings <= len(OF_SETTINGS):
         return OF_SETTINGS[place]
-    return OF_SETTINGS[0] if place == 0 else "#9a9a9a"
+    return OF_SETTINGS[0] if place == 0 else GREY
 
 
 def legend_height(names: Sequence[str]) -> float:
     """Return the inches that `name_colours` takes below a figure."""
-    return 0.2 * (len(names) if len(names) <= len(OF_SETTINGS) else 2)
+    return 0.27 * (len(names) if len(names) <= len(OF_SETTINGS) else 2)
 
 
 def name_colours(figure: Figure, names: Sequence[str]) -> None:
@@ -123,4 +124,4 @@ def name_colours(figure: Figure, names: Sequence[str]) -> None:
     if len(names) > len(OF_SETTINGS):
         shown = [shown[0], (shown[1][0], f"the other {len(names) - 1} settings")]
     lines = [mpl.lines.Line2D([], [], color=colour, marker="o", markersize=4) for colour, _ in shown]
-    figure.legend(lines, [shorten(name, 46) for _, name in shown], loc="outside lower left", fontsize=9)
+    figure.legend(lines, [shorten(name, 38) for _, name in shown], loc="outside lower left")

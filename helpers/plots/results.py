@@ -8,8 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import evaluation
+from .labels import Names
 from .pictures import images, mosaic, overlay
-from .style import RED, describe, heading, name_ticks, new, shorten, wrap
+from .showing import Panels
+from .style import ACCENT, ERROR, GREY, NARROW, WIDE, describe, heading, name_ticks, new, shorten, wrap
 
 
 def recall_and_precision(table: np.ndarray, names: Sequence[str], most: int = 30) -> Figure:
@@ -22,17 +24,24 @@ def recall_and_precision(table: np.ndarray, names: Sequence[str], most: int = 30
     called = table.sum(axis=0)
     recall = hits / np.maximum(images, 1)
     drawn = np.sort(recall.argsort(kind="stable")[:most])
-    figure, axis = new(height=3.4 if len(drawn) <= 12 else 4.6)  # names of many classes stand upright
-    for name, totals, shift in (("recall", images, -0.12), ("precision", called, 0.12)):
+    figure, axis = new(width=WIDE, height=3.6 if len(drawn) <= 12 else 4.8)  # names of many classes stand upright
+    spans = []
+    for totals, shift, colour in ((images, -0.14, ACCENT), (called, 0.14, GREY)):
         of = np.maximum(totals[drawn], 1)
         shares = hits[drawn] / of
         ends = np.array([evaluation.wilson(*pair) for pair in zip(hits[drawn], of, strict=True)]).T
         places = np.arange(len(drawn)) + shift
-        axis.errorbar(places, 100 * shares, 100 * np.abs(ends - shares), fmt="o", label=name, elinewidth=1.2)
+        style = {"fmt": "o", "color": colour, "markerfacecolor": colour if colour == ACCENT else "none"}
+        axis.errorbar(places, 100 * shares, 100 * np.abs(ends - shares), elinewidth=1.5, **style)
+        low = int(shares.argmin())  # the name stands where there is something to see
+        spans.append((float(places[low]), float(places[low]), float(100 * ends[0][low])))
+    names_of_both = Names(axis, ["recall", "precision"], spans, fontweight="bold")
+    for text, colour in zip(names_of_both.texts, (ACCENT, GREY), strict=True):
+        text.set_color(colour)
     axis.set(title="Recall and precision by class, 95% intervals", ylabel="% of the images", xlabel="class")
+    axis.margins(y=0.12)
     name_ticks(axis.xaxis, [names[label] for label in drawn])
     axis.grid(axis="x", visible=False)
-    figure.legend(loc="outside right upper")
     ends_of_recall = f"recall from {recall[drawn].min():.1%} to {recall[drawn].max():.1%}"
     return describe(figure, f"Two dots with bars for each of {len(drawn)} classes; {ends_of_recall}.")
 
@@ -73,7 +82,7 @@ def corrupted(rows: Mapping[str, np.ndarray], units: Mapping[str, str], answers:
             size, name = (9 if len(said) < 3 else 6), shorten(said, 10)
             ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if said else None
             place = ((column + 1) * wide - 2, row * tall + 1)
-            figure.axes[0].text(*place, name, color=RED, ha="right", va="top", fontsize=size, bbox=ground)
+            figure.axes[0].text(*place, name, color=ERROR, ha="right", va="top", fontsize=size, bbox=ground)
     forms, wrong = sum(map(len, answers)), sum(bool(said) for said_of in answers for said in said_of)
     return describe(figure, f"{len(rows)} rows of one image in {forms} forms, {wrong} of them misclassified.")
 
@@ -84,25 +93,24 @@ def robustness(
     reach: Mapping[str, str],
     count: int,
     levels: tuple[float, float],
-) -> Figure:
+) -> Panels:
     """Return eight curves of accuracy against strength, {"strength", "accuracy"}, with 95% intervals of `count` images.
 
     `labels` name the strengths, `reach` says in words how far each is held; `levels` are the accuracy without
-    corruption and that of always naming the majority class, shares from 0 to 1.
+    corruption and that of always naming the majority class, shares from 0 to 1. A panel each, on one scale.
     """
-    figure, axes = new(2, 4, width=9, height=4.9, sharey=True)
-    for axis, (name, curve) in zip(axes.flat, curves.items(), strict=True):
+    panels = []
+    for name, curve in curves.items():
+        figure, axis = new(width=NARROW, height=2.5)
         band = [evaluation.wilson(round(share * count), count) for share in curve["accuracy"]]
-        axis.fill_between(curve["strength"], *(100 * np.array(band).T), alpha=0.2, linewidth=0)
-        axis.plot(curve["strength"], 100 * np.array(curve["accuracy"]), marker="o", markersize=3.5)
+        axis.fill_between(curve["strength"], *(100 * np.array(band).T), color=ACCENT, alpha=0.2, linewidth=0)
+        axis.plot(curve["strength"], 100 * np.array(curve["accuracy"]), "o-", color=ACCENT, markersize=5)
         for level, style in zip(levels, ("--", ":"), strict=True):
-            axis.axhline(100 * level, color="grey", linestyle=style, linewidth=1)
-        axis.set_xlabel(wrap(labels[name], 1.7, 8.5), fontsize=8.5)
-        axis.set_title(f"{name}: {reach[name]}", fontsize=9)
-    for axis in axes[:, 0]:
-        axis.set(ylabel="accuracy, %", ylim=(0, 104))
-    heading(figure, "Accuracy against the strength of each corruption")
-    return describe(figure, f"Eight curves. {'; '.join(map(': '.join, reach.items()))}.")
+            axis.axhline(100 * level, color=GREY, linestyle=style, linewidth=1.2)
+        title = wrap(f"{name}: {reach[name]}", 5.2, 14)
+        axis.set(title=title, xlabel=wrap(labels[name], 5.2), ylabel="accuracy, %", ylim=(0, 104))
+        panels.append(figure)
+    return describe(Panels(panels), f"Eight curves. {'; '.join(map(': '.join, reach.items()))}.")
 
 
 def filters(trained: np.ndarray, untrained: np.ndarray, most: int = 32) -> Figure:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from .labels import OF
 from .style import ACCENT, BROWN, ERROR, GREEN, GREY, GRID, INK, PAPER, PURPLE, QUIET, TEXT
 
 VARIABLES = {  # what a page calls a colour; a page that does not know it takes the colour itself
@@ -137,6 +138,8 @@ def tidy(element: ElementTree.Element, kind: str) -> Iterator[tuple[str, str]]:
             value = shorten_numbers(SAME.sub("", value).strip(), 2)
         elif key in ("x", "y", "width", "height"):
             value = shorten_numbers(value, 1)
+        elif key == "id" and value.startswith(OF):
+            key, value = "data-of", value.removeprefix(OF)
         elif key == "clip-path" or (key == "id" and kind != "path"):
             value = ""  # nothing refers to it
         if value:

@@ -44,7 +44,7 @@ from .dataset import (
     odd_images,
 )
 from .history import best_epoch, falling_rate
-from .photographs import DEALS, framing_gain, hardest_kind, reader_knows, same_pixels
+from .photographs import DEALS, framing_gain, hardest_kind, reader_knows, same_pixels, sure_answers
 from .results import (
     accuracy,
     among,
@@ -157,6 +157,7 @@ __all__ = [
     "smallest_difference",
     "steps_of_all",
     "steps_of_network",
+    "sure_answers",
     "temperature",
     "tied_with",
     "times_less",

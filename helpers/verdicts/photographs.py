@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .significance import mcnemar
-from .verdict import LEVEL, Verdict, p_is
+from .significance import fisher, mcnemar
+from .verdict import LEVEL, Verdict, counted, p_is
 
 DEALS = 2000  # random permutations of a test, enough for a p-value of LEVEL
 
@@ -82,3 +82,35 @@ def reader_knows(unknown: str) -> Verdict:
     else:
         sentence = "It says of each answer whether it is sure."
     return Verdict("reader_knows", unknown, sentence, {"unknown": unknown})
+
+
+def sure_answers(right: ArrayLike, sure: Sequence[bool | None], found: ArrayLike) -> Verdict:
+    """Return whether sure answers are right more often than the others; the value is p, None where there is no telling.
+
+    For each photograph: `right`, bool; `sure`, None where the reader does not know; `found`, bool, whether a digit was
+    found at all. Photographs without one have no answer and are left out. Fisher's exact test (1922), two-sided.
+    """
+    is_found = np.asarray(found, dtype=bool)
+    is_right = np.asarray(right, dtype=bool)[is_found]
+    known = [one for one, there in zip(sure, is_found, strict=True) if there]
+    is_sure = np.array([bool(one) for one in known], dtype=bool)
+    wrong = int((is_sure & ~is_right).sum())
+    facts = {"not_found": int((~is_found).sum()), "sure": int(is_sure.sum()), "sure_and_wrong": wrong}
+    facts |= {"answers": len(known), "right": int(is_right.sum())}
+    counts = (
+        f"Of {counted(facts['sure'], 'sure answer')} {wrong:,} are wrong, of {len(known) - facts['sure']:,} others "
+    )
+    counts += f"{int((~is_sure & ~is_right).sum()):,}"
+    if None in known or not known:
+        return Verdict("sure_answers", None, "Which of its answers are sure, this reader does not know.", facts)
+    if facts["sure"] in (0, len(known)):
+        return Verdict("sure_answers", None, f"{counts}, so that there is nothing to compare.", facts)
+    p_value = fisher(is_right[is_sure], is_right[~is_sure])
+    test = f"(Fisher's exact test, {p_is(p_value)})"
+    if p_value >= LEVEL:
+        sentence = f"{counts}: the two are not told apart {test}."
+    elif is_right[is_sure].mean() > is_right[~is_sure].mean():
+        sentence = f"{counts}: a sure answer is right more often {test}."
+    else:
+        sentence = f"{counts}: a sure answer is right less often {test}."
+    return Verdict("sure_answers", p_value, sentence, facts)

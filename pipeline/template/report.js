@@ -31,7 +31,10 @@
   reveal();
 
   const wide = matchMedia("(min-width: 76rem)"), margin = document.querySelectorAll(".contents details, .noted > details.note");
-  const unrolled = () => margin.forEach((fold) => { fold.open = wide.matches; });  // there they stand beside the text
+  const unrolled = () => margin.forEach((fold) => {
+    fold.open = wide.matches;
+    fold.firstElementChild.tabIndex = wide.matches ? -1 : 0;
+  });  // there they stand beside the text
   wide.addEventListener("change", unrolled);
   unrolled();
 
