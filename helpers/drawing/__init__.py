@@ -247,7 +247,7 @@ def widget(
 
 def words(kind: str, examples: Sequence[tuple[np.ndarray, str, str]], by_ink: bool) -> dict[str, str]:
     """Return what the pad of a `kind` says, by the names of its parts."""
-    parts = {"KIND": kind, "BUTTONS": buttons(examples, named=kind == "picture")} | WORDS[kind]
+    parts = {"KIND": kind, "BUTTONS": buttons(examples)} | WORDS[kind]
     if not by_ink:
         parts |= {"CHOOSE": WORDS["picture"]["CHOOSE"]}
     if kind == "digit" and all(label != answer for _, label, answer in examples):
@@ -273,17 +273,13 @@ def whole(kind: str, parts: dict[str, str]) -> str:
     return fill(read("pad.html", FOLDER), everything)
 
 
-def buttons(examples: Sequence[tuple[np.ndarray, str, str]], named: bool) -> str:
-    """Return a button with a thumbnail, as HTML, for each example; `named` where its text is to be seen."""
+def buttons(examples: Sequence[tuple[np.ndarray, str, str]]) -> str:
+    """Return a button with a thumbnail, as HTML, for each example; its text is heard, or seen under the pointer."""
     lines = []
     for place, (_, label, answer) in enumerate(examples):
         text = f"{escape(label)}, classified as {escape(answer)}"
-        shown = f"<span>{text}</span>" if named else f'<span class="unseen">{text}</span>'
-        title = "" if named else f' title="{text}"'
-        canvas = '<canvas width="1" height="1" aria-hidden="true"></canvas>'
-        lines.append(
-            f'<button type="button" data-example="{place}" aria-pressed="false"{title}>{canvas}{shown}</button>'
-        )
+        opening = f'<button type="button" data-example="{place}" aria-pressed="false" title="{text}">'
+        lines.append(f'{opening}<canvas width="1" height="1"></canvas><span class="unseen">{text}</span></button>')
     return "\n".join(lines)
 
 
