@@ -40,7 +40,6 @@ def epoch_slider(
         "validation": [round(row["validation_loss"], 5) for row in history],
         **counts,
         "total": len(labels),
-        "ever": int(wrong.any(axis=0).sum()),
         "names": list(class_names),
         "labels": labels[shown].tolist(),
         "said": predicted[:, shown].T.tolist(),
