@@ -1,15 +1,14 @@
 """A trained network inside a page, offline: a pad to draw a digit on, or one that takes pictures.
 
-network.js computes the network and shows its answer; digit.js draws on 28x28, picture.js fits a picture of any size.
+pad.html is the frame of both. network.js computes the network and words its answer; frame.js shows that, the examples,
+and pictures that are chosen. digit.js is the pad for drawings, photograph.js frames photographs of digits for it, and
+picture.js is the pad for pictures of any other form.
 """
 
-import base64
 import copy
 import io
-import json
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,10 +23,29 @@ from .. import plots
 from ..certainty import Certainty
 from ..evaluation import predict
 from ..models import Normalise, NormaliseEach, Residual, count_parameters
+from ..widgets.frame import as_json, encode, fill, read, sprite
 
 FOLDER = Path(__file__).resolve().parent
 LARGE = 100_000  # parameters: of networks with more, weights are rounded to 16 bits, or a page would be megabytes long
 MOST_ROUNDED = 0.01  # by how much that may change a probability
+
+ACROSS = 20  # thumbnails in a row of their sprite
+WORDS = {
+    "digit": {
+        "ID": "draw-a-digit",
+        "WITHOUT": "Drawing",
+        "INVITATION": "Take a test image that it misclassified, and correct it, or clear the pad and draw:",
+        "ASK": "Draw, and the network answers.",
+        "CHOOSE": "Read a photograph",
+    },
+    "picture": {
+        "ID": "read-a-picture",
+        "WITHOUT": "To try a picture",
+        "INVITATION": "Take a test image, or a picture of your own:",
+        "ASK": "Choose a picture, and the network answers.",
+        "CHOOSE": "Choose a picture",
+    },
+}
 
 Layer = dict[str, Any]  # "kind" and what that kind needs: numbers, float32 arrays, and lists of layers
 DOES_NOTHING = (nn.Flatten, nn.Dropout, nn.Dropout2d, nn.Identity)  # in evaluation mode, on numbers that lie in a row
@@ -160,11 +178,6 @@ def describe_certainty(certainty: Certainty, rounded: Rounded) -> dict[str, Any]
     return limits | {"least": rounded.least.tolist(), "steps": rounded.steps.tolist()}
 
 
-def encode(content: bytes) -> str:
-    """Return bytes as base64."""
-    return base64.b64encode(content).decode()
-
-
 def join(arrays: list[np.ndarray]) -> str:
     """Return the bytes of arrays, one after another, as base64."""
     return encode(b"".join(array.tobytes() for array in arrays))
@@ -192,65 +205,73 @@ def widget(
     still: np.ndarray,
     temperature: float = 1.0,
     certainty: Certainty | None = None,
+    by_ink: bool = True,
 ) -> str:
-    """Return HTML with a pad, a bar for each class, and buttons that load the `examples`.
+    """Return HTML with a pad, a bar for each class, and thumbnails that load the `examples`; the first is loaded.
 
-    For images of MNIST's form the pad is a canvas to draw on; for others it takes a picture that is chosen, dropped or
-    pasted, and fits it into their form. `network` is on the CPU, in evaluation mode. `examples`: [(pixels uint8
-    (c, s, s), the label's name, the answer's name)]. `still`: uint8 (c, s, s), shown to readers without JavaScript.
+    For images of MNIST's form the pad is a canvas to draw on, and photographs are framed `by_ink` by the plain path of
+    plain_framing, or else whole. For others it takes a picture that is chosen, dropped or pasted, and fits it into
+    their form. `network` is on the CPU, in evaluation mode. `examples`: [(pixels uint8 (c, s, s), the label's name,
+    the answer's name)]. `still`: uint8 (c, s, s), shown to readers without JavaScript.
+
     The page divides scores by `temperature`, and says "unsure" where `certainty` would; with None it never does. Where
     the network has more than LARGE parameters, its weights are rounded to 16 bits, and the page says so, unless that
     would change a probability of these images by MOST_ROUNDED.
     """
     still = np.asarray(still).reshape(-1, *np.shape(still)[-2:])
-    shown = torch.from_numpy(np.stack([still, *(pixels for pixels, _, _ in examples)]))
-    error = rounding_error(network, shown) if count_parameters(network) > LARGE else 1.0
+    shown = np.stack([still, *(pixels for pixels, _, _ in examples)])
+    error = rounding_error(network, torch.from_numpy(shown)) if count_parameters(network) > LARGE else 1.0
     weights = Weights(half=error < MOST_ROUNDED)
     rounded = None if certainty is None else round_centres(certainty.centres)
     values = {
         "layers": weights.pack(layers_of(network)),
         "names": list(class_names),
-        "pictures": [encode(as_example(pixels)) for pixels, _, _ in examples],
+        "examples": [{"label": f" Its label is {label}."} for _, label, _ in examples],
         "temperature": temperature,
         "certainty": None if certainty is None or rounded is None else describe_certainty(certainty, rounded),
+        "ink": by_ink,
         "channels": len(still),
         "side": still.shape[-1],
     }
-    parts = {
-        "STILL": encode(as_png(still)),
+    kind = "digit" if is_drawn(still) else "picture"
+    parts = WORDS[kind] | ({} if by_ink else {"CHOOSE": WORDS["picture"]["CHOOSE"]})
+    parts |= {
+        "KIND": kind,
         "SIDE": str(still.shape[-1]),
-        "BUTTONS": buttons(examples),
+        "STILL": encode(as_png(still)),
+        "BUTTONS": buttons(examples, named=kind == "picture"),
         "NOTE": note(error) if weights.half else "",
-        "VALUES": json.dumps(values).replace("<", "\\u003c"),
+        "VALUES": as_json(values),
+        "SPRITE": encode(sprite(shown[1:], min(max(len(examples), 1), ACROSS))),
         "SINGLES": join(weights.singles),
         "HALVES": join(weights.halves),
         "CENTRES": "" if rounded is None else encode(rounded.levels.tobytes()),
     }
-    return fill("digit" if is_drawn(still) else "picture", parts)
+    return whole(kind, parts)
 
 
-def as_example(pixels: np.ndarray) -> bytes:
-    """Return an example, uint8 (c, s, s), as its pad takes it: a drawing's pixels, or a PNG."""
-    return np.ascontiguousarray(pixels).tobytes() if is_drawn(pixels) else as_png(pixels)
+def whole(kind: str, parts: dict[str, str]) -> str:
+    """Return the pad of a `kind`, "digit" or "picture", with its style and scripts, and `parts` in their places."""
+    scripts = {name.upper(): read(f"{name}.js", FOLDER) for name in ("network", "frame")}
+    own = read(f"{kind}.js", FOLDER)
+    if kind == "digit":
+        own += read("photograph.js", FOLDER)
+    surface = fill(read(f"{kind}_surface.html", FOLDER), parts)
+    everything = parts | scripts | {"STYLE": read("pads.css", FOLDER), "SCRIPT": own, "SURFACE": surface}
+    return fill(read("pad.html", FOLDER), everything)
 
 
-def read(name: str) -> str:
-    """Return the text of a file beside this one."""
-    return (FOLDER / name).read_text(encoding="utf-8")
-
-
-def fill(name: str, parts: Mapping[str, str]) -> str:
-    """Return the pad `name` with its style and scripts, every [[NAME]] replaced by that part, taken as it is."""
-    whole = {"STYLE": read("pads.css"), "NETWORK": read("network.js"), "SCRIPT": read(f"{name}.js"), **parts}
-    return re.sub(r"\[\[([A-Z]+)\]\]", lambda found: whole[found[1]], read(f"{name}.html"))
-
-
-def buttons(examples: Sequence[tuple[np.ndarray, str, str]]) -> str:
-    """Return a button, as HTML, for each example."""
+def buttons(examples: Sequence[tuple[np.ndarray, str, str]], named: bool) -> str:
+    """Return a button with a thumbnail, as HTML, for each example; `named` where its text is to be seen."""
     lines = []
     for place, (_, label, answer) in enumerate(examples):
         text = f"{escape(label)}, classified as {escape(answer)}"
-        lines.append(f'<button type="button" data-example="{place}">{text}</button>')
+        shown = f"<span>{text}</span>" if named else f'<span class="unseen">{text}</span>'
+        title = "" if named else f' title="{text}"'
+        canvas = '<canvas width="1" height="1" aria-hidden="true"></canvas>'
+        lines.append(
+            f'<button type="button" data-example="{place}" aria-pressed="false"{title}>{canvas}{shown}</button>'
+        )
     return "\n".join(lines)
 
 

@@ -10,13 +10,18 @@
         }
     const rows = [];
     for (let y = top; y < bottom; y++) rows.push(ink.slice(y * width + left, y * width + right));
-    const small = shrink(rows), middle = sums => {
-      const mass = sums.reduce((one, other) => one + other), moment = sums.reduce((sum, value, i) => sum + value * (2 * i + 1), 0);
+    return centred(shrink(rows));
+  }
+
+  /** Rows of ink, no side above 20, with their centre of mass amid 28x28. */
+  function centred(small) {
+    const sum = values => values.reduce((one, other) => one + other), middle = sums => {
+      const mass = sum(sums), moment = sums.reduce((whole, value, i) => whole + value * (2 * i + 1), 0);
       return Math.floor((29 * mass - moment) / (2 * mass));
     };
-    const inside = (start, length) => Math.min(Math.max(start, 0), 28 - length), total = (one, other) => one + other;
-    const down = inside(middle(small.map(row => row.reduce(total))), small.length);
-    const across = inside(middle(small[0].map((_, x) => small.reduce((sum, row) => sum + row[x], 0))), small[0].length);
+    const inside = (start, length) => Math.min(Math.max(start, 0), 28 - length);
+    const down = inside(middle(small.map(sum)), small.length);
+    const across = inside(middle(small[0].map((_, x) => sum(small.map(row => row[x])))), small[0].length);
     const out = new Uint8Array(784);
     small.forEach((row, y) => out.set(row, (down + y) * 28 + across));
     return out;
@@ -40,21 +45,26 @@
   }
 
   const pad = find("pad"), pen = pad.getContext("2d", { willReadFrequently: true }), seen = find("seen").getContext("2d");
-  const rubber = find("rub");
-  let last = null, loaded = null, asked = false;
+  const rubber = find("rub"), tip = find("pen"), state = find("pen-state"), answered = find("answer");
+  let last = null, due = false; // where the pen is while it is down; whether an answer is on its way
+  let at = [140, 140], down = false; // the pen that keys move
 
   function clear() {
-    pen.globalCompositeOperation = "source-over";
     pen.fillStyle = "#fff"; pen.fillRect(0, 0, 280, 280);
-    loaded = null; show(null);
-    answer.textContent = "Draw, and the network answers.";
+    paint(null); tell(null);
   }
 
+  /** The image as the network sees it, dark on white. */
+  function paint(pixels) {
+    seen.putImageData(inked(pixels || new Uint8Array(784)), 0, 0);
+  }
+
+  /** Show an image in the network's form on the pad. */
   function show(pixels) {
-    const picture = seen.createImageData(28, 28);
-    for (let i = 0; i < 784; i++) picture.data.set([255, 255, 255].map(white => white - (pixels ? pixels[i] : 0)).concat(255), 4 * i);
-    seen.putImageData(picture, 0, 0);
-    tell(pixels && shares(pixels));
+    const [still, brush] = canvas(28, 28);
+    brush.putImageData(inked(pixels), 0, 0);
+    pen.drawImage(still, 0, 0, 280, 280);
+    paint(pixels);
   }
 
   function drawn() { // and a border of paper, which the first pixel has to be
@@ -64,47 +74,76 @@
   }
 
   function look() { // at most once a frame
-    if (asked) return;
-    asked = true;
+    changed();
+    if (due) return;
+    due = true;
     requestAnimationFrame(() => {
-      asked = false;
-      const pixels = loaded || frame(drawn(), 282, 282);
-      if (pixels.some(value => value)) show(pixels); else clear();
+      due = false;
+      const pixels = frame(drawn(), 282, 282);
+      if (!pixels.some(value => value)) return clear();
+      paint(pixels); tell(shares(pixels));
     });
   }
 
   function place(event) {
     const box = pad.getBoundingClientRect();
-    return [(event.clientX - box.left) * 280 / box.width, (event.clientY - box.top) * 280 / box.height];
+    return [(event.clientX - box.left - pad.clientLeft) * 280 / pad.clientWidth, (event.clientY - box.top - pad.clientTop) * 280 / pad.clientHeight];
   }
 
   function line(from, to) {
     const rubbing = rubber.getAttribute("aria-pressed") === "true";
     pen.strokeStyle = rubbing ? "#fff" : "#000"; pen.lineWidth = rubbing ? 34 : 22; pen.lineCap = pen.lineJoin = "round";
     pen.beginPath(); pen.moveTo(...from); pen.lineTo(...to); pen.stroke();
-    loaded = null; look();
+    look();
   }
 
-  pad.onpointerdown = event => { pad.setPointerCapture(event.pointerId); last = place(event); line(last, last); };
+  const busy = value => answered.setAttribute("aria-busy", value); // an answer is read out when the pen is lifted
+  pad.onpointerdown = event => { pad.setPointerCapture(event.pointerId); busy(true); tip.hidden = true; last = place(event); line(last, last); };
   pad.onpointermove = event => { if (last) { const next = place(event); line(last, next); last = next; } };
-  pad.onpointerup = pad.onpointercancel = () => { last = null; };
-  find("clear").onclick = clear;
+  pad.onpointerup = pad.onpointercancel = () => { last = null; busy(false); };
+  find("clear").onclick = () => { changed(); clear(); };
   rubber.onclick = () => rubber.setAttribute("aria-pressed", rubber.getAttribute("aria-pressed") !== "true");
 
-  function load(pixels, focus = false) {
-    const still = document.createElement("canvas");
-    still.width = still.height = 28;
-    const small = still.getContext("2d"), picture = small.createImageData(28, 28);
-    for (let i = 0; i < 784; i++) picture.data.set([255 - pixels[i], 255 - pixels[i], 255 - pixels[i], 255], 4 * i);
-    small.putImageData(picture, 0, 0);
-    pen.drawImage(still, 0, 0, 280, 280);
-    loaded = pixels; look();
-    if (focus) { pad.scrollIntoView({ block: "nearest" }); pad.focus(); }
+  /** Show the pen that keys move: a ring, filled while it is down. */
+  function point() {
+    tip.hidden = false; tip.classList.toggle("down", down);
+    tip.style.left = at[0] / 2.8 + "%"; tip.style.top = at[1] / 2.8 + "%";
   }
-  root.querySelectorAll("[data-example]").forEach(button => {
-    button.onclick = () => load(bytes(pictures[button.dataset.example]));
-  });
-  clear();
-  const threshold = certainty ? certainty.threshold : null;
-  window.networkPad = { side, channels, names, temperature, threshold, logits, shares, load, say };
-  window.drawADigit = { frame };
+  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  pad.onkeydown = event => {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (steps[event.key]) {
+      const from = at;
+      at = at.map((value, axis) => Math.min(Math.max(value + steps[event.key][axis] * (event.shiftKey ? 28 : 7), 0), 280));
+      if (down) line(from, at);
+    } else if (event.key === " ") {
+      down = !down; state.textContent = down ? "Pen down" : "Pen up";
+      if (down) line(at, at);
+    } else if (event.key === "Delete" || event.key === "Backspace") { changed(); clear(); } else return;
+    event.preventDefault(); point();
+  };
+  pad.onfocus = () => { if (pad.matches(":focus-visible")) point(); };
+  pad.onblur = () => { down = false; tip.hidden = true; };
+
+  /** {pixels} of a photograph, or of any picture where the network takes them whole; {reason} where nothing was found. */
+  function take(picture) {
+    find("photographed").hidden = !ink;
+    if (!ink) return { pixels: lightOnDark(fit(picture)) };
+    const found = framePlain(greyOf(picture)), scale = 168 / Math.max(picture.width, picture.height);
+    const view = find("photograph"), brush = view.getContext("2d");
+    view.width = Math.max(1, Math.round(picture.width * scale)); view.height = Math.max(1, Math.round(picture.height * scale));
+    brush.imageSmoothingQuality = "high"; brush.drawImage(picture, 0, 0, view.width, view.height);
+    if (found.reason) return { reason: `No digit is read here: ${found.reason}. This page reads one dark digit on clean paper; predict.py can do more.` };
+    const [left, top, right, bottom] = found.box.map(place => place * scale);
+    brush.strokeStyle = "#d55e00"; brush.lineWidth = 3; brush.strokeRect(left - 4, top - 4, right - left + 8, bottom - top + 8);
+    return found;
+  }
+
+  /** What helpers/forms.py does where the ground is lighter than the middle: light and dark change places. */
+  function lightOnDark(pixels) {
+    const least = Math.min(...pixels), most = Math.max(...pixels), edge = pixels.filter((_, i) => i < 28 || i >= 756 || i % 28 % 27 === 0);
+    return edge.sort()[edge.length >> 1] > (most === least ? 127 : (least + most) / 2) ? pixels.map(value => 255 - value) : pixels;
+  }
+
+  const forget = () => { find("photographed").hidden = true; };
+  const surface = { show, take, empty: clear, forget, focus: pad, parts: { frame, framePlain, greyOf } };

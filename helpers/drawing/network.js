@@ -1,6 +1,6 @@
-  // What both pads share: a network that is computed layer by layer, and the bars of its answer. `root` is the pad.
+  // A network that is computed layer by layer, and what it says. `root` is the pad.
   const find = name => root.querySelector("." + name);
-  const { layers, names, pictures, channels, side, temperature, certainty } = JSON.parse(find("values").textContent);
+  const { layers, names, examples, channels, side, temperature, certainty, ink } = JSON.parse(find("values").textContent);
   const bytes = text => Uint8Array.from(atob(text.trim()), letter => letter.charCodeAt(0));
   let singles, halves, centres; // numbers of the network: taken from the page when it is first asked
 
@@ -147,30 +147,3 @@
     const text = `${sure === false ? "unsure: " : ""}${names[best]} (${percent(found[best])})${or}`;
     return { label: names[best], probability: found[best], sure, text };
   }
-
-  const body = find("bars").tBodies[0], answer = find("answer");
-  const rows = names.map(name => {
-    const row = body.insertRow(), head = document.createElement("th");
-    head.scope = "row"; head.textContent = name; row.append(head);
-    row.insertCell().innerHTML = '<span class="bar"></span>';
-    row.insertCell().textContent = "";
-    return row;
-  });
-
-  /** An answer as a sentence. */
-  const sentence = ({ sure, text }) => (sure === false ? `The network is ${text}.` : `The network says ${text}.`);
-
-  /** Show `shares`, one per class, as bars, and say which is the largest; null empties the bars and says nothing. */
-  function tell(shares) {
-    const best = shares ? shares.indexOf(Math.max(...shares)) : -1;
-    const tenth = shares && shares.length > 12 ? [...shares].sort((one, other) => other - one)[9] : 0; // of many, ten show
-    rows.forEach((row, place) => {
-      row.className = place === best ? "first" : "";
-      row.hidden = shares ? shares[place] < tenth : rows.length > 12 && place >= 10;
-      row.cells[1].firstChild.style.width = shares ? 100 * shares[place] + "%" : "0";
-      row.cells[2].textContent = shares ? (100 * shares[place]).toFixed(1) + " %" : "";
-    });
-    if (shares) answer.textContent = sentence(say(shares));
-  }
-  find("examples").hidden = !pictures.length;
-  find("live").hidden = false;
