@@ -4,7 +4,7 @@ import base64
 import re
 from pathlib import Path
 
-import axe_core_python
+import axe_playwright_python
 import numpy as np
 import pytest
 import torch
@@ -13,7 +13,7 @@ from helpers import checkpoints, corruptions, data, drawing, evaluation, models
 from helpers.widgets import corruption
 
 NAMES = tuple("0123456789")
-AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 def made(form, count=12):

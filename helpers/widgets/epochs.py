@@ -78,8 +78,9 @@ def choose(wrong: np.ndarray, most: int) -> np.ndarray:
     order = order[last[order] > 0]
     if len(order) <= most:
         return order
-    changed = wrong[1:] != wrong[:-1]
-    queues = [order[group[order]] for group in (wrong[-1], wrong[0], *changed)]
+    newly = wrong[1:] & ~wrong[:-1]
+    corrected = wrong[:-1] & ~wrong[1:]
+    queues = [order[group[order]] for group in (wrong[-1], wrong[0], *newly, *corrected)]
     taken: dict[int, None] = {}
     for turn in range(max(map(len, queues))):
         for queue in queues:
