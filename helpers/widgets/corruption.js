@@ -25,19 +25,25 @@ function decode() {
 // in the order channel, row, column, with a background of 0, the strength, and the image with what was drawn for it.
 const operations = {
   rotation: (values, strength, { sign }) => warp(values, { rotation: sign * strength }),
-  shift: (values, strength, { direction }) => warp(values, {
-    right: single(single(Math.cos(direction)) * single(strength)), down: single(single(Math.sin(direction)) * single(strength)),
-  }),
+  shift(values, strength, { direction }) {
+    const part = share => single(single(share) * single(strength));
+    return warp(values, { right: part(Math.cos(direction)), down: part(Math.sin(direction)) });
+  },
   zoom: (values, strength) => warp(values, { size: strength }),
   shear: (values, strength, { sign }) => warp(values, { shear: sign * strength }),
   blur(values, strength) {
     if (!strength) return values;
-    const reach = Math.trunc(3 * strength + 1), places = Array.from({ length: 2 * reach + 1 }, (_, i) => i - reach);
+    const reach = Math.trunc(3 * strength + 1);
+    const places = Array.from({ length: 2 * reach + 1 }, (_, i) => i - reach);
     const bell = places.map(place => single(Math.exp(single(-(place ** 2) / single(2 * strength ** 2)))));
-    const sum = single(bell.reduce((one, other) => one + other)), weights = bell.map(height => single(height / sum));
+    const sum = single(bell.reduce((one, other) => one + other));
+    const weights = bell.map(height => single(height / sum));
     return slide(slide(values, weights, reach, true), weights, reach, false);
   },
-  noise: (values, strength, { place }) => values.map((value, i) => value + single(single(noise[place * size + i] * 255) * single(strength))),
+  noise(values, strength, { place }) {
+    const own = noise.subarray(place * size, (place + 1) * size);
+    return values.map((value, i) => value + single(single(own[i] * 255) * single(strength)));
+  },
   contrast(values, strength) {
     const mean = single(values.reduce((one, other) => one + other, 0) / size);
     return values.map(value => mean + single(single(value - mean) * single(strength)));
@@ -46,37 +52,48 @@ const operations = {
     const first = share => Math.floor(single(single(share) * single(side - strength + 1)));
     const within = (place, start) => place >= start && place < single(start + single(strength));
     const top = first(row), left = first(column);
-    return values.map((value, i) => (within(Math.floor(i / side) % side, top) && within(i % side, left) ? 0 : value));
+    const isCovered = i => within(Math.floor(i / side) % side, top) && within(i % side, left);
+    return values.map((value, i) => (isCovered(i) ? 0 : value));
   },
 };
 
 /** Rotate and shear by degrees, scale by `size`, translate by pixels; bilinear, and what comes from outside is 0. */
 function warp(values, { rotation = 0, size: factor = 1, shear = 0, right = 0, down = 0 }) {
-  const radians = degrees => single(single(degrees) * single(Math.PI / 180)), angle = radians(rotation);
-  const slant = single(Math.tan(radians(shear))), scale = single(1 / single(factor));
+  const radians = degrees => single(single(degrees) * single(Math.PI / 180));
+  const angle = radians(rotation), slant = single(Math.tan(radians(shear))), scale = single(1 / single(factor));
   const cos = single(single(Math.cos(angle)) * scale), sin = single(single(Math.sin(angle)) * scale);
   const across = [cos, single(single(cos * slant) - sin), single(single(-right * 2) / side)];
   const along = [sin, single(single(sin * slant) + cos), single(single(-down * 2) / side)];
-  const grid = Float32Array.from({ length: side }, (_, i) => {
-    const gap = single(2 / (side - 1)), place = i < side / 2 ? -1 + single(gap * i) : 1 - single(gap * (side - 1 - i));
-    return single(single(single(place) * (side - 1)) / side);
-  });
+  const grid = Float32Array.from({ length: side }, middleOf);
   const look = ([a, b, c], x, y) => single(single(b * y + single(a * x)) + c); // where to look, from -1 to 1
-  const there = place => single(single(single(place + 1) * (side / 2)) - 0.5);
+  const pixel = place => single(single(place + 1) * (side / 2) - 0.5);
   const out = new Float32Array(size);
-  for (let y = 0, o = 0; y < side; y++)
-    for (let x = 0; x < side; x++, o++) {
-      const [u, v] = [there(look(across, grid[x], grid[y])), there(look(along, grid[x], grid[y]))];
-      const left = Math.floor(u), top = Math.floor(v), west = single(u - left), north = single(v - top);
-      const east = single(1 - west), south = single(1 - north);
-      for (let c = 0; c < channels; c++) {
-        const at = (row, column) => (row < 0 || column < 0 || row >= side || column >= side ? 0 : values[c * area + row * side + column]);
-        const upper = single(single(at(top, left) * single(east * south)) + single(at(top, left + 1) * single(west * south)));
-        const lower = single(upper + single(at(top + 1, left) * single(east * north)));
-        out[c * area + o] = lower + single(at(top + 1, left + 1) * single(west * north));
-      }
+  for (let y = 0; y < side; y++)
+    for (let x = 0; x < side; x++) {
+      const u = pixel(look(across, grid[x], grid[y])), v = pixel(look(along, grid[x], grid[y]));
+      for (let c = 0; c < channels; c++)
+        out[c * area + y * side + x] = between(values.subarray(c * area, (c + 1) * area), u, v);
     }
   return out;
+}
+
+/** Where the middle of a pixel is, from -1 to 1 along a side, as PyTorch has it. */
+function middleOf(_, i) {
+  const gap = single(2 / (side - 1));
+  const place = i < Math.floor(side / 2) ? gap * i - 1 : 1 - gap * (side - 1 - i);
+  return single(single(single(place) * (side - 1)) / side);
+}
+
+/** The value of a plane at a place between its pixels: the mean of the four around it, the nearer the more. */
+function between(plane, u, v) {
+  const left = Math.floor(u), top = Math.floor(v);
+  const west = single(u - left), north = single(v - top), east = single(1 - west), south = single(1 - north);
+  const isOutside = (row, column) => row < 0 || column < 0 || row >= side || column >= side;
+  const at = (row, column) => (isOutside(row, column) ? 0 : plane[row * side + column]);
+  let sum = single(at(top, left) * single(east * south));
+  sum = single(at(top, left + 1) * single(west * south) + sum); // a product and a sum rounded once, as processors do it
+  sum = single(at(top + 1, left) * single(east * north) + sum);
+  return at(top + 1, left + 1) * single(west * north) + sum;
 }
 
 /** Slide `weights` over columns (upright) or rows; outside there is 0. */
@@ -92,11 +109,16 @@ function slide(values, weights, reach, upright) {
   return out;
 }
 
+/** The pixels of an image, by its place among those of the page. */
+function original(place) {
+  decode();
+  return pixels.subarray(place * size, (place + 1) * size);
+}
+
 /** An image, by its place among those of the page, corrupted: a Uint8Array in the order channel, row, column. */
 function corrupt(place, name, strength) {
-  decode();
   const image = images[place], ground = i => single(image.background[Math.floor(i / area)]);
-  const values = Float32Array.from(pixels.subarray(place * size, (place + 1) * size), (value, i) => value - ground(i));
+  const values = Float32Array.from(original(place), (value, i) => value - ground(i));
   const changed = operations[name](values, strength, { ...image, place });
   return Uint8Array.from(changed, (value, i) => Math.min(Math.max(even(single(value + ground(i))), 0), 255));
 }
@@ -107,11 +129,15 @@ function even(value) {
   return value - below === 0.5 ? below + Math.abs(below % 2) : Math.round(value);
 }
 
-const slider = find("strength"), says = find("says"), chart = root.querySelector("svg"), strip = find("strip"), output = root.querySelector("output");
-const kinds = Object.keys(ways), chosen = Object.fromEntries(kinds.map(name => [name, halfway(ways[name])]));
+const slider = find("strength"), says = find("says"), strip = find("strip");
+const chart = root.querySelector("svg"), output = root.querySelector("output");
+const kinds = Object.keys(ways);
+const chosen = Object.fromEntries(kinds.map(name => [name, halfway(ways[name])])); // the strength of each
 const most = 12; // classes whose bars all show; of more, the ten most probable ones
 const quiet = 250; // milliseconds without a change after which the result is said
-let kind = kinds[0], place = 0, started = false, asked = false, last = 0, saying = 0, plot = null, job = 0;
+const cells = 40; // strengths along the slider at which the network is asked
+let kind = kinds[0], place = 0, plot = null;
+let started = false, asked = false, changed = 0, saying = 0, job = 0;
 
 /** The strength, among those that were counted, halfway from no change to the hardest. */
 function halfway({ strengths, neutral }) {
@@ -121,7 +147,12 @@ function halfway({ strengths, neutral }) {
 
 const percent = (share, places = 1) => (100 * share).toFixed(places) + "%";
 const plain = value => String(Number(value.toPrecision(6)));
-const network = () => (window.networkPad && networkPad.side === side && networkPad.channels === channels ? networkPad : null);
+
+/** The network of the page's pad, where there is one for such images. */
+function network() {
+  const pad = window.networkPad;
+  return pad && pad.side === side && pad.channels === channels ? pad : null;
+}
 
 /** An element with these attributes and this text. */
 function make(name, attributes = {}, text = "", space = "http://www.w3.org/1999/xhtml") {
@@ -134,7 +165,8 @@ const draw = (name, attributes, text) => make(name, attributes, text, "http://ww
 
 /** A choice among several, as a button with a small picture: [its input, the picture's canvas]. */
 function choice(group, value, text) {
-  const label = make("label", { title: text }), input = make("input", { type: "radio", name: "corruption-" + group, value });
+  const label = make("label", { title: text });
+  const input = make("input", { type: "radio", name: "corruption-" + group, value });
   const thumb = make("canvas", { width: side, height: side, "aria-hidden": "true" });
   label.append(input, thumb, make("span", {}, text));
   find(group).querySelector(".chips").append(label);
@@ -145,23 +177,30 @@ function choice(group, value, text) {
 function paint(canvas, values) {
   const pen = canvas.getContext("2d"), shown = pen.createImageData(side, side);
   for (let i = 0; i < area; i++)
-    for (let c = 0; c < 4; c++) {
-      const value = c === 3 ? 255 : values[(channels === 3 ? c : 0) * area + i];
-      shown.data[4 * i + c] = ink && c < 3 ? 255 - value : value;
+    for (let c = 0; c < 3; c++) {
+      const value = values[(channels === 3 ? c : 0) * area + i];
+      shown.data[4 * i + c] = ink ? 255 - value : value;
+      shown.data[4 * i + 3] = 255;
     }
   pen.putImageData(shown, 0, 0);
 }
 
-const rows = names.map(name => {
+/** A row of the bars for each class. */
+function makeRow(name) {
   const row = make("div", { class: "row" }), track = make("span", { class: "track" });
   track.append(make("i"));
   row.append(make("span", { class: "name", title: name }, name), track, make("span", { class: "share" }));
   find("bars").append(row);
   return row;
-});
+}
+const rows = names.map(makeRow);
 
+/** The place of the highest of `shares`. */
+const highest = shares => shares.indexOf(Math.max(...shares));
+
+/** Show `shares`, one per class, as bars: that of the label, and that of a wrong answer, in colours of their own. */
 function tell(shares) {
-  const best = shares.indexOf(Math.max(...shares)), { label } = images[place];
+  const best = highest(shares), { label } = images[place];
   const least = names.length > most ? [...shares].sort((one, other) => other - one)[9] : 0;
   rows.forEach((row, i) => {
     row.hidden = shares[i] < least && i !== label;
@@ -169,7 +208,6 @@ function tell(shares) {
     row.children[1].firstChild.style.width = 100 * shares[i] + "%";
     row.children[2].textContent = percent(shares[i]);
   });
-  return best;
 }
 
 /** The accuracy at a strength: as it was counted, or on the line between two that were. */
@@ -179,69 +217,91 @@ function accuracy({ strengths, accuracy: shares }, strength) {
   return shares[before] + part * (shares[after] - shares[before]);
 }
 
+/** What is seen, in words. */
 function inWords(strength, shares) {
-  const way = ways[kind], { label } = images[place], counted = way.strengths.findIndex(value => Math.abs(value - strength) < 1e-9);
+  const way = ways[kind], { label } = images[place];
   const parts = [`${kind[0].toUpperCase()}${kind.slice(1)} ${plain(strength)}:`];
+  const counted = way.strengths.findIndex(value => Math.abs(value - strength) < 1e-9);
   if (shares) {
-    const best = shares.indexOf(Math.max(...shares));
-    parts.push(`the network says ${names[best]}, ${percent(shares[best])},`, best === label ? "which is right." : `but it is ${names[label]}.`);
+    const best = highest(shares);
+    parts.push(`the network says ${names[best]}, ${percent(shares[best])},`);
+    parts.push(best === label ? "which is right." : `but it is ${names[label]}.`);
   }
-  if (counted >= 0)
-    parts.push(`At this strength ${percent(way.accuracy[counted])} of ${count.toLocaleString("en")} images are right (95% interval ${percent(way.low[counted])} to ${percent(way.high[counted])}).`);
-  else parts.push(`Between the strengths that were counted, about ${percent(accuracy(way, strength), 0)} of the images are right.`);
+  if (counted >= 0) {
+    const ends = `${percent(way.low[counted])} to ${percent(way.high[counted])}`;
+    const many = count.toLocaleString("en");
+    const share = percent(way.accuracy[counted]);
+    parts.push(`${share} of ${many} such images are classified correctly (95% interval ${ends}).`);
+  } else {
+    const near = percent(accuracy(way, strength), 0);
+    parts.push(`Between the strengths that were counted, about ${near} of such images are classified correctly.`);
+  }
   return parts.join(" ");
 }
 
 /** The curve of accuracy, as wide as there is room; `plot` then says where a strength and a share stand. */
 function drawCurve() {
-  const way = ways[kind], width = Math.max(chart.clientWidth, 240), height = 190, left = 44, right = 18, top = 22, bottom = 26;
-  const [least, most] = [way.strengths[0], way.strengths.at(-1)], x = value => left + ((value - least) / (most - least)) * (width - left - right);
-  const y = share => top + (1 - share) * (height - top - bottom), points = shares => way.strengths.map((value, i) => [x(value), y(shares[i])]);
-  const path = list => list.map(pair => pair.map(value => value.toFixed(1)).join(",")).join(" ");
+  const way = ways[kind], least = way.strengths[0], top = 22, height = 190, floor = height - 26, left = 44;
+  const width = Math.max(chart.clientWidth, 240), right = width - 18, limit = way.strengths.at(-1);
+  const x = value => left + ((value - least) / (limit - least)) * (right - left);
+  const y = share => floor - share * (floor - top);
+  const points = shares => way.strengths.map((value, i) => `${x(value).toFixed(1)},${y(shares[i]).toFixed(1)}`);
+  const line = (name, x1, y1, x2, y2) => draw("line", { class: name, x1, y1, x2, y2 });
+  const tick = (x, y, text, anchor) => draw("text", { class: "tick", x, y, "text-anchor": anchor }, text);
+  const unharmed = way.accuracy[way.strengths.indexOf(way.neutral)];
   chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
   chart.style.height = height + "px";
   chart.replaceChildren();
-  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    chart.append(draw("line", { class: "grid", x1: left, x2: width - right, y1: y(share), y2: y(share) }));
-    if (share * 2 % 1 === 0) chart.append(draw("text", { class: "tick", x: left - 8, y: y(share) + 4.5, "text-anchor": "end" }, 100 * share + "%"));
-  }
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) chart.append(line("grid", left, y(share), right, y(share)));
+  for (const share of [0, 0.5, 1]) chart.append(tick(left - 8, y(share) + 4.5, 100 * share + "%", "end"));
   let free = -Infinity; // where the next label may begin
   for (const value of way.strengths) {
-    chart.append(draw("line", { class: "grid", x1: x(value), x2: x(value), y1: y(0), y2: y(0) + 5 }));
-    if (x(value) - 5 * plain(value).length < free) continue;
-    chart.append(draw("text", { class: "tick", x: x(value), y: height - 6, "text-anchor": "middle" }, plain(value)));
-    free = x(value) + 5 * plain(value).length + 4;
+    const reach = 4.5 * plain(value).length + 2;
+    chart.append(line("grid", x(value), floor, x(value), floor + 5));
+    if (x(value) - reach < free) continue;
+    chart.append(tick(x(value), height - 6, plain(value), "middle"));
+    free = x(value) + reach;
   }
-  const unharmed = way.accuracy[way.strengths.indexOf(way.neutral)];
-  chart.append(draw("line", { class: "clean", x1: left, x2: width - right, y1: y(unharmed), y2: y(unharmed) }));
-  chart.append(draw("polygon", { class: "band", points: path([...points(way.low), ...points(way.high).reverse()]) }));
-  chart.append(draw("polyline", { class: "line", points: path(points(way.accuracy)) }));
-  for (const [cx, cy] of points(way.accuracy)) chart.append(draw("circle", { class: "counted", cx, cy, r: 3 }));
-  const mark = draw("g", { class: "mark" }), stem = draw("line", { y1: top - 4, y2: height - bottom }), dot = draw("circle", { r: 7 });
-  mark.append(stem, dot, draw("text", {}));
+  chart.append(line("clean", left, y(unharmed), right, y(unharmed)));
+  const around = [...points(way.low), ...points(way.high).reverse()];
+  chart.append(draw("polygon", { class: "band", points: around.join(" ") }));
+  chart.append(draw("polyline", { class: "line", points: points(way.accuracy).join(" ") }));
+  way.strengths.forEach((value, i) => {
+    chart.append(draw("circle", { class: "counted", cx: x(value), cy: y(way.accuracy[i]), r: 3 }));
+  });
+  const mark = draw("g", { class: "mark" });
+  mark.append(draw("line", { y1: top - 4, y2: floor }), draw("circle", { r: 7 }), draw("text", {}));
   chart.append(mark);
-  slider.style.marginLeft = left - 13 + "px"; slider.style.width = width - left - right + 26 + "px"; // its thumb is 26 wide
-  strip.style.marginLeft = left + "px"; strip.style.width = width - left - right + "px";
-  plot = { x, y, left, right: width - right, least, most, mark };
+  slider.style.marginLeft = left - 13 + "px"; // the middle of its thumb, 26 wide, is under the mark
+  slider.style.width = right - left + 26 + "px";
+  strip.style.marginLeft = left + "px";
+  strip.style.width = right - left + "px";
+  plot = { x, y, left, right, least, limit, mark };
 }
 
+/** Put the mark on the curve. */
 function moveMark(strength) {
-  const [stem, dot, text] = plot.mark.children, share = accuracy(ways[kind], strength), at = plot.x(strength);
-  for (const end of ["x1", "x2"]) stem.setAttribute(end, at);
-  dot.setAttribute("cx", at); dot.setAttribute("cy", plot.y(share));
-  const before = at > (plot.left + plot.right) / 2, low = share > 0.8;
-  text.setAttribute("x", at + (before ? -12 : 12)); text.setAttribute("y", plot.y(share) + (low ? 24 : -10));
-  text.setAttribute("text-anchor", before ? "end" : "start"); text.textContent = percent(share);
+  const [stem, dot, text] = plot.mark.children, share = accuracy(ways[kind], strength);
+  const at = plot.x(strength), up = plot.y(share), isRight = at > (plot.left + plot.right) / 2;
+  stem.setAttribute("x1", at);
+  stem.setAttribute("x2", at);
+  dot.setAttribute("cx", at);
+  dot.setAttribute("cy", up);
+  text.setAttribute("x", at + (isRight ? -12 : 12));
+  text.setAttribute("y", up + (share > 0.8 ? 24 : -10));
+  text.setAttribute("text-anchor", isRight ? "end" : "start");
+  text.textContent = percent(share);
 }
 
 /** All that moves with the slider, in one go. */
 function show() {
-  asked = false; last = performance.now();
   const strength = Number(slider.value), values = corrupt(place, kind, strength), asks = network();
+  const shares = asks && Array.from(asks.shares(values));
+  asked = false;
+  changed = performance.now();
   chosen[kind] = strength;
   paint(find("seen"), values);
-  find("answer").hidden = !asks; strip.hidden = !asks;
-  const shares = asks && Array.from(asks.shares(values));
+  find("answer").hidden = strip.hidden = find("along").hidden = find("take").hidden = !asks;
   if (shares) tell(shares);
   moveMark(strength);
   output.textContent = plain(strength);
@@ -250,79 +310,111 @@ function show() {
   saying = setTimeout(() => { says.textContent = inWords(strength, shares); }, quiet);
 }
 
-function ask() { // at most once a frame
-  if (!asked && started) { asked = true; requestAnimationFrame(show); }
+/** Show what has changed, at most once a frame. */
+function ask() {
+  if (asked || !started) return;
+  asked = true;
+  requestAnimationFrame(show);
 }
 
 /** What the network says of the image at strengths all along the slider, found while nothing else is to be done. */
 function fillStrip() {
-  const mine = ++job, way = ways[kind], of = place, cells = 40, said = [], asks = network();
-  strip.replaceChildren();
+  const mine = ++job, name = kind, of = place, said = [], asks = network(), { least, limit } = plot;
   const next = () => {
-    if (mine !== job || !asks) return;
-    if (performance.now() - last < 200) return void setTimeout(next, 200);
-    const strength = plot.least + ((said.length + 0.5) / cells) * (plot.most - plot.least), shares = Array.from(asks.shares(corrupt(of, kind, strength)));
-    said.push(shares.indexOf(Math.max(...shares)));
-    if (said.length < cells) return void setTimeout(next, 4);
-    for (let i = 0; i < cells; ) {
-      let end = i + 1;
-      while (end < cells && said[end] === said[i]) end++;
-      const part = make("span", { class: said[i] === images[of].label ? "right" : "wrong" });
-      part.style.flexGrow = end - i;
-      part.append(make("b", {}, names[said[i]]));
-      strip.append(part);
-      i = end;
-    }
+    if (mine !== job) return;
+    if (performance.now() - changed < 200) return void setTimeout(next, 200);
+    const strength = least + ((said.length + 0.5) / cells) * (limit - least);
+    said.push(highest(Array.from(asks.shares(corrupt(of, name, strength)))));
+    if (said.length < cells) setTimeout(next, 4);
+    else strip.replaceChildren(...runs(said).map(run => makePart(run, images[of].label)));
   };
+  strip.replaceChildren();
   if (asks) setTimeout(next, 50);
 }
 
-function takeKind(name) {
-  const way = ways[kind = name], first = way.strengths[0];
-  slider.min = first; slider.max = way.strengths.at(-1); slider.step = way.step; slider.value = chosen[name];
-  slider.setAttribute("aria-label", `Strength of ${name}`);
-  find("unit").textContent = way.unit;
-  drawCurve(); ask(); fillStrip();
+/** Equal answers that follow each other: [[answer, how many], ...]. */
+function runs(said) {
+  const found = [];
+  for (const answer of said)
+    if (found.length && found.at(-1)[0] === answer) found.at(-1)[1]++;
+    else found.push([answer, 1]);
+  return found;
 }
 
-const pickers = kinds.map(name => choice("ways", name, name)), portraits = images.map(({ label }, i) => choice("images", i, names[label]));
-pickers.forEach(([input]) => { input.onchange = () => takeKind(input.value); });
-portraits.forEach(([input], i) => { input.onchange = () => { place = i; thumbs(); ask(); fillStrip(); }; });
-pickers[0][0].checked = portraits[0][0].checked = true;
-find("images").hidden = images.length < 2;
-slider.oninput = ask;
-for (const canvas of [find("seen")]) canvas.width = canvas.height = side;
-if (side > 40) root.classList.add("large");
+/** A part of the strip, as long as the answer is the same. */
+function makePart([answer, length], label) {
+  const part = make("span", { class: answer === label ? "right" : "wrong", title: names[answer] });
+  part.style.flexGrow = length;
+  part.append(make("b", {}, names[answer]));
+  return part;
+}
+
+/** Take another corruption, at the strength that it had. */
+function takeKind(name) {
+  const way = ways[name];
+  kind = name;
+  slider.min = way.strengths[0];
+  slider.max = way.strengths.at(-1);
+  slider.step = way.step;
+  slider.value = chosen[name];
+  slider.setAttribute("aria-label", `Strength of ${name}`);
+  find("unit").textContent = way.unit;
+  drawCurve();
+  ask();
+  fillStrip();
+}
+
+/** Take another image. */
+function takeImage(i) {
+  place = i;
+  drawThumbs();
+  ask();
+  fillStrip();
+}
 
 /** Every corruption's picture: the image at its hardest strength. */
-function thumbs() {
+function drawThumbs() {
   kinds.forEach((name, i) => {
-    const { strengths, neutral } = ways[name];
-    paint(pickers[i][1], corrupt(place, name, strengths[0] === neutral ? strengths.at(-1) : strengths[0]));
+    const { strengths, neutral } = ways[name], end = strengths[0] === neutral ? strengths.length - 1 : 0;
+    paint(pickers[i][1], corrupt(place, name, strengths[end]));
   });
 }
 
+/** Move the slider to where the chart is touched. */
 function slideTo(event) {
   const box = chart.getBoundingClientRect(), share = (event.clientX - box.left - plot.left) / (plot.right - plot.left);
-  slider.value = plot.least + Math.min(Math.max(share, 0), 1) * (plot.most - plot.least);
+  slider.value = plot.least + Math.min(Math.max(share, 0), 1) * (plot.limit - plot.least);
   ask();
 }
-chart.onpointerdown = event => { chart.setPointerCapture(event.pointerId); slideTo(event); };
-chart.onpointermove = event => { if (chart.hasPointerCapture(event.pointerId)) slideTo(event); };
 
+/** Begin, once it is in sight. */
 function start() {
   if (started) return;
   started = true;
-  decode();
-  portraits.forEach(([, thumb], i) => paint(thumb, pixels.subarray(i * size, (i + 1) * size)));
-  thumbs();
+  portraits.forEach(([, thumb], i) => paint(thumb, original(i)));
+  drawThumbs();
   takeKind(kind);
   addEventListener("resize", () => { drawCurve(); moveMark(Number(slider.value)); });
 }
+
+const pickers = kinds.map(name => choice("ways", name, name));
+const portraits = images.map(({ label }, i) => choice("images", i, names[label]));
+pickers.forEach(([input]) => { input.onchange = () => takeKind(input.value); });
+portraits.forEach(([input], i) => { input.onchange = () => takeImage(i); });
+pickers[0][0].checked = portraits[0][0].checked = true;
+slider.oninput = ask;
+find("take").onclick = () => network().load(corrupt(place, kind, Number(slider.value)), true);
+chart.onpointerdown = event => { chart.setPointerCapture(event.pointerId); slideTo(event); };
+chart.onpointermove = event => { if (chart.hasPointerCapture(event.pointerId)) slideTo(event); };
+find("images").hidden = images.length < 2;
+find("seen").width = find("seen").height = side;
+root.classList.toggle("large", side > 40);
 find("live").hidden = false;
-if ("IntersectionObserver" in window) {
-  const watch = new IntersectionObserver(seen => { if (seen.some(one => one.isIntersecting)) { watch.disconnect(); start(); } }, { rootMargin: "300px" });
-  watch.observe(root);
-} else start();
+const watch = new IntersectionObserver(seen => {
+  if (!seen.some(one => one.isIntersecting)) return;
+  watch.disconnect();
+  start();
+}, { rootMargin: "300px" });
+watch.observe(root);
 root.addEventListener("focusin", start);
 window.corruptionSlider = { corrupt, start };

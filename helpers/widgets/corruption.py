@@ -17,6 +17,7 @@ from .frame import as_json, encode, fill, read
 
 MOST = 10  # images to choose from
 NUMBERS = 16_384  # of their pixels: fewer images where they are large, one at least, so that the page stays small
+LARGEST = 50_000  # numbers: of a larger image no noise is offered, which would take half a megabyte
 STEPS = 50  # of a slider, at least
 
 
@@ -33,13 +34,16 @@ def corruption_slider(
     corruptions.suited_to; `answers`: what the network says of all the images at each strength of each corruption. The
     page asks its own network, that of helpers/drawing, where there is one.
     """
-    ways_told = {name: describe_way(way, answers[name]) for name, way in ways.items()}
+    is_large = images[0].numel() > LARGEST
+    ways_told = {
+        name: describe_way(way, answers[name]) for name, way in ways.items() if name != "noise" or not is_large
+    }
     places = choose(images, np.asarray(labels), next(iter(answers.values())), next(iter(ways.values())))
     drawn = [corruptions.draw(images, place) for place in places]
     backgrounds = corruptions.backgrounds(images)
     told = [describe_image(place, labels, one, backgrounds) for place, one in zip(places, drawn, strict=True)]
     is_exact = len(places) * images[0].numel() <= NUMBERS
-    noise = np.stack([one.noise.numpy() for one in drawn]).astype("<f4" if is_exact else "<f2")
+    noise = np.stack([one.noise.numpy() for one in drawn[: 0 if is_large else None]] or [np.zeros(0)])
     values = {
         "ways": ways_told,
         "images": told,
@@ -56,7 +60,7 @@ def corruption_slider(
         "COUNT": f"{len(images):,}",
         "VALUES": as_json(values),
         "PIXELS": encode(images[places].numpy().tobytes()),
-        "NOISE": encode(noise.tobytes()),
+        "NOISE": encode(noise.astype("<f4" if is_exact else "<f2").tobytes()),
         "SCRIPT": read("corruption.js"),
     }
     return fill(read("corruption.html"), parts)

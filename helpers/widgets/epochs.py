@@ -40,7 +40,6 @@ def epoch_slider(
         "validation": [round(row["validation_loss"], 5) for row in history],
         **counts,
         "total": len(labels),
-        "ever": int(wrong.any(axis=0).sum()),
         "names": list(class_names),
         "labels": labels[shown].tolist(),
         "said": predicted[:, shown].T.tolist(),
@@ -79,8 +78,9 @@ def choose(wrong: np.ndarray, most: int) -> np.ndarray:
     order = order[last[order] > 0]
     if len(order) <= most:
         return order
-    changed = wrong[1:] != wrong[:-1]
-    queues = [order[group[order]] for group in (wrong[-1], wrong[0], *changed)]
+    newly = wrong[1:] & ~wrong[:-1]
+    corrected = wrong[:-1] & ~wrong[1:]
+    queues = [order[group[order]] for group in (wrong[-1], wrong[0], *newly, *corrected)]
     taken: dict[int, None] = {}
     for turn in range(max(map(len, queues))):
         for queue in queues:
