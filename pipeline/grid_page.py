@@ -422,8 +422,8 @@ def qualify(group: Group) -> list[str]:
         )
     if any(comparison.repeats == 1 for comparison in group.comparisons):
         sentences.append(
-            "Where two settings have finished a single seed or fold that both share, interval and p-value speak for other "
-            "images, and not for other trainings: another seed may well reverse the difference."
+            "Where two settings share a single seed or fold that both have finished, interval and p-value speak for "
+            "other images, and not for other trainings: another seed may well reverse the difference."
         )
     return sentences
 
