@@ -19,20 +19,21 @@ from helpers import files, runs
 from helpers.errors import ProjectError
 from helpers.runs import Manifest
 
+from . import article, markdown, tables
 from .execute import INJECTED
 from .stages import STAGES, Stage
 
 if TYPE_CHECKING:
-    from bs4 import Tag
     from nbformat import NotebookNode
 
-FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| kB| MB)?|nan|")
-FOLD = re.compile(r"<details>\s*<summary>([^<>]+)</summary>")  # what stands before a part that is folded away
-LONG = 60  # characters; a column with longer texts is prose
 TEMPLATE = Path(__file__).resolve().parent / "template"
+MODULES = ("article", "markdown", "reports", "tables")  # what turns a notebook into a page, beside the templates
 RENDERED = ".rendered.json"  # {page: {"source": digest of what it was made from, "page": digest of it}}
 ARCHIVE = "reports.zip"  # has an entry of that form there, too
 DIGEST = re.compile("[0-9a-f]{64}")
+INDEX = "../../index.html"  # from a page of a run; not in the archive
+TO_INDEX = re.compile(rb'<a class="all-runs"[^>]*>[^<]*</a>')
+KICKER = re.compile(r'(<h1[^>]*>)(\d\d (?:·|&#183;) [^:<]+): (.*?)(<a class="anchor-link".*)?(</h1>)', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Header:
     remark: str = ""  # what a reader should know
     cell: int | None = None  # the last that was begun, from 1, where it did not
     links: Mapping[str, str] = field(default_factory=dict)  # {file: title} of the pages beside it, this one included
+    index: str = ""  # where the page over all runs lies
 
 
 def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> Header:
@@ -73,6 +75,7 @@ def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> 
         remark=" ".join(remarks),
         cell=record.cell,
         links=links,
+        index=INDEX,
     )
 
 
@@ -179,9 +182,10 @@ def is_as_made(folder: Path, path: Path, rendered: Mapping[str, Mapping[str, Any
 
 
 def template_digest() -> str:
-    """Return the SHA-256 of all that turns a notebook into a page: the templates and this module."""
+    """Return the SHA-256 of all that turns a notebook into a page: the templates and the modules."""
     digests = [files.file_digest(path) for path in sorted(TEMPLATE.glob("[!.]*"))]
-    return files.digest([*digests, files.code_digest(__file__)])
+    modules = [files.code_digest(Path(__file__).with_name(f"{name}.py")) for name in MODULES]
+    return files.digest([*digests, *modules])
 
 
 def render(content: bytes, target: Path, header: Header) -> None:
@@ -193,18 +197,26 @@ def render(content: bytes, target: Path, header: Header) -> None:
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)])
-    exporter.register_filter("tidy_table", tidy_table)
-    exporter.register_filter("prose", prose)
+    exporter.register_filter("tidy_table", tables.tidy_table)
+    exporter.register_filter("prose", markdown.prose)
+    exporter.register_filter("sentence", markdown.sentence)
     try:
         notebook = nbformat.reads(content.decode(), as_version=4)
+        failed = failed_cell(notebook, header)
+        arranged = article.arrange(notebook, failed)
+        headings = [cell.source for cell in arranged.notebook.cells if article.heading_of(cell)[0]]
+        places = markdown.Places(arranged.figures, markdown.heading_ids(headings), other_pages(header, target.name))
         page = asdict(header) | {
             "title": title(notebook),
-            "failed_cell": failed_cell(notebook, header),
+            "heading": heading(arranged.title),
+            "article": arranged,
+            "places": places,
+            "failed_cell": failed,
             "css": (TEMPLATE / "report.css").read_text(encoding="utf-8"),
             "script": (TEMPLATE / "report.js").read_text(encoding="utf-8"),
             "file": target.name,
         }
-        html, _ = exporter.from_notebook_node(notebook, resources={"page": page})
+        html, _ = exporter.from_notebook_node(arranged.notebook, resources={"page": page})
         html = with_contents(html)
     except (OSError, KeyboardInterrupt):
         raise
@@ -234,95 +246,30 @@ def title(notebook: NotebookNode) -> str:
     return "Report"
 
 
-def prose(markdown: str, with_folds: bool = False) -> str:
-    """Return Markdown as HTML: tags in it are shown as text, formulas become MathML, which needs no script.
+def heading(text: str) -> str:
+    """Return a title, Markdown, as a heading of the first level, with "04 · Results" before its colon set off."""
+    html = markdown.prose(f"# {text}") if text else ""
+    return KICKER.sub(r'\1<span class="kicker">\2<span class="colon">: </span></span><span>\3</span>\4\5', html)
 
-    `with_folds`: what stands between `<details><summary>Text</summary>` and `</details>`, with a blank line after the
-    first, is folded away. That is for an author's words: in a cell's output the name of a class may hold any tag.
-    """
-    from latex2mathml.converter import convert
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-    class Renderer(IPythonRenderer):
-        """nbconvert's own renderer, but for formulas."""
-
-        def inline_math(self, body: str) -> str:
-            return convert(body)
-
-        def block_math(self, body: str) -> str:
-            return convert(body, display="block")
-
-    class RendererWithFolds(Renderer):
-        """That, and what is folded away."""
-
-        def block_html(self, html: str) -> str:
-            opening = FOLD.fullmatch(html.strip())
-            if opening:
-                return f'<details class="fold"><summary>{self.escape_html(opening[1])}</summary>\n'
-            return "</details>\n" if html.strip() == "</details>" else super().block_html(html)
-
-    if with_folds:
-        renderer = RendererWithFolds(escape=True, allow_harmful_protocols=False)
-        html = MarkdownWithMath(renderer=renderer).render(markdown)
-        if html.count('<details class="fold">') == html.count("</details>"):  # else the rest of the page would fold
-            return html
-    return MarkdownWithMath(renderer=Renderer(escape=True, allow_harmful_protocols=False)).render(markdown)
+def other_pages(header: Header, file: str) -> dict[str, str]:
+    """Return {name: file} of the pages beside a page, by which its text may call them: {"01_eda": "01_eda.html"}."""
+    return {Path(other).stem: other for other in header.links if other != file}
 
 
 def with_contents(html: str) -> str:
-    """Return a report with its title in the header, and a list of its second-level headings before the main part."""
-    head, body = html.split("<main>", 1)
-    first = re.search(r"<h1\b.*?</h1>", body, re.DOTALL)
-    if first:
-        head = head.replace("<!--title-->", first[0], 1)
-        body = body.replace(first[0], "", 1)
-    headings = re.findall(r'<h2 id="([^"]+)">(.*?)<a', body)
+    """Return a report with a list of its headings of the second level."""
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)<a', html.split("<main>", 1)[1])
     items = "".join(f'<li><a href="#{name}">{text}</a></li>' for name, text in headings)
-    contents = f'<nav class="contents" aria-label="Contents"><ol>{items}</ol></nav>' if headings else ""
-    return head.replace("<!--contents-->", contents, 1) + "<main>" + body
-
-
-def tidy_table(html: str) -> str:
-    """Return a pandas table with its header in one row, columns of figures in the class `n`, prose in `long`.
-
-    Any other HTML is returned as it is.
-    """
-    if 'class="dataframe"' not in html:
+    if not headings:
         return html
-    from bs4 import BeautifulSoup
-
-    page = BeautifulSoup(html, "html.parser")
-    for style in page.find_all("style"):
-        style.decompose()  # pandas aligns all headers to the right
-    for table in page.find_all("table"):
-        mark_columns(one_header_row(table))
-    return str(page)
+    contents = f"<details><summary>Contents</summary><ol>{items}</ol></details>"
+    return html.replace("<!--contents-->", f'<nav class="contents" aria-label="Contents">{contents}</nav>', 1)
 
 
-def one_header_row(table: Tag) -> list[list[Tag]]:
-    """Bring a table's header into one row, and return the cells of its rows; pandas names the index in a second one."""
-    for row in table.find_all("tr"):
-        row.attrs.pop("style", None)
-    rows = [list(row.find_all(["th", "td"])) for row in table.find_all("tr")]
-    has_two = len(rows) > 1 and len(table.select("thead tr")) == 2
-    if has_two and not any(cell.text for cell in rows[1][1:]):
-        rows[0][0].string = rows[1][0].text
-        table.select("thead tr")[1].decompose()
-        del rows[1]
-    return rows
-
-
-def mark_columns(rows: list[list[Tag]]) -> None:
-    """Give the cells of columns that hold nothing but figures, or long texts, a class."""
-    for header, *cells in zip(*rows, strict=False):
-        if all(FIGURE.fullmatch(cell.text.strip()) for cell in cells):
-            kind = "n"
-        elif max(len(cell.text) for cell in (header, *cells)) > LONG:
-            kind = "long"
-        else:
-            continue
-        for cell in (header, *cells):
-            cell["class"] = kind
+def without_index(page: bytes) -> bytes:
+    """Return a page without its link to the page over all runs, for those who get it alone."""
+    return TO_INDEX.sub(b"", page, count=1)
 
 
 def pack(folder: Path, pages: Collection[str]) -> None:
@@ -333,5 +280,5 @@ def pack(folder: Path, pages: Collection[str]) -> None:
             page = folder / "reports" / name
             if page.is_file():
                 entry = zipfile.ZipInfo(f"{folder.name}/{name}")
-                archive.writestr(entry, page.read_bytes(), zipfile.ZIP_DEFLATED)
+                archive.writestr(entry, without_index(page.read_bytes()), zipfile.ZIP_DEFLATED)
     files.write_file(folder / ARCHIVE, buffer.getvalue())

@@ -12,7 +12,7 @@ from conftest import METRICS
 
 from helpers import errors, files, runs, verdicts
 from helpers.runs import DatasetRecord, Manifest, StageRecord
-from pipeline import execute, index, reports
+from pipeline import article, execute, index, markdown, reports, tables
 from pipeline.reports import Header
 
 
@@ -26,14 +26,66 @@ def test_of_a_line_that_was_drawn_again_and_again_the_last_state_is_written(tmp_
     assert [output.text for output in written] == ["100%\nend", "careful: ./helpers"]
 
 
+def tidied(columns, **index):
+    """Return a DataFrame as a page shows it: the table, and {header: its cells}."""
+    frame = pd.DataFrame(columns, index=pd.Index(**index) if index else None)
+    with pd.option_context("display.max_colwidth", None):
+        table = BeautifulSoup(tables.tidy_table(frame._repr_html_()), "html.parser").table
+    rows = [row.find_all(["th", "td"]) for row in table.find_all("tr")]
+    return table, {header.text: cells for header, *cells in zip(*rows, strict=True)}
+
+
 def test_tables_have_one_header_row_and_right_aligned_figures():
-    frame = pd.DataFrame(
-        {"share": ["1.5%", "below 0.001"], "what": ["<b>", "12 men"]}, index=pd.Index(["a", "b"], name="class")
+    table, columns = tidied(
+        {"share": ["1.5%", "below 0.001"], "what": ["<b>", "12 men"]}, data=["a", "b"], name="class"
     )
-    html = reports.tidy_table(frame._repr_html_())
-    assert "<style" not in html and "style=" not in html
-    assert html.count("<tr") == 3 and "<th>class</th>" in html and "&lt;b&gt;" in html
-    assert '<th class="n">share</th>' in html and '<td class="n">1.5%</td>' in html and "<td>12 men</td>" in html
+    assert table.parent["class"] == ["scroll"] and not table.find_all(attrs={"style": True})
+    assert [row.th.text for row in table.find_all("tr")] == ["class", "a", "b"]
+    assert [cell["class"] for cell in columns["share"]] == [["n"], ["n"]]
+    assert columns["what"][0].text == "<b>" and columns["what"][0]["class"] == ["short"]
+    assert [cell["scope"] for cell in table.find_all("th")] == ["col", "col", "col", "row", "row"]
+
+
+def test_no_header_of_a_table_is_empty():
+    table, _ = tidied({"a": [1], "": [2]})
+    assert [cell.text for cell in table.find_all("th")] == ["a", "0"]
+
+
+def test_counts_from_a_thousand_on_have_separators_and_numbers_of_images_have_none():
+    columns = {"images": [999, 5429], "image": [12, 5429], "share": [0.5, 5429.5], "words": ["5429", "a"]}
+    columns |= {"operations per image": [1, 1234567]}
+    _, shown = tidied(columns, data=[1, 5429])
+    texts = {header: [cell.text for cell in cells] for header, cells in shown.items()}
+    assert texts["images"] == ["999", "5,429"] and texts["image"] == ["12", "5429"]
+    assert texts["operations per image"] == ["1", "1,234,567"]
+    assert texts["share"] == ["0.5", "5429.5"] and texts["words"] == ["5429", "a"] and texts[""] == ["1", "5429"]
+
+
+def test_longer_texts_get_more_room():
+    texts = {"a": ["x" * 16], "b": ["x" * 17], "c": ["x" * 61], "d": ["x" * 161]}
+    _, shown = tidied(texts)
+    assert [shown[name][0]["class"] for name in "abcd"] == [["short"], ["words"], ["long"], ["longest"]]
+
+
+def test_many_shares_get_bars_and_near_ones_dots():
+    wide, near = [f"{10 * n}%" for n in range(1, 9)], [f"{99 + n / 10:.1f}%" for n in range(8)]
+    _, shown = tidied({"wide": wide, "near": near, "same": ["50%"] * 8, "over": ["120%"] * 8, ", %": range(8)})
+    assert [cell["style"] for cell in shown["wide"][:2]] == ["--part: 10.0", "--part: 20.0"]
+    assert [cell["style"] for cell in (shown["near"][0], shown["near"][-1])] == ["--part: 0.0", "--part: 100.0"]
+    assert "bar" in shown["wide"][0]["class"] and "dot" in shown["near"][0]["class"]
+    assert "bar" in shown[", %"][0]["class"]
+    assert not any(cell.has_attr("style") for cell in shown["same"] + shown["over"])
+    _, shown = tidied({"few": wide[:7]})
+    assert not any(cell.has_attr("style") for cell in shown["few"])
+
+
+def test_the_best_and_the_worst_share_stand_out_where_one_alone_is():
+    shares = ["5.0%", "7.5% (6% to 9%)", "2.5%", "2.5%"]
+    _, shown = tidied({"share": shares, "count": [1, 2, 3, 4]})
+    assert [cell["class"] for cell in shown["share"]] == [["n"], ["n", "best"], ["n"], ["n"]]
+    assert not any({"best", "worst"} & set(cell["class"]) for cell in shown["count"])
+    _, shown = tidied({"share": ["1%", "2%"]})
+    assert [cell["class"] for cell in shown["share"]] == [["n"], ["n"]]
 
 
 def test_paths_are_hidden_where_they_end_and_nowhere_else():
@@ -45,17 +97,51 @@ def test_paths_are_hidden_where_they_end_and_nowhere_else():
 def rendered(tmp_path):
     """Return a function that renders cells as the report of a run, and returns its HTML."""
 
-    def render(*cells, note="", state="done", message=""):
+    def render(*cells, note="", state="done", message="", **about):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A title\n\n## First part"), *cells])
         path = tmp_path / "run" / "notebooks" / "01_eda.ipynb"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, path)
         target = tmp_path / "run" / "reports" / "01_eda.html"
-        header = Header("scikit-learn digits", "r", "2026-01-01 00:00", note=note, state=state, message=message)
+        header = Header(
+            "scikit-learn digits", "r", "2026-01-01 00:00", note=note, state=state, message=message, **about
+        )
         reports.render(path.read_bytes(), target, header)
         return target.read_text()
 
     return render
+
+
+def code(source, *outputs, tags=()):
+    """Return a code cell."""
+    cell = nbformat.v4.new_code_cell(source, outputs=list(outputs))
+    cell.metadata["tags"] = list(tags)
+    return cell
+
+
+def text(source):
+    """Return a Markdown cell."""
+    return nbformat.v4.new_markdown_cell(source)
+
+
+def shown(**data):
+    """Return an output."""
+    return nbformat.v4.new_output(
+        "display_data", {"text/plain": "x"} | {kind.replace("_", "/"): it for kind, it in data.items()}
+    )
+
+
+def soup(html):
+    """Return a page, parsed."""
+    return BeautifulSoup(html, "html.parser")
+
+
+def made(folder, cells, **about):
+    """Return the page of cells, parsed."""
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    header = Header("MNIST", "r", "2026-01-01 00:00 UTC", **about)
+    reports.render(nbformat.writes(notebook).encode(), folder / "01_eda.html", header)
+    return soup((folder / "01_eda.html").read_text())
 
 
 def output(**data):
@@ -79,9 +165,158 @@ def test_contents_list_the_parts(rendered):
     assert 'id="First-part"' in html and "<title>A title</title>" in html
 
 
-def test_code_is_there_but_folded(rendered):
-    html = rendered(nbformat.v4.new_code_cell("answer = 42"))
-    assert '<details class="code"><summary>code</summary>' in html and "answer" in html
+def folds_of(page):
+    """Return {name: code} of what is folded away on a page."""
+    return {
+        fold.summary.text: [box.pre.text.strip() for box in fold.select(".source")]
+        for fold in page.select("details.code")
+    }
+
+
+def test_the_code_of_a_section_is_folded_at_its_end(rendered):
+    page = soup(
+        rendered(
+            code("one = 1"),
+            text("Words.\n\n## Second *part*\n\nMore."),
+            code("two = 2"),
+            text("### Exercise: three\n\nHow many?"),
+            code("three = None", tags=["exercise"]),
+            code("check(three)"),
+            text("### Below it"),
+            code("four = 4"),
+            code("five = 5", tags=["show"]),
+        )
+    )
+    expected = {"First part": ["one = 1"], "Second *part*": ["two = 2", "check(three)"], "Below it": ["four = 4"]}
+    assert folds_of(page) == {f"code: {name}": sources for name, sources in expected.items()}
+    assert [box.pre.text.strip() for box in page.select(".shown")] == ["three = None", "five = 5"]
+    first = page.select_one("details.code")
+    assert (
+        first.find_next("h2").text.startswith("Second part") and first.find_previous("p", string="Words.") is not None
+    )
+
+
+def test_no_heading_begins_in_code_or_in_what_is_folded(rendered):
+    solution = "<details><summary>Solution</summary>\n\n## In it\n\nx\n\n</details>"
+    page = soup(rendered(text(f"```\n## no\n```\n\n{solution}"), code("1")))
+    assert list(folds_of(page)) == ["code: First part"] and page.select_one("details.fold h2") is not None
+
+
+def test_code_and_what_it_puts_out_are_linked_both_ways(rendered):
+    picture = nbformat.v4.new_output(
+        "display_data", {"image/png": "aa"}, metadata={"image/png": {"alt": "An alternative."}}
+    )
+    table = shown(text_html=pd.DataFrame({"a": [1]})._repr_html_())
+    page = soup(
+        rendered(code("draw()", picture, shown(text_markdown="*A caption.*")), code("table", table), code("x = 1"))
+    )
+    labels = [box.select_one(".label") for box in page.select("details.code .source")]
+    assert [label.text.strip() for label in labels] == ["Cell 2: Figure 1", "Cell 3: table", "Cell 4"]
+    for label in labels[:2]:
+        target = page.find(id=label.a["href"][1:])
+        assert target is not None and target.select_one("figure, table") is not None
+    assert page.find(id=page.select_one("figcaption a")["href"][1:]).pre.text.strip() == "draw()"
+
+
+def test_the_cell_that_failed_stays_where_it_is_with_its_code(rendered):
+    error = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])
+    page = soup(rendered(code("1"), code("fail()", error), state="failed", message="ValueError: no"))
+    assert page.find(id="failed").pre.text.strip() == "fail()" and folds_of(page) == {"code: First part": ["1"]}
+
+
+def test_what_a_page_is_set_up_with_is_one_fold(tmp_path):
+    cells = [text("# 01 · Data: what is it?\n\n**Asks** what."), text("Imports."), code("import this")]
+    cells += [code("seed = 0", tags=["parameters"]), code("seed = 1", tags=["injected-parameters"])]
+    cells += [code("data.load()", shown(text_markdown="Loaded.")), text("## Part"), code("1")]
+    page = made(tmp_path, cells)
+    (setup,) = page.select("details.setup")
+    assert not setup.has_attr("open") and "Asks" in setup.text and "Imports." in setup.text
+    assert [box.pre.text.strip() for box in setup.select(".source")] == ["import this", "seed = 0", "seed = 1"]
+    assert "Loaded." not in setup.text and "Loaded." in page.main.text
+    assert page.h1.text == "01 · Data: what is it?¶" and page.select_one("h1 .kicker").text == "01 · Data: "
+    assert not page.main.find("h1") and page.title.text == "01 · Data: what is it?"
+    cells[2].outputs = [nbformat.v4.new_output("error", ename="E", evalue="no", traceback=["E"])]
+    assert made(tmp_path, cells, state="failed").select_one("details.setup").has_attr("open")
+
+
+LEAD = {
+    "finding": "It is **right** on 99%.",
+    "tiles": [{"label": "accuracy", "value": "99%", "detail": "98 to 100%"}, {"label": "<i>", "value": "<b>"}],
+    "findings": ["One <img src=x>.", "[Two](javascript:alert(1))"],
+}
+
+
+def test_the_last_lead_of_a_notebook_stands_at_the_top_of_its_page(rendered):
+    first, last = (shown(**{"text_markdown": "It is said here, too."}) for _ in range(2))
+    first.data[article.LEAD], last.data[article.LEAD] = LEAD | {"finding": "An earlier one."}, LEAD
+    lead = soup(rendered(code("1", first), code("2", last), headline="test accuracy 99%")).select_one("header.lead")
+    assert lead.h1 is not None and lead.select_one("p.finding strong").text == "right" and "earlier" not in lead.text
+    tiles = [[part.text for part in tile.find_all(["dt", "dd"])] for tile in lead.select("dl.tiles > div")]
+    assert tiles == [["accuracy", "99%", "98 to 100%"], ["<i>", "<b>"]]
+    assert [item.text for item in lead.select("ul.findings li")] == ["One <img src=x>.", "Two"]
+    assert "javascript" not in str(lead.ul) and "test accuracy" not in lead.select_one("p.meta").text
+
+
+def test_a_page_without_a_lead_says_its_headline(rendered):
+    page = soup(rendered(headline="test accuracy 99%"))
+    assert page.select_one(".tiles, .finding") is None and "test accuracy 99%" in page.select_one("p.meta").text
+
+
+FIGURE = '<figure class="figure" data-name="{}"><div class="panels">1</div><figcaption>It.</figcaption></figure>'
+
+
+def test_figures_are_numbered_and_prose_links_to_them(rendered):
+    words = "[The figure below](#loss) and [both maps](#maps); [the figure](#gone); [a part](#First-part); [x](http://x.org)"
+    cells = [text(words), code("1", shown(text_html=FIGURE.format("maps")), shown(text_html=FIGURE.format("loss")))]
+    page = soup(rendered(*cells))
+    assert [figure["id"] for figure in page.find_all("figure")] == ["figure-1", "figure-2"]
+    assert page.find(id="figure-2").figcaption.text == "Figure 2. It. code"
+    (said,) = (paragraph for paragraph in page.main.find_all("p") if "both maps" in paragraph.text)
+    assert said.text == "Figure 2 and both maps (Figure 1); the figure; a part; x"
+    assert [link["href"] for link in said.find_all("a")] == ["#figure-2", "#figure-1", "#First-part", "http://x.org"]
+
+
+def test_a_picture_and_its_caption_become_a_figure(rendered):
+    about = {"alt": 'a "figure" <b>', "width": 300}
+    picture = nbformat.v4.new_output("display_data", {"image/jpeg": "a\nb"}, metadata={"image/jpeg": about})
+    (figure,) = soup(rendered(code("1", picture, shown(text_markdown="*Of <b>.*")))).find_all("figure")
+    assert figure.img["src"] == "data:image/jpeg;base64,ab" and figure.img["alt"] == about["alt"]
+    assert (
+        figure.img["width"] == "300" and figure.figcaption.text == "Figure 1. Of <b>. code" and not figure.b.find("b")
+    )
+
+
+def test_notes_stand_with_the_paragraph_before_them(rendered):
+    note = "<details><summary>Note: <x & y</summary>\n\nWhat it *is*.\n\n</details>"
+    assert soup(rendered(text(note))).select_one("details.note") is None  # no tag may be in a summary
+    page = soup(rendered(text(f"First.\n\nSecond.\n\n{note.replace('<x', 'x')}\n\nThird.")))
+    (noted,) = page.select(".noted")
+    assert noted.select_one("details.note summary").text == "Note: x & y" and noted.em.text == "is"
+    assert [part.text for part in noted.find_all("p", recursive=False)] == ["Second."]
+
+
+def test_names_of_other_pages_are_links_where_those_are(rendered):
+    links = {"01_eda.html": "eda", "02_prototyping.html": "prototyping"}
+    page = soup(rendered(text("`01_eda`, `02_prototyping`, `04_results`"), links=links))
+    assert [(link["href"], link.text) for link in page.select("main p a")] == [
+        ("02_prototyping.html", "02_prototyping")
+    ]
+
+
+def test_a_table_in_prose_can_scroll():
+    assert soup(markdown.prose("| a | b |\n|---|---|\n| 1 | 2 |")).select_one(".scroll > table td").text == "1"
+
+
+def test_pages_lead_to_each_other_and_to_all_runs(rendered):
+    links = {"00_walkthrough.html": "walkthrough", "01_eda.html": "eda", "02_prototyping.html": "prototyping"}
+    page = soup(rendered(links=links, index="../../index.html"))
+    steps = [(link["href"], link.text) for link in page.select("nav.steps a")]
+    assert steps[:2] == [("../../index.html", "All runs"), ("00_walkthrough.html", "00 walkthrough")]
+    assert page.select_one("[aria-current=page]").text == "01 eda"
+    around = {link["rel"][0]: link["href"] for link in page.select("nav.around a")}
+    assert around == {"prev": "00_walkthrough.html", "next": "02_prototyping.html"}
+    alone = reports.without_index(str(page).encode()).decode()
+    assert "index.html" not in alone and soup(alone).select_one("nav.steps a").text == "00 walkthrough"
 
 
 def test_notes_and_messages_are_shown_as_text(rendered):
@@ -108,13 +343,6 @@ def test_a_solution_is_folded_and_what_comes_after_it_is_not(rendered):
     assert fold.summary.text == 'Solution of "1 & 2"' and not fold.has_attr("open")
     assert fold.em.text == "answer" and fold.math is not None and "</details>" in fold.pre.text
     assert "After it." in page.main.text and "After it." not in fold.text
-
-
-def test_what_a_reader_fills_in_is_not_folded(rendered):
-    cell = nbformat.v4.new_code_cell("count = None  # your answer")
-    cell.metadata["tags"] = ["exercise"]
-    page = BeautifulSoup(rendered(nbformat.v4.new_code_cell("1"), cell), "html.parser")
-    assert [fold.has_attr("open") for fold in page.select("details.code")] == [False, True]
 
 
 @pytest.mark.parametrize(

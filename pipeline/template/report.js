@@ -21,21 +21,51 @@
     };
   }
 
-  const reachable = () => document.querySelectorAll(".output, pre, .contents").forEach((box) => {
-    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
+  const reveal = () => {  // what a link leads to is unfolded
+    let box = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!box || !box.closest("details:not([open])")) return;
+    for (let fold = box; fold; fold = fold.parentElement) if (fold.localName === "details") fold.open = true;
+    box.scrollIntoView();
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
+
+  const wide = matchMedia("(min-width: 76rem)"), margin = document.querySelectorAll(".contents details, .noted > details.note");
+  const unrolled = () => margin.forEach((fold) => {
+    fold.open = wide.matches;
+    fold.firstElementChild.tabIndex = wide.matches ? -1 : 0;
+  });  // there they stand beside the text
+  wide.addEventListener("change", unrolled);
+  unrolled();
+
+  const reachable = () => document.querySelectorAll(".output, .scroll, .card, pre, .contents").forEach((box) => {
+    const across = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
+    box.classList.toggle("overflows", across);
+    if (across || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
-  });  // what scrolls can be scrolled by keyboard
+  });  // what scrolls says so, and can be scrolled by keyboard
   reachable();
   addEventListener("resize", reachable);
   addEventListener("toggle", reachable, true);
 
-  const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
+  const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
   const headings = [...document.querySelectorAll("main h2[id]")];
+  let chosen = null;  // the heading that was gone to, until the reader scrolls on
   const follow = () => {
-    const passed = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight / 3);
+    const left = document.documentElement.scrollHeight - innerHeight - scrollY, third = innerHeight / 3;
+    const line = Math.max(third, innerHeight - Math.max(left, 0));  // the end of the page is read at its bottom
+    const passed = headings.filter((heading) => heading.getBoundingClientRect().top < line);
+    const current = chosen ?? passed.at(-1);
     links.forEach((link) => link.removeAttribute("aria-current"));
-    if (passed.length) links.get(passed.at(-1).id)?.setAttribute("aria-current", "true");
+    if (current) links.get(current.id)?.setAttribute("aria-current", "true");
   };
+  const go = () => {
+    chosen = headings.find((heading) => heading.id === decodeURIComponent(location.hash.slice(1))) ?? null;
+    follow();
+  };
+  addEventListener("hashchange", go);
+  for (const link of links.values()) link.addEventListener("click", () => setTimeout(go));
+  for (const kind of ["wheel", "touchmove", "keydown"]) addEventListener(kind, () => { chosen = null; }, { passive: true });
   addEventListener("scroll", follow, { passive: true });
-  follow();
+  go();
 }
