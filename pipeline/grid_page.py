@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import math
+import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers import files
 
-from . import standings
+from . import index, standings
 from .grids import AXES, REPEATS, Grid
-from .reports import TEMPLATE, in_words
+from .reports import in_words
+from .scale import points_of, scale_of
 from .standings import Comparison, Estimate, Group, Reading, Setting, Standings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Row = tuple[int, Reading, standings.Figures]  # a finished run, with the place of its setting
-Drawn = tuple["Figure", str, str]  # a figure, its caption, its alternative text
-PARTS = ("report.css", "report.js", "sort.js")
+Drawn = tuple[str, "Figure", str, str]  # name of a figure, the figure, its caption, its alternative text
+PARTS = ("report.css", "index.css", "report.js", "sort.js")
 KINDS = {"failed": "failed", "missing": "without figures"}  # of runs that are not done
 VERSION = 1  # of grid.json
 ESTIMATED = ("validation_accuracy", "validation_loss", "validation_f1", "train_accuracy", "training_seconds")
@@ -51,7 +53,7 @@ def summarise(stand: Standings) -> dict[str, Any]:
     for group in stand.groups:
         for setting in group.settings:
             ranks |= {reading.point.run: setting.rank for reading in setting.readings}
-    states = Counter(kind_of(reading) for reading in stand.readings)
+    states = Counter(reading.kind for reading in stand.readings)
     return {
         "version": VERSION,
         "name": stand.grid.name,
@@ -62,13 +64,6 @@ def summarise(stand: Standings) -> dict[str, Any]:
         "groups": [summarise_group(group) for group in stand.groups],
         "points": [summarise_point(reading, ranks[reading.point.run]) for reading in stand.readings],
     }
-
-
-def kind_of(reading: Reading) -> str:
-    """Return `done`, `failed`, or `missing` for a run that is not at its end."""
-    if reading.figures is not None:
-        return "done"
-    return "missing" if reading.state.startswith(("not ", "running", "stopped")) else "failed"
 
 
 def summarise_group(group: Group) -> dict[str, Any]:
@@ -156,22 +151,33 @@ def as_csv(points: list[dict[str, Any]]) -> str:
 
 def as_html(stand: Standings, summary: dict[str, Any]) -> str:
     """Return the page of a grid: one file that opens offline, and without JavaScript."""
-    from jinja2 import Environment, FileSystemLoader
-
     points = [show_point(reading, row) for reading, row in zip(stand.readings, summary["points"], strict=True)]
-    environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True)
-    return environment.get_template("grid.html.j2").render(
+    groups = [show_group(stand, group, place) for place, group in enumerate(stand.groups)]
+    number_figures(groups)
+    return index.render(
+        "grid.html.j2",
+        PARTS,
         name=stand.grid.name,
         counts=count_runs(summary["runs"]),
+        done=summary["runs"]["done"],
         started=in_words(summary["started"]),
         finished=in_words(summary["finished"]),
         axes=stand.grid.axes,
-        groups=[show_group(stand, group) for group in stand.groups],
+        groups=groups,
         points=points,
         failed=[point for point in points if point["kind"] == "failed"],
         chance=standings.CHANCE,
-        parts={name: (TEMPLATE / name).read_text(encoding="utf-8") for name in PARTS},
     )
+
+
+def number_figures(groups: Sequence[dict[str, Any]]) -> None:
+    """Number the figures of a page, one after the other, in their captions."""
+    number = 0
+    for group in groups:
+        for place, figure in enumerate(group["figures"]):
+            number += 1
+            numbered = re.sub("^<figure ", f'<figure id="figure-{number}" ', figure)
+            group["figures"][place] = numbered.replace("<figcaption>", f"<figcaption><b>Figure {number}.</b> ", 1)
 
 
 def count_runs(counts: dict[str, int]) -> str:
@@ -202,11 +208,12 @@ def show_point(reading: Reading, row: dict[str, Any]) -> dict[str, Any]:
     return texts | {
         "run": reading.point.run,
         "state": reading.state,
-        "kind": kind_of(reading),
+        "kind": reading.kind,
         "message": reading.message,
         "rank": row["rank"] or "",
         "on": {axis: "" if row[axis] is None else standings.shown(row[axis]) for axis in AXES},
         "pages": [(title, f"../../{link}") for title, link in reading.pages],
+        "main": f"../../{index.main_page(reading.pages, reading.state)}" if reading.pages else "",
     }
 
 
@@ -239,8 +246,8 @@ def chance_of(p_value: float) -> str:
     return f"{p_value:.3f}" if p_value >= 0.001 else "below 0.001"
 
 
-def show_group(stand: Standings, group: Group) -> dict[str, Any]:
-    """Return a group of settings as the page shows it: texts and figures."""
+def show_group(stand: Standings, group: Group, place: int) -> dict[str, Any]:
+    """Return a group of settings, the one at `place`, as the page shows it: texts and figures."""
     first = group.first
     name = name_group(group)
     ranked = [setting for setting in group.settings if setting.rank]
@@ -251,15 +258,84 @@ def show_group(stand: Standings, group: Group) -> dict[str, Any]:
         "of": f": {name}" if several else "",
         "answer": answer(group),
         "next": compare_with_next(group),
+        "tiles": tiles_of(group),
         "sentences": qualify(group),
         "first": first.name if first else "",
-        "settings": [show_setting(setting) for setting in group.settings],
         "tied": any(setting.tied for setting in ranked),
-        "differences": [show_comparison(comparison) for comparison in group.comparisons],
         "pairs": len(ranked) * (len(ranked) - 1) // 2,
         "test_rows": [(run, str(accuracy)) for run, accuracy in group.test.accuracies] if group.test else [],
-        "figures": draw(stand, group) if ranked else [],
-    }
+        "figures": draw(stand, group, place) if ranked else [],
+    } | show_rows(group)
+
+
+def show_rows(group: Group) -> dict[str, Any]:
+    """Return the rows of a group's tables, its settings and differences, and the axes that they stand on."""
+    shares: list[float] = []
+    for setting in group.settings:
+        shares += [figures.validation_accuracy for figures in setting.done.values()]
+        shares += interval_of(setting)
+    scale = scale_of(shares)
+    found = [comparison.difference for comparison in group.comparisons if comparison.difference is not None]
+    points = points_of(value for difference in found for value in difference)
+    settings, differences = [], []
+    for setting in group.settings:
+        row: dict[str, Any] = dict(show_setting(setting))
+        if scale is not None and setting.done:
+            row["marks"] = [scale.mark("run", figures.validation_accuracy) for figures in setting.done.values()]
+            kind = "first" if setting is group.first else "other"
+            row["marks"].append(scale.mark(kind, setting.estimate("validation_accuracy").mean, *interval_of(setting)))
+        settings.append(row)
+    for comparison in group.comparisons:
+        row = dict(show_comparison(comparison))
+        if points is not None and comparison.difference is not None:
+            told_apart = comparison.verdict == standings.MORE_THAN_CHANCE
+            row["marks"] = [points.mark("first" if told_apart else "other", *comparison.difference)]
+        differences.append(row)
+    return {"settings": settings, "scale": scale, "differences": differences, "points": points}
+
+
+def interval_of(setting: Setting) -> list[float]:
+    """Return the ends of the interval of a setting's validation accuracy, within 0 and 1; none where it has none."""
+    if len(setting.done) < 2:
+        return []
+    accuracy = setting.estimate("validation_accuracy")
+    return [max(accuracy.low, 0.0), min(accuracy.high, 1.0)]
+
+
+def tiles_of(group: Group) -> list[dict[str, str]]:
+    """Return the figures that stand above all of a group: label, value and what stands behind it."""
+    first = group.first
+    if first is None:
+        return []
+    reached = first.estimate("validation_accuracy")
+    tiles = [tile("first on validation" if not group.missing else "first so far", percent(reached.mean), first.name)]
+    if reached.count > 1:
+        tiles[0]["detail"] += f", {brief_spread(reached)}"
+    comparison = group.comparisons[0] if group.comparisons else None
+    if comparison is not None and comparison.difference is not None:
+        mean, low, high = comparison.difference
+        detail = f"points, {in_points(low)} to {in_points(high)}: {comparison.verdict}"
+        tiles.append(tile("ahead of the next", in_points(mean), detail))
+    if group.test is not None:
+        mean_test = group.test.mean
+        detail = "of the first alone"
+        if mean_test.count > 1:
+            detail += f", {brief_spread(mean_test)}"
+        tiles.append(tile("test accuracy", percent(mean_test.mean), detail))
+    tiles.append(tile("training", f"{first.estimate('training_seconds').mean:.1f} s", "mean of the first"))
+    return tiles
+
+
+def tile(label: str, value: str, detail: str) -> dict[str, str]:
+    """Return a tile as the template takes it."""
+    return {"label": label, "value": value, "detail": detail}
+
+
+def brief_spread(estimate: Estimate) -> str:
+    """Return in a few words what stands behind a mean of several runs."""
+    if estimate.high - estimate.low < 1e-9:
+        return f"{estimate.count} runs, all the same"
+    return f"{estimate.count} runs, {between(estimate.low, estimate.high)}"
 
 
 def name_group(group: Group) -> str:
@@ -274,7 +350,8 @@ def answer(group: Group) -> str:
     if first is None:
         return "No run has finished, so nothing can be ranked."
     reached = first.estimate("validation_accuracy")
-    verb = "is first, with a" if len(group.settings) > 1 else "reaches a"
+    place = "first so far" if group.missing else "first"
+    verb = f"is {place}, with a" if len(group.settings) > 1 else "reaches a"
     told = f"{first.name} {verb} validation accuracy of {percent(reached.mean)} ({spread_of(reached)})."
     if first.only_guesses:
         told += " That is no better than guessing the most frequent class."
@@ -305,8 +382,8 @@ def compare_with_next(group: Group) -> str:
         return f"The next, {comparison.other.name}, made the same predictions on every validation image.{of_all}"
     mean, low, high = comparison.difference
     verdict = comparison.verdict
-    if verdict == standings.ONE_RUN_EACH:
-        verdict = "from one run each, which cannot tell whether another seed would reverse it"
+    if verdict == standings.ONE_PAIR:
+        verdict = "from one pair of runs, which cannot tell whether another seed would reverse it"
     where = "ahead of" if mean >= 0 else "in the runs that both have, behind"
     return (
         f"It is {abs(100 * mean):.2f} points {where} the next, {comparison.other.name} (95% interval {in_points(low)} "
@@ -322,6 +399,12 @@ def qualify(group: Group) -> list[str]:
     test = (
         "No test accuracy is shown here: this grid did not ask for one, or it would be one of several to choose from."
     )
+    if group.missing:
+        missing = f"{group.missing} {plural('run', group.missing)}"
+        verb = "is" if group.missing == 1 else "are"
+        test = (
+            f"No test accuracy is shown yet: {missing} {verb} missing, and another setting may still become the first."
+        )
     if group.test is not None:
         mean = group.test.mean
         spread = spread_of(mean)
@@ -339,8 +422,8 @@ def qualify(group: Group) -> list[str]:
         )
     if any(comparison.repeats == 1 for comparison in group.comparisons):
         sentences.append(
-            "Where two settings have one run in common, interval and p-value speak for other images, and not for other "
-            "trainings: another seed may well reverse the difference."
+            "Where two settings share a single seed or fold that both have finished, interval and p-value speak for "
+            "other images, and not for other trainings: another seed may well reverse the difference."
         )
     return sentences
 
@@ -384,8 +467,8 @@ def show_comparison(comparison: Comparison) -> dict[str, str]:
     }
 
 
-def draw(stand: Standings, group: Group) -> list[dict[str, Any]]:
-    """Return the figures of a group, each with its caption and its alternative text."""
+def draw(stand: Standings, group: Group, place: int) -> list[str]:
+    """Return the figures of a group, the one at `place`, as HTML, each with its caption and its alternative text."""
     import matplotlib as mpl
 
     from helpers import plots  # matplotlib, which no other part of a grid needs
@@ -393,8 +476,8 @@ def draw(stand: Standings, group: Group) -> list[dict[str, Any]]:
     ranked = [setting for setting in group.settings if setting.rank]
     names = [setting.name for setting in ranked]
     rows = [
-        (place, reading, reading.figures)
-        for place, setting in enumerate(ranked)
+        (number, reading, reading.figures)
+        for number, setting in enumerate(ranked)
         for reading in setting.readings
         if reading.figures is not None
     ]
@@ -407,22 +490,35 @@ def draw(stand: Standings, group: Group) -> list[dict[str, Any]]:
         ]
         drawn.append(draw_losses(rows, names, group))
         drawn.append(draw_seconds(rows, names, group))
-        return [embed(*part) for part in drawn]
+        return [
+            as_figure(figure, f"{name}_{place}", caption, description) for name, figure, caption, description in drawn
+        ]
+
+
+def as_figure(figure: Figure, name: str, caption: str, description: str) -> str:
+    """Return a figure as HTML, as the reports show it."""
+    from helpers import plots
+    from helpers.plots.showing import place_titles
+
+    panels = figure if isinstance(figure, plots.Panels) else plots.Panels([figure])
+    for panel in panels:
+        place_titles(panel)
+    return plots.as_html(panels, name, caption, description)
 
 
 def draw_losses(rows: list[Row], names: list[str], group: Group) -> Drawn:
-    """Return (figure, caption, alternative text) of the validation loss by epoch."""
+    """Return (name, figure, caption, alternative text) of the validation loss by epoch."""
     from helpers import plots
 
     figure = plots.losses_by_run([figures.curve for _, _, figures in rows], [place for place, _, _ in rows], names)
     lowest = min(figures.validation_loss for _, _, figures in rows)
     caption = "Validation loss after each epoch, one line per run (a dot, of one epoch), on a logarithmic scale."
     text = f"Lines of validation loss by epoch, {len(rows)} {plural('run', len(rows))} on {name_group(group)}"
-    return figure, caption, f"{text}; the lowest ends at {lowest:.4f} nats."
+    return "losses", figure, caption, f"{text}; the lowest ends at {lowest:.4f} nats."
 
 
 def draw_seconds(rows: list[Row], names: list[str], group: Group) -> Drawn:
-    """Return (figure, caption, alternative text) of the validation accuracy against the time of training."""
+    """Return (name, figure, caption, alternative text) of the validation accuracy against the time of training."""
     from helpers import plots
 
     seconds = [figures.training_seconds for _, _, figures in rows]
@@ -431,7 +527,7 @@ def draw_seconds(rows: list[Row], names: list[str], group: Group) -> Drawn:
     caption = "Validation accuracy against the seconds of training, one dot per run: up and to the left is better."
     text = f"Dots of validation accuracy against seconds, {len(rows)} {plural('run', len(rows))} on {name_group(group)}"
     text += f", from {min(seconds):.1f} to {max(seconds):.1f} s; the highest is {percent(max(accuracy))}."
-    return figure, caption, text
+    return "seconds", figure, caption, text
 
 
 def axes_to_draw(grid: Grid, group: Group) -> list[str]:
@@ -453,7 +549,7 @@ def value_on(axis: str, reading: Reading) -> Any:
 
 
 def draw_axis(axis: str, values: list[Any], accuracy: list[float], group: Group) -> Drawn:
-    """Return (figure, caption, alternative text) of validation accuracy along one axis."""
+    """Return (name, figure, caption, alternative text) of validation accuracy along one axis."""
     from helpers import plots
 
     label = axis.replace("_", " ")
@@ -468,17 +564,4 @@ def draw_axis(axis: str, values: list[Any], accuracy: list[float], group: Group)
         "whatever their other settings, and its 95% interval."
     )
     text = f"Validation accuracy by {label} on {name_group(group)}: the highest mean"
-    return figure, caption, f"{text}, {percent(means[best])}, is at {best}."
-
-
-def embed(figure: Figure, caption: str, description: str) -> dict[str, Any]:
-    """Return a figure as the template takes it: a PNG in base64, its size in CSS pixels, caption, alternative text."""
-    from helpers import plots
-
-    return {
-        "content": base64.b64encode(plots.as_png(figure)).decode(),
-        "width": round(figure.get_figwidth() * plots.DPI / 2),
-        "height": round(figure.get_figheight() * plots.DPI / 2),
-        "caption": caption,
-        "alt": description,
-    }
+    return axis, figure, caption, f"{text}, {percent(means[best])}, is at {best}."

@@ -1,6 +1,6 @@
-"""The one axis of accuracy that the rows of a page share: where a share lies on it, and which values are labelled.
+"""The one axis that the rows of a page share: where a value lies on it, and which values are labelled.
 
-Errors lie on it logarithmically, so that 90%, 99% and 99.9% stand equally far apart.
+Errors lie logarithmically on an axis of accuracy, so that 90%, 99% and 99.9% stand equally far apart.
 """
 
 from __future__ import annotations
@@ -12,28 +12,36 @@ from typing import Any
 
 LEAST = 1e-7  # the smallest error that is told from none
 PERFECT = 0.01  # half of it, or of a smaller error that there is, stands for none
-MARGIN = 0.06  # of the axis, beyond the outermost share at either end
+MARGIN = 0.06  # of the axis, beyond the outermost value at either end
 APART = 18.0  # per cent of the axis between two labels, so that they can be read
 MARKS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0))  # errors of a power of ten
-STEPS = (5.0, 2.0, 1.0)  # of accuracy, of a power of ten
+STEPS = (5.0, 2.0, 1.0)  # between round values, of a power of ten
 
 
 @dataclass(frozen=True)
-class Scale:
-    """An axis of accuracy from `low`, at its left, to `high`, both shares, with its labelled `ticks`."""
+class Axis:
+    """An axis from `low`, at its left, to `high`, with its labelled `ticks`."""
 
     low: float
     high: float
     ticks: tuple[float, ...] = ()
 
-    def place(self, accuracy: float) -> float:
-        """Return where a share lies, in per cent from the left; what lies beyond an end is put there."""
-        left, right, here = (depth(share) for share in (self.low, self.high, accuracy))
+    def depth(self, value: float) -> float:
+        """Return a value as it is drawn."""
+        return value
+
+    def spell(self, value: float) -> str:
+        """Return the label of a value."""
+        return f"{value:g}"
+
+    def place(self, value: float) -> float:
+        """Return where a value lies, in per cent from the left; what lies beyond an end is put there."""
+        left, right, here = (self.depth(one) for one in (self.low, self.high, value))
         return round(100 * min(max((here - left) / (right - left), 0.0), 1.0), 2)
 
-    def mark(self, kind: str, accuracy: float, low: float | None = None, high: float | None = None) -> dict[str, Any]:
+    def mark(self, kind: str, value: float, low: float | None = None, high: float | None = None) -> dict[str, Any]:
         """Return a dot and the bar of its interval, where it has one, as the template draws them, in per cent."""
-        mark: dict[str, Any] = {"kind": kind, "at": self.place(accuracy)}
+        mark: dict[str, Any] = {"kind": kind, "at": self.place(value)}
         if low is not None and high is not None:
             left, right = self.place(low), self.place(high)
             mark |= {"left": left, "width": round(max(right - left, 0.5), 2)}
@@ -42,7 +50,7 @@ class Scale:
     @property
     def labels(self) -> list[tuple[float, str]]:
         """The labelled ticks: (where it lies, in per cent; its text)."""
-        return [(self.place(tick), f"{100 * tick:.9g}%") for tick in self.ticks]
+        return [(self.place(tick), self.spell(tick)) for tick in self.ticks]
 
     @property
     def grid_lines(self) -> str:
@@ -52,8 +60,28 @@ class Scale:
         return f"background: {', '.join(lines)}; background-position: {', '.join(places)}" if lines else ""
 
 
+class Scale(Axis):
+    """An axis of accuracy, shares from 0 to 1, on which errors lie logarithmically."""
+
+    def depth(self, value: float) -> float:
+        """Return how many powers of ten lie between a share and being always wrong: 1 for 90%, 2 for 99%."""
+        return depth(value)
+
+    def spell(self, value: float) -> str:
+        """Return a share in per cent."""
+        return f"{100 * value:.9g}%"
+
+
+class Points(Axis):
+    """An axis of differences between shares, labelled in points."""
+
+    def spell(self, value: float) -> str:
+        """Return a difference in points, with its sign."""
+        return "0" if value == 0 else f"{100 * value:+.9g}".replace("-", "\N{MINUS SIGN}")
+
+
 def depth(accuracy: float) -> float:
-    """Return how many powers of ten lie between a share and being always wrong: 1 for 90%, 2 for 99%."""
+    """Return how many powers of ten lie between a share and being always wrong."""
     return -math.log10(max(1 - accuracy, LEAST))
 
 
@@ -67,41 +95,51 @@ def scale_of(shares: Iterable[float]) -> Scale | None:
     depths = [depth(min(share, best)) for share in found]
     low, high = min(depths), max(depths)
     room = max(MARGIN * (high - low), 0.05)
-    low, high = max(low - room, 0.0), high + room
-    bare = Scale(1 - 10**-low, 1 - 10**-high)
-    return Scale(bare.low, bare.high, ticks_of(bare))
-
-
-def ticks_of(scale: Scale) -> tuple[float, ...]:
-    """Return the shares to be labelled on a Scale: round errors where there are three of them, else round shares."""
+    bare = Scale(1 - 10 ** -max(low - room, 0.0), 1 - 10 ** -(high + room))
     for marks in MARKS:
-        found = readable(scale, round_errors(scale, marks))
-        if len(found) >= 3:
-            return found
-    for power in range(-1, -8, -1):
+        ticks = readable(bare, round_errors(bare, marks))
+        if len(ticks) >= 3:
+            return Scale(bare.low, bare.high, ticks)
+    return Scale(bare.low, bare.high, round_ticks(bare))
+
+
+def points_of(differences: Iterable[float]) -> Points | None:
+    """Return the Points that hold all `differences` of shares, and zero; None where there are none."""
+    found = list(differences)
+    if not found:
+        return None
+    low, high = min(*found, 0.0), max(*found, 0.0)
+    room = max(MARGIN * (high - low), 1e-4)
+    bare = Points(low - room, high + room)
+    return Points(bare.low, bare.high, round_ticks(bare))
+
+
+def round_errors(axis: Axis, marks: Sequence[float]) -> list[float]:
+    """Return the shares on an axis whose errors are one of `marks` times a power of ten, from the left."""
+    shares = [1 - mark * 10.0**power for power in range(-1, -7, -1) for mark in reversed(marks)]
+    return [share for share in shares if axis.low <= share <= axis.high]
+
+
+def round_ticks(axis: Axis) -> tuple[float, ...]:
+    """Return round values of an axis that are equally far from each other, as far apart as three labels let them."""
+    for power in range(0, -9, -1):
         for step in STEPS:
-            found = readable(scale, round_shares(scale, step * 10**power))
-            if len(found) >= 3:
-                return found
+            ticks = readable(axis, multiples(axis, step * 10**power))
+            if len(ticks) >= 3:
+                return ticks
     return ()
 
 
-def round_errors(scale: Scale, marks: Sequence[float]) -> list[float]:
-    """Return the shares on a Scale whose errors are one of `marks` times a power of ten, from the left."""
-    shares = [1 - mark * 10.0**power for power in range(-1, -7, -1) for mark in reversed(marks)]
-    return [share for share in shares if scale.low <= share <= scale.high]
-
-
-def round_shares(scale: Scale, step: float) -> list[float]:
-    """Return the multiples of `step` on a Scale, from the left; those nearer its right end where there are many."""
-    first, last = math.ceil(scale.low / step), math.floor(scale.high / step)
+def multiples(axis: Axis, step: float) -> list[float]:
+    """Return the multiples of `step` on an axis, from the left; those nearer its right end where there are many."""
+    first, last = math.ceil(axis.low / step), math.floor(axis.high / step)
     return [round(number * step, 9) for number in range(max(first, last - 40), last + 1) if number * step < 1]
 
 
-def readable(scale: Scale, shares: Sequence[float]) -> tuple[float, ...]:
-    """Return those of `shares`, from the left, whose labels stand apart from the one before."""
+def readable(axis: Axis, values: Sequence[float]) -> tuple[float, ...]:
+    """Return those of `values`, from the left, whose labels stand apart from the one before."""
     kept: list[float] = []
-    for share in shares:
-        if not kept or scale.place(share) - scale.place(kept[-1]) >= APART:
-            kept.append(share)
+    for value in values:
+        if not kept or axis.place(value) - axis.place(kept[-1]) >= APART:
+            kept.append(value)
     return tuple(kept)

@@ -32,7 +32,7 @@ CHANCE = 0.05  # the adjusted p-value up to which a difference is more than chan
 FIGURES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "validation_f1")
 MORE_THAN_CHANCE = "more than chance"
 NOT_TOLD_APART = "not told apart"
-ONE_RUN_EACH = "one run each"  # which says nothing of other trainings
+ONE_PAIR = "from one pair of runs"  # which says nothing of other trainings
 THE_SAME = "the same predictions"
 NOT_COMPARED = "no seed or fold that both have finished"
 MADE_OF = "validation.npz"
@@ -74,6 +74,13 @@ class Reading:
     def repeat(self) -> Repeat:
         """Which repeat of its setting it is."""
         return self.point.seed, self.point.fold
+
+    @property
+    def kind(self) -> str:
+        """`done`, `failed`, or `missing` for a run that is not at its end."""
+        if self.figures is not None:
+            return "done"
+        return "missing" if self.state.startswith(("not ", "running", "stopped")) else "failed"
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ class Comparison:
     """The first of a group against another: how many more of the same images it gets right, and whether by chance."""
 
     other: Setting
-    verdict: str  # MORE_THAN_CHANCE, NOT_TOLD_APART, ONE_RUN_EACH, THE_SAME or NOT_COMPARED
+    verdict: str  # MORE_THAN_CHANCE, NOT_TOLD_APART, ONE_PAIR, THE_SAME or NOT_COMPARED
     repeats: int  # that both have finished
     difference: Difference | None = None
     p_value: float | None = None
@@ -147,7 +154,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Test:
-    """The test accuracy of the setting that is first on validation, run by run and as a mean."""
+    """The test accuracy of the setting that is first on validation, run by run and as a mean.
+
+    It is read when all runs have ended: a first that another may still overtake would be one of several to choose from.
+    """
 
     accuracies: tuple[tuple[str, Accuracy], ...]  # (run, accuracy)
     mean: Estimate
@@ -172,6 +182,11 @@ class Group:
         """The setting that is first on validation; None where no run is done."""
         return self.settings[0] if self.settings and self.settings[0].rank else None
 
+    @property
+    def missing(self) -> int:
+        """How many runs are not at their end. Until none is, another setting may become the first."""
+        return sum(reading.kind == "missing" for setting in self.settings for reading in setting.readings)
+
 
 @dataclass(frozen=True)
 class Standings:
@@ -194,7 +209,7 @@ def read(grid: Grid) -> Standings:
     for group in groups:
         rank(group)
         compare(group)
-        if group.first is not None and is_alone(group, groups):
+        if group.first is not None and not group.missing and is_alone(group, groups):
             group.test = read_test(group.first)
     return Standings(grid, readings, groups)
 
@@ -393,7 +408,7 @@ def compare(group: Group) -> None:
             chance = next(adjusted)
             verdict = MORE_THAN_CHANCE if chance <= CHANCE else NOT_TOLD_APART
             if repeats == 1:
-                verdict = ONE_RUN_EACH
+                verdict = ONE_PAIR
             if same_predictions(first, other):
                 verdict = THE_SAME
             group.comparisons.append(Comparison(other, verdict, repeats, difference, p_value, chance))

@@ -17,8 +17,9 @@ HISTORY = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,s
 STATES = ("done", "failed", "stopped", "running")
 EVIL = """<script>document.title="run"</script> "><img src=x onerror=document.title="run">"""
 SMALL = """() => [...document.querySelectorAll("a, button, input, select, summary")].filter(thing => {
-    const box = thing.getBoundingClientRect(), target = thing.closest("label") || thing;
-    return box.width && !thing.closest("p, li, figcaption") && target.getBoundingClientRect().height < 23.5;
+    const box = (thing.closest("label") || thing).getBoundingClientRect();
+    const flows = thing.closest("p, li, figcaption") && getComputedStyle(thing).display === "inline";
+    return box.width && !flows && (box.width < 23.5 || box.height < 23.5);
 }).map(thing => thing.outerHTML.slice(0, 100))"""
 
 

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from pipeline.scale import scale_of
+from pipeline.scale import points_of, scale_of
 
 
 def test_round_errors_stand_equally_far_apart():
@@ -42,3 +42,20 @@ def test_an_axis_holds_what_has_no_error_and_what_is_nothing_but_errors(shares):
 
 def test_where_nothing_was_measured_there_is_no_axis():
     assert scale_of([]) is None
+
+
+def test_differences_lie_beside_zero_in_points():
+    draw = random.Random(1)
+    for _ in range(1000):
+        found = [draw.uniform(-1, 1) ** draw.choice((1, 3, 5)) for _ in range(draw.randint(1, 5))]
+        axis = points_of(found)
+        places = [place for place, _ in axis.labels]
+        assert 3 <= len(places) <= 6 and axis.low < 0 < axis.high, found
+        assert all(later - before >= 18 for before, later in itertools.pairwise(places)), found
+        assert all(0 < axis.place(difference) < 100 for difference in found)
+    axis = points_of([-0.02, 0.03])
+    assert [text for _, text in axis.labels] == ["\u22122", "0", "+2"] and points_of([]) is None
+    mark = axis.mark("other", 0.01, -0.01, 0.02)
+    assert mark["left"] == axis.place(-0.01) and mark["left"] + mark["width"] == pytest.approx(
+        axis.place(0.02), abs=0.02
+    )

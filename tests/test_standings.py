@@ -221,7 +221,7 @@ def test_a_trained_run_is_read_as_training_left_it(trained, tmp_path):
 def test_one_run_each_is_no_proof_however_far_they_are_apart(tmp_path):
     points = [leave(point(tmp_path, recipe=recipe), correct(share)) for recipe, share in (("fast", 0.5), ("best", 0.9))]
     (comparison,) = read(tmp_path, points).groups[0].comparisons
-    assert comparison.adjusted < 1e-6 and comparison.verdict == standings.ONE_RUN_EACH
+    assert comparison.adjusted < 1e-6 and comparison.verdict == standings.ONE_PAIR
 
 
 def test_a_setting_whose_runs_failed_stands_behind_those_that_are_complete(tmp_path):
