@@ -42,7 +42,7 @@ from .history import (
 )
 from .pictures import LARGE, MNISTS, blocks_or_means, drawable, images, mosaic, overlay, paste, sheet, size_for
 from .results import corrupted, filters, layers, occlusion, recall_and_precision, robustness, wrong_answers
-from .showing import QUALITY, Panels, as_html, as_jpeg, as_png, holds_colour_images, holds_images, show
+from .showing import Panels, as_html, as_png, holds_images, show
 from .style import (
     ACCENT,
     BLACK,
@@ -82,7 +82,7 @@ from .style import (
     without_ticks,
     wrap,
 )
-from .svg import DPI, as_svg
+from .svg import DPI, QUALITY, as_svg
 from .walkthrough import descent, edges
 
 __all__ = [
@@ -121,7 +121,6 @@ __all__ = [
     "accuracy_by_value",
     "arithmetic",
     "as_html",
-    "as_jpeg",
     "as_png",
     "as_svg",
     "bars",
@@ -153,7 +152,6 @@ __all__ = [
     "flat_maps",
     "heading",
     "heat_map",
-    "holds_colour_images",
     "holds_images",
     "images",
     "kind_of_recipe",
