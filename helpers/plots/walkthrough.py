@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from .pictures import blocks_or_means, drawable
-from .style import ACCENT, GREY, WIDE, new
+from .style import ACCENT, GREY, TEXT, WIDE, new, when_sized, without_ticks
 
 
 def edges(image: np.ndarray, weights: np.ndarray, response: np.ndarray) -> Figure:
@@ -16,18 +16,18 @@ def edges(image: np.ndarray, weights: np.ndarray, response: np.ndarray) -> Figur
 
     The filter's weights are written into its cells. Blue is above 0, red below, pale at 0.
     """
-    figure, axes = new(1, 3, width=8.6, height=2.9)
+    figure, axes = new(1, 3, width=WIDE)
+    when_sized(figure, lambda width: width / 3 + 0.25)
     picture = drawable(image)
     axes[0].imshow(picture, interpolation=blocks_or_means(picture, 2.6))
     for axis, table in ((axes[1], weights), (axes[2], response)):
         limit = max(1.4 * float(np.abs(table).max()), 1e-12)  # no darker than black numbers can be read on
         axis.imshow(table, cmap="RdBu", vmin=-limit, vmax=limit)
     for (row, column), weight in np.ndenumerate(weights):
-        axes[1].text(column, row, f"{weight:g}", ha="center", va="center", fontsize=13)
+        axes[1].text(column, row, f"{weight:g}", ha="center", va="center", color="black")
     for axis, title in zip(axes, ("image", "filter", "response"), strict=True):
-        axis.set(xticks=[], yticks=[])
-        axis.set_title(title, fontweight="normal", fontsize=10)
-        axis.grid(False)
+        without_ticks(axis)
+        axis.set_title(title, fontweight="normal", fontsize=TEXT)
     return figure
 
 
