@@ -86,7 +86,7 @@ def reaches_out(element: ElementTree.Element, frame: Mapping[str, str], by: floa
         if kind_of(part) == "use":
             places.append((float(part.attrib["x"]), float(part.attrib["y"])))
         elif kind_of(part) == "path" and "id" not in part.attrib:
-            numbers = list(map(float, NUMBER.findall(part.attrib["d"])))
+            numbers = list(map(float, NUMBER.findall(part.attrib.get("d", ""))))
             places += zip(numbers[::2], numbers[1::2], strict=True)  # M, L and C, which stand before pairs
         elif kind_of(part) == "image":
             return True
