@@ -4,7 +4,7 @@ There is a module for each subject, and all of them are called as `plots.name`.
 """
 
 from .candidates import candidates, learning_rate_range, parting_curves
-from .charts import bars, clouds, confusion_matrix, curves, heat_map, line, losses_by_step, reliability, trade_off
+from .charts import bars, clouds, confusion_matrix, curves, heat_map, losses_by_step, reliability, trade_off
 from .comparison import (
     KINDS_OF_RECIPE,
     arithmetic,
@@ -169,7 +169,6 @@ __all__ = [
     "learning_rate_range",
     "learning_rates",
     "legend_height",
-    "line",
     "loss_by_epoch",
     "losses_by_run",
     "losses_by_step",

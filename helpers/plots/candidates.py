@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from .charts import trade_off
-from .style import BLUE, ORANGE, describe, new, plain_ticks
+from .charts import PARTS, trade_off
+from .showing import Panels
+from .style import GREY, NARROW, WIDE, describe, label_lines, new, plain_ticks
 
 
 def learning_rate_range(
@@ -22,17 +23,22 @@ def learning_rate_range(
     `rates` is (steps,), and `sweeps` {name: (up to so many steps,)}; the axis ends at twice the `level` of guessing, in
     nats. A dashed line stands at the `rate` of a `recipe`. The Figure has a `description`.
     """
-    figure, axis = new(height=3.8)
+    figure, axis = new(width=WIDE, height=4.4)
     lowest = []
+    curves = {}
     for name, losses in sweeps.items():
         seen = rates[: len(losses)]
-        (curve,) = axis.plot(seen, losses, label=f"{name}: {suggested[name]:.2g}")
-        axis.plot(suggested[name], np.interp(suggested[name], seen, losses), "o", color=curve.get_color())
+        (curve,) = axis.plot(seen, losses)
+        axis.plot(suggested[name], np.interp(suggested[name], seen, losses), "o", color=curve.get_color(), markersize=7)
+        curves[f"{name}: {suggested[name]:.2g}"] = curve
         lowest.append(f"{name} {seen[losses.argmin()]:.2g} (loss {losses.min():.2f})")
-    axis.axvline(rate, color="dimgrey", linestyle="--", linewidth=1, label=f"rate of {recipe}")
+    axis.axvline(rate, color=GREY, linestyle="--", linewidth=1.2)
+    beside = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "color": GREY}
+    axis.annotate(f"rate of {recipe}", (rate, 1), (-6, -2), ha="right", va="top", **beside)
     axis.set(title="Loss while the learning rate grows", xscale="log", ylim=(0, 2 * level))
-    axis.set(xlabel="learning rate", ylabel="smoothed training loss")
-    axis.legend(title="suggested rate", loc="upper left", ncols=2)
+    axis.set(xlabel="learning rate, log scale", ylabel="smoothed training loss")
+    plain_ticks(axis.xaxis)
+    figure.legend(curves.values(), curves, title="suggested rate", loc="outside lower left", ncols=2, alignment="left")
     told = f"Loss against learning rate, a dashed line at {rate:g}. Each curve is lowest at: {', '.join(lowest)}."
     return describe(figure, told)
 
@@ -42,42 +48,49 @@ def candidates(
     interval: Mapping[str, tuple[float, float]],
     seconds: Mapping[str, float],
     parameters: Mapping[str, int],
-) -> Figure:
+) -> Panels:
     """Return the `trade_off` of networks between accuracy, and seconds of training and parameters.
 
-    The Figure has a `description`.
+    The Panels have a `description`.
     """
     costs = {"seconds of training": seconds, "parameters": parameters}
-    figure = trade_off(accuracy, interval, costs, "Accuracy against cost, with 95% intervals")
+    panels = trade_off(accuracy, interval, costs)
     points = [
         f"{name} {share:.1%}, {seconds[name]:.2f} s, {parameters[name]:,} parameters"
         for name, share in accuracy.items()
     ]
     told = f"Two scatter plots with one point for each network: {'; '.join(points)}."
-    return describe(figure, told)
+    return describe(panels, told)
 
 
-def parting_curves(trainings: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+def parting_curves(trainings: Mapping[str, Sequence[Mapping[str, float]]]) -> Panels:
     """Return error and loss on training and validation images against the step, side by side, for some trainings.
 
     `trainings` is {what it trained on: rows}, each row with "step", "train_error", "validation_error" (fractions),
-    "train_loss" and "validation_loss" (nats). The first training has solid lines. The Figure has a `description`.
+    "train_loss" and "validation_loss" (nats). The first training has solid lines, and names at their ends. The Panels
+    have a `description`.
     """
-    figure, axes = new(1, 2, width=9, height=3.6)
-    ends = []
-    for (name, rows), style in zip(trainings.items(), ("-", "--", ":"), strict=False):
-        steps = [row["step"] for row in rows]
-        for part, name_of_part, colour in (("train", "training", BLUE), ("validation", "validation", ORANGE)):
-            errors = [100 * row[f"{part}_error"] for row in rows]
-            losses = [row[f"{part}_loss"] for row in rows]
-            for axis, values in zip(axes, (errors, losses), strict=True):
-                axis.plot(steps, values, style, color=colour, marker="o", markersize=4, label=f"{name}: {name_of_part}")
-            ends.append(f"{name}, {name_of_part}: error {errors[-1]:.1f}%, loss {losses[-1]:.2f}")
-    axes[0].set(title="Error", ylabel="misclassified, %")
-    axes[1].set(title="Loss", ylabel="loss")
-    for axis in axes:
-        axis.set(xlabel="step (log scale)", xscale="log", ylim=(0, None))
+    drawn = {
+        "error": ("Error", "misclassified, %", 100),
+        "loss": ("Loss", "loss", 1),
+    }
+    panels = Panels([])
+    for quantity, (title, label, scale) in drawn.items():
+        figure, axis = new(width=NARROW, height=4.0)
+        for (_, rows), style in zip(trainings.items(), ("-", "--", ":"), strict=False):
+            steps = [row["step"] for row in rows]
+            lines = {}
+            for part, look in PARTS.items():
+                values = [scale * row[f"{part}_{quantity}"] for row in rows]
+                (lines[part],) = axis.plot(steps, values, linestyle=style, markersize=4, **look)
+            if style == "-":
+                label_lines(axis, lines)
+        axis.set(title=title, ylabel=label, xlabel="step, log scale", xscale="log", ylim=(0, None))
         plain_ticks(axis.xaxis)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    told = f"Curves of error and loss against steps. At the last step: {'; '.join(ends)}."
-    return describe(figure, told)
+        panels.append(figure)
+    ends = []
+    for name, rows in trainings.items():
+        last = rows[-1]
+        for part, name_of_part in (("train", "training"), ("validation", "validation")):
+            ends.append(f"{name}, {name_of_part}: error {last[f'{part}_error']:.1%}, loss {last[f'{part}_loss']:.2f}")
+    return describe(panels, f"Curves of error and loss against steps. At the last step: {'; '.join(ends)}.")

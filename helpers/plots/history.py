@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from .. import evaluation
-from .charts import curves, losses_by_step
-from .style import BLUE, ORANGE, SKY, describe, new
+from .charts import PARTS, curves, losses_by_step, mark_epochs, mark_level, marker_size
+from .style import ACCENT, GREY, WIDE, describe, label_lines, new, plain_ticks
 
 
 def diverged_training(losses: ArrayLike, epoch: int) -> Figure:
@@ -28,9 +28,7 @@ def loss_by_epoch(history: Sequence[Mapping[str, float]], asked_for: float) -> F
     """
     figure = curves(history, "loss", "cross-entropy loss, log scale", "Loss by epoch", log=True)
     if asked_for < 1:
-        (axis,) = figure.axes
-        axis.axhline(-math.log(asked_for), color="dimgrey", linestyle="--", linewidth=1, label="target reached")
-        axis.legend()
+        mark_level(figure.axes[0], -math.log(asked_for), "target reached")
     return describe(figure, describe_curves(history, "loss", "{:.3f}"))
 
 
@@ -40,25 +38,23 @@ def errors_by_epoch(history: Sequence[Mapping[str, float]], images: int) -> Figu
     `images` is the size of the validation set. The scale is logarithmic, and linear below one error in so many images,
     where 0 has its place.
     """
-    figure, axis = new()
+    figure, axis = new(width=WIDE, height=3.8)
     epochs = [row["epoch"] for row in history]
     train = [100 * (1 - row["train_accuracy"]) for row in history]
     errors = np.array([round((1 - row["validation_accuracy"]) * images) for row in history])
     ends = 100 * np.array([evaluation.wilson(count, images) for count in errors]).T
-    size = 4 if len(epochs) > 1 else 8
-    axis.plot(epochs, train, marker="o", markersize=size, color=BLUE, label="train")
     validation = 100 * errors / images
+    size = marker_size(len(epochs))
+    (of_train,) = axis.plot(epochs, train, markersize=size, **PARTS["train"])
     reach = np.abs(ends - validation)
-    axis.errorbar(epochs, validation, reach, fmt="o-", markersize=size, color=ORANGE, capsize=3, label="validation")
+    drawn = axis.errorbar(epochs, validation, reach, markersize=size, elinewidth=1.2, **PARTS["validation"])
     axis.set(title="Errors by epoch", xlabel="epoch", ylabel="errors in %, log scale")
-    axis.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
+    mark_epochs(axis, epochs)
     axis.set_yscale("symlog", linthresh=100 / images, subs=(2, 5))
-    axis.yaxis.set_major_locator(mpl.ticker.SymmetricalLogLocator(base=10, linthresh=100 / images, subs=(1, 2, 5)))
-    axis.yaxis.set_major_formatter("{x:g}")
     lowest = min(*ends[0], *train)
     axis.set_ylim(0.8 * lowest, None)  # from 0 on, where an interval reaches it
-    axis.legend()
+    plain_ticks(axis.yaxis, 100 / images)
+    label_lines(axis, {"train": of_train, "validation": drawn.lines[0]})
     return describe(figure, describe_curves(history, "accuracy", "{:.2%}"))
 
 
@@ -68,13 +64,19 @@ def learning_rates(planned: ArrayLike, history: Sequence[Mapping[str, float]]) -
     `history` has the fields of training.HISTORY; an epoch's rate is that of its first step.
     """
     rates = np.asarray(planned, dtype=float)
-    figure, axis = new(height=3.0)
+    figure, axis = new(width=WIDE, height=3.2)
     epochs = max(len(history), 1)
-    axis.plot(np.arange(len(rates)) * epochs / len(rates), rates, color=SKY, label="plan")
-    recorded = [row["learning_rate"] for row in history]
-    axis.plot([row["epoch"] - 1 for row in history], recorded, "o", color=BLUE, label="recorded")
+    (plan,) = axis.plot(np.arange(len(rates)) * epochs / len(rates), rates, color=GREY)
+    starts, recorded = ([row[key] for row in history] for key in ("epoch", "learning_rate"))
+    axis.plot(np.array(starts) - 1, recorded, "o", color=ACCENT, markersize=marker_size(epochs))
     axis.set(title="Learning rate at each step", xlabel="epochs done", ylabel="learning rate", ylim=(0, None))
-    axis.legend()
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
+    axis.margins(x=0.02)
+    label_lines(axis, {"plan": plan})
+    highest = int(np.argmax(recorded)) if recorded else 0
+    if recorded:
+        style = {"textcoords": "offset points", "color": ACCENT, "fontweight": "bold", "va": "bottom"}
+        axis.annotate("recorded", (starts[highest] - 1, recorded[highest]), (8, 2), **style)
     text = f"A curve from {rates[0]:.2g} to {rates[-1]:.2g}, at most {rates.max():.2g}, and dots at each epoch's start."
     return describe(figure, text)
 
@@ -82,12 +84,11 @@ def learning_rates(planned: ArrayLike, history: Sequence[Mapping[str, float]]) -
 def seconds_by_epoch(seconds: ArrayLike) -> Figure:
     """Return bars of the wall time of each epoch, (epochs,) in seconds."""
     seconds = np.asarray(seconds, dtype=float)
-    figure, axis = new(height=2.6)
-    axis.bar(range(1, len(seconds) + 1), seconds, width=0.7)
+    figure, axis = new(width=WIDE, height=2.8)
+    axis.bar(range(1, len(seconds) + 1), seconds, width=0.7, color=ACCENT)
     room = max(0, 6 - len(seconds)) / 2
     axis.set_xlim(0.4 - room, len(seconds) + 0.6 + room)  # so that a single bar is no wall
-    axis.set_xticks(range(1, len(seconds) + 1, len(seconds) // 20 + 1))
-    axis.grid(axis="x", visible=False)
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     axis.set(title="Wall time of each epoch", xlabel="epoch", ylabel="seconds")
     return describe(figure, f"Bars, one per epoch, from {seconds.min():.1f} s to {seconds.max():.1f} s.")
 

@@ -62,6 +62,7 @@ def as_html(panels: Panels, name: str, caption: str, description: str) -> str:
     about = "" if has_images else f' role="img" aria-label="{alternative}"'
     parts = [f'<figure class="figure" data-name="{escape(name)}">\n<div class="panels"{about}>']
     for place, panel in enumerate(panels):
+        whole_row = ' style="flex-basis:100%"' if len(panels) > 1 and panel.get_figwidth() > NARROW_ENOUGH else ""
         title = panel.get_suptitle()
         head = f'<p class="panel-title">{escape(title)}</p>' if title else ""
         panel.suptitle("")
@@ -69,7 +70,7 @@ def as_html(panels: Panels, name: str, caption: str, description: str) -> str:
             parts.append(f'<div class="panel card">{head}{as_image(panel, alternative)}</div>')
             alternative = ""  # it is read out once
         else:
-            parts.append(f'<div class="panel">{head}{as_drawings(panel, f"{name}-{place}")}</div>')
+            parts.append(f'<div class="panel"{whole_row}>{head}{as_drawings(panel, f"{name}-{place}")}</div>')
         if title:
             heading(panel, title)
     return "\n".join([*parts, f"</div>\n<figcaption>{escape(caption)}</figcaption></figure>"])

@@ -3,14 +3,14 @@
 import math
 import textwrap
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis, XAxis
+from matplotlib.axis import Axis, XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.rcsetup import cycler
@@ -49,6 +49,8 @@ STYLE: dict[Any, Any] = {
     "axes.titlesize": 14,
     "axes.titleweight": "bold",
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.02,
+    "figure.constrained_layout.w_pad": 0.01,
     "font.size": TEXT,
     "grid.color": GRID,
     "grid.linewidth": 1,
@@ -103,12 +105,19 @@ def when_laid_out(figure: Figure, fit: Callable[[], Any]) -> None:
     figure.fits = [*getattr(figure, "fits", []), fit]  # type: ignore[attr-defined]
 
 
+def keep_height(figure: Figure, height_for: Callable[[float], float]) -> None:
+    """Let the height of a Figure follow from its width, both in inches, whenever it is laid out."""
+    figure.height_for = height_for  # type: ignore[attr-defined]
+
+
 def lay_out(figure: Figure, width: float) -> None:
-    """Lay a Figure out anew, `width` inches wide."""
-    figure.set_figwidth(width)
-    figure.draw_without_rendering()
-    for fit in getattr(figure, "fits", []):
-        fit()
+    """Lay a Figure out anew, `width` inches wide; and as high as `keep_height` asked for."""
+    height_for = getattr(figure, "height_for", None)
+    figure.set_size_inches(width, height_for(width) if height_for else figure.get_figheight())
+    for _ in range(2):  # what is fitted takes its own room
+        figure.draw_without_rendering()
+        for fit in getattr(figure, "fits", []):
+            fit()
 
 
 def label_lines(axis: Axes, lines: Mapping[str, Line2D], points: float = 8) -> None:
@@ -138,42 +147,79 @@ def spread(axis: Axes, labels: Sequence[Annotation]) -> None:
     from scipy.optimize import isotonic_regression  # here, because it takes a while and few charts need it
 
     whole, dot = axis.get_window_extent(), figure_of(axis).dpi / 72
-    ends = [axis.transData.transform(label.xy)[1] for label in labels]
-    places = np.clip(np.nan_to_num(ends, neginf=whole.y0, posinf=whole.y1), whole.y0, whole.y1) / dot
+    ends = np.array([axis.transData.transform(label.xy)[1] for label in labels]) / dot
+    lowest, highest = whole.y0 / dot + 0.6 * TEXT, whole.y1 / dot  # above the axis's line
+    ends = np.nan_to_num(ends, neginf=lowest, posinf=highest)
+    places = np.clip(ends, lowest, highest)
     order = np.argsort(places, kind="stable")
     gaps = 1.25 * TEXT * np.arange(len(labels))
     moved = isotonic_regression(places[order] - gaps).x + gaps if labels else gaps
-    for place, (label, new_place) in enumerate(zip([labels[number] for number in order], moved, strict=True)):
-        label.set_position((label.get_position()[0], new_place - places[order[place]]))
+    for place, number in enumerate(order):
+        others = [label.xy for label in labels if label is not labels[number]]
+        turn(labels[number], moved[place] - ends[number], others)
+
+
+def turn(label: Annotation, shift: float, others: Sequence[tuple[float, float]]) -> None:
+    """Move a label of a point so many points up, and to the left of its point where it would cover one of `others`."""
+    axes = label.axes
+    assert axes is not None
+    right = abs(label.get_position()[0])
+    label.set(position=(right, shift), ha="left")
+    if others:
+        box = label.get_window_extent()
+        covered = axes.transData.transform(others)
+        if ((box.p0 - 4 < covered) & (covered < box.p1 + 4)).all(axis=1).any():
+            label.set(position=(-right, shift), ha="right")
 
 
 class PlainLogTicks(Locator):
     """Ticks of a logarithmic axis at plain numbers: at least three of them, at most as many as there is room for."""
 
     axis: Any
-    STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+    STEPS: ClassVar = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+    MOST = 8
+
+    def __init__(self, least: float = 0) -> None:
+        """Leave out what is below `least`, but for 0, which a scale that is linear there has a place for."""
+        self.least = least
 
     def __call__(self) -> Any:
         """Return the places of the ticks within the axis's limits."""
         return self.tick_values(*self.axis.get_view_interval())
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
-        """Return the places of the ticks from `vmin` to `vmax`, both above 0."""
+        """Return the places of the ticks from `vmin` to `vmax`."""
         low, high = sorted((vmin, vmax))
-        powers = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        room = max(self.axis.get_tick_space(), 3)
-        found = [np.outer(powers, steps).ravel() for steps in self.STEPS]
-        found = [ticks[(low <= ticks) & (ticks <= high)] for ticks in found]
-        if len(found[0]) > room:
-            return found[0][:: math.ceil(len(found[0]) / room)]
-        fitting = [ticks for ticks in found if 3 <= len(ticks) <= room]
-        if fitting:
-            return fitting[-1]
-        enough = [ticks for ticks in found if len(ticks) >= 3]
-        if enough:
-            return enough[0]
-        ticks = np.asarray(MaxNLocator(min(room, 5), steps=(1, 2, 5, 10), min_n_ticks=3).tick_values(low, high))
-        return ticks[(low <= ticks) & (ticks <= high)]
+        if low <= 0:
+            return np.array([0, *self.tick_values(self.least or high / 1000, high)])
+        low = max(low, self.least)
+        choices = [ticks[(low <= ticks) & (ticks <= high)] for ticks in self.choices(low, high)]
+        choices = [ticks for ticks in choices if len(ticks) >= 3]
+        fitting = [ticks for ticks in choices if self.fit(ticks)]
+        return max(fitting, key=len) if fitting else min(choices, key=len, default=np.array([low, high]))
+
+    def choices(self, low: float, high: float) -> Iterator[np.ndarray]:
+        """Yield the ticks that there may be, some of them outside the limits."""
+        exponents = np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for step in range(1, len(exponents)):
+            yield 10.0 ** exponents[::step]
+        for steps in self.STEPS:
+            yield np.outer(10.0**exponents, steps).ravel()
+        for count in (3, 5):
+            yield np.asarray(MaxNLocator(count, steps=(1, 2, 5, 10), min_n_ticks=3).tick_values(low, high))
+
+    def fit(self, ticks: np.ndarray) -> bool:
+        """Return whether the labels of ticks stand apart."""
+        axes = self.axis.axes
+        points = points_of(axes)
+        ends = np.log10(np.maximum(np.abs(self.axis.get_view_interval()), self.least or 1e-300))
+        if isinstance(self.axis, XAxis):
+            length, sizes = points[0], np.array([0.64 * TEXT * len(plain(tick)) for tick in ticks])
+        else:
+            length, sizes = points[1], np.full(len(ticks), 1.2 * TEXT)
+        places = np.log10(ticks) * length / max(abs(ends[1] - ends[0]), 1e-12)
+        apart = np.diff(places) - (sizes[:-1] + sizes[1:]) / 2
+        return len(ticks) <= self.MOST and bool((apart >= 6).all())
 
 
 def plain(value: float, _: Any = None) -> str:
@@ -182,32 +228,50 @@ def plain(value: float, _: Any = None) -> str:
     return text if float(text.replace(",", "")) or not value else f"{value:g}"
 
 
-def plain_ticks(axis: Axis) -> None:
-    """Let a logarithmic `axis` (figure.xaxis or yaxis) have at least three ticks, at plain numbers."""
-    axis.set_major_locator(PlainLogTicks())
+def plain_ticks(axis: Axis, least: float = 0) -> None:
+    """Let a logarithmic `axis` (figure.xaxis or yaxis) have at least three ticks, at plain numbers.
+
+    Of a scale that is linear near 0, `least` is where it begins to be logarithmic: from there on, and at 0, are ticks.
+    """
+    axis.set_major_locator(PlainLogTicks(least))
     axis.set_major_formatter(plain)
     axis.set_minor_locator(NullLocator())
 
 
-def name_ticks(axis: Axis, names: Sequence[str], places: ArrayLike | None = None, inches: float = 7.0) -> None:
-    """Write a class's name at each of `places` (0, 1, ...) along `axis` (figure.xaxis or yaxis), `inches` long.
+def name_ticks(axis: Axis, names: Sequence[str], places: ArrayLike | None = None, inches: float = 0) -> None:
+    """Write a class's name at each of `places` (0, 1, ...) along `axis` (figure.xaxis or yaxis).
 
     Names that do not fit side by side stand upright, long ones are shortened; of very many, every second, third, ...
-    is written.
+    is written. The axis is taken to be `inches` long until it is laid out.
     """
-    room = 72 * inches / len(names)  # points for each
-    size = min(10, max(0.85 * room, 7))
-    step = math.ceil(0.85 * size / room)
-    shown = [shorten(name, 20) for name in names]
-    longest = max(map(len, shown)) * size * 0.6
-    upright = isinstance(axis, XAxis) and longest > room
     places = np.arange(len(names)) if places is None else np.asarray(places)
-    axis.set_ticks(places[::step], shown[::step], rotation=90 if upright else 0, fontsize=size)
+    side = isinstance(axis, YAxis)
+    figure = figure_of(axis.axes)
+
+    def fit(length: float, of: float) -> None:
+        room = length / max(of, 1)  # points for each
+        shown = [shorten(name, 20) for name in names]
+        letters = max(int(room / (0.6 * TEXT)), 1)
+        wrapped = shown if side else [textwrap.fill(name, letters, break_long_words=False) for name in shown]
+        upright = max(len(line) for name in wrapped for line in name.split("\n")) * TEXT * 0.6 > room and not side
+        step = math.ceil(1.1 * TEXT / room) if side or upright else 1
+        axis.set_ticks(places[::step], (shown if upright else wrapped)[::step], rotation=90 if upright else 0)
+
+    def fit_again() -> None:
+        fit(points_of(axis.axes)[int(side)], abs(np.diff(axis.get_view_interval())[0]))
+
+    fit(72 * (inches or 0.85 * figure.get_size_inches()[int(side)]), len(names))
+    when_laid_out(figure, fit_again)
+
+
+def points_of(axes: Axes) -> np.ndarray:
+    """Return how wide and how high axes are, in points."""
+    return 72 * np.asarray(axes.get_position().size) * figure_of(axes).get_size_inches()
 
 
 def wrap(text: str, inches: float, points: float = 10) -> str:
     """Return `text` broken into lines that are `inches` long in letters of `points`; its own line breaks stay."""
-    length = max(4, int(130 * inches / points))
+    length = max(4, int(120 * inches / points))
     return "\n".join(textwrap.fill(line, length) for line in text.splitlines())
 
 

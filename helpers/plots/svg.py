@@ -27,6 +27,7 @@ ROOT = f"fill:var(--chart-ink,{INK});font:{TEXT}px system-ui,sans-serif;stroke-l
 NAMESPACE = re.compile(r"\{[^}]*\}")
 DECIMAL = re.compile(r"-?\d+\.\d+(e-?\d+)?")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+RECTANGLE = re.compile(r"M(\S+) (\S+)L(\S+) \2L\3 ([^L]+)L\1 \4(?:L\1 \2z?|z)")
 SAME = re.compile(r"rotate\(-?0 [^)]*\)")  # by 0 degrees
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 AS_ALL = {("font-size", f"{TEXT}px"), ("text-anchor", "start"), ("fill", INK)}  # what ROOT says, or no word does
@@ -64,11 +65,17 @@ def write(element: ElementTree.Element, frames: Mapping[str, Mapping[str, str]])
     kind = kind_of(element)
     if kind in ("style", "metadata", "clipPath"):
         return ""
+    if element.get("id", "").startswith("QuadMesh"):
+        return write_cells(element)
     attributes = dict(tidy(element, kind))
     if kind == "path" and attributes.get("style") == "fill:none":
         return ""
     text = escape(element.text or "") if kind == "text" else ""
     content = text + "".join(write(child, frames) for child in element)
+    styles = set(re.findall(r'<use [^>]*(style="[^"]*")/>', content))
+    if len(styles) == 1 and content.count("<use ") == content.count("<") > 1:  # marks that look the same
+        style = styles.pop()
+        content = f"<g {style}>{content.replace(f' {style}', '')}</g>"
     if kind in ("g", "defs") and not content:
         return ""
     inside = "".join(f' {key}="{value}"' for key, value in attributes.items())
@@ -77,6 +84,17 @@ def write(element: ElementTree.Element, frames: Mapping[str, Mapping[str, str]])
         written = content
     frame = frames.get(element.get("clip-path", "")[5:-1])  # url(#identifier)
     return cut(written, frame) if frame and reaches_out(element, frame) else written
+
+
+def write_cells(element: ElementTree.Element) -> str:
+    """Return the cells of a table, which overlap nowhere: those that look the same as one path."""
+    cells: dict[str, str] = {}
+    for cell in element:
+        attributes = dict(tidy(cell, "path"))
+        style = attributes.get("style", "")
+        if "fill:none" not in style:
+            cells[style] = cells.get(style, "") + attributes["d"]
+    return "".join(f'<path d="{path}" style="{style}"/>' for style, path in cells.items())
 
 
 def reaches_out(element: ElementTree.Element, frame: Mapping[str, str], by: float = 2.0) -> bool:
@@ -115,6 +133,7 @@ def tidy(element: ElementTree.Element, kind: str) -> Iterator[tuple[str, str]]:
             value = "" if is_marker else ";".join(declarations(value))
         elif key == "d":
             value = re.sub(r" ?([A-Za-z]) ?", r"\1", " ".join(shorten_numbers(value, 2 if is_marker else 1).split()))
+            value = RECTANGLE.sub(r"M\1 \2H\3V\4H\1z", value)
         elif key == "transform":
             value = shorten_numbers(SAME.sub("", value).strip(), 2)
         elif key in ("x", "y", "width", "height"):

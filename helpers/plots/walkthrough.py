@@ -1,13 +1,14 @@
 """Figures of 00_walkthrough."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from .pictures import blocks_or_means, drawable
-from .style import RED, new
+from .style import ACCENT, GREY, WIDE, new
 
 
 def edges(image: np.ndarray, weights: np.ndarray, response: np.ndarray) -> Figure:
@@ -37,20 +38,27 @@ def descent(
 
     `weights` and `losses` are (n,); `slope` is that of the curve at the first step, where it is drawn.
     """
-    figure, axis = new()
+    figure, axis = new(width=WIDE, height=4.0)
     steps = np.asarray(path, dtype=float)
     around = steps[0, 0] + np.array([-0.6, 0.6]) * max(np.ptp(steps[:, 0]), 0.1)
-    axis.plot(weights, losses, label="loss")
-    axis.plot(
-        around,
-        steps[0, 1] + slope * (around - steps[0, 0]),
-        color="dimgrey",
-        linestyle="--",
-        label="tangent, its slope the gradient",
+    axis.plot(weights, losses, color=GREY)
+    axis.plot(around, steps[0, 1] + slope * (around - steps[0, 0]), color=GREY, linestyle="--", linewidth=1.2)
+    axis.plot(*steps.T, "o-", color=ACCENT, linewidth=1.2)
+    beside: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": False}
+    axis.annotate(
+        "loss",
+        (np.asarray(weights)[-1], np.asarray(losses)[-1]),
+        (8, 0),
+        color=GREY,
+        fontweight="bold",
+        va="center",
+        **beside,
     )
-    axis.plot(*steps.T, "o-", color=RED, linewidth=1, label="steps")
+    end = int(slope < 0)  # the lower end of the tangent: nothing is drawn below it
+    place = (around[end], steps[0, 1] + slope * (around[end] - steps[0, 0]))
+    style = {"color": GREY, "ha": "right" if end else "left", "va": "bottom"}
+    axis.annotate("tangent, its slope\nthe gradient", place, (-14 if end else 14, -4), **style, **beside)
     for number, point in enumerate(steps):
-        axis.annotate(str(number), point, xytext=(0, 7), textcoords="offset points", ha="center", color=RED)
-    axis.set(title="Gradient descent", xlabel=label, ylabel="loss")
-    axis.legend()
+        axis.annotate(str(number), point, (0, 8), color=ACCENT, fontweight="bold", ha="center", **beside)
+    axis.set(title=f"{len(steps) - 1} steps of gradient descent", xlabel=label, ylabel="loss")
     return figure
