@@ -265,6 +265,8 @@ def test_figures_hold_what_they_are_given():
     assert [y for line in axis.lines if line.get_marker() == "D" for y in line.get_ydata()] == pytest.approx([70, 85])
     (axis,) = plots.accuracy_by_value(["one", "two", "one"], [0.9, 0.8, 1.0], "recipe").axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["one", "two"]
+    single = plots.accuracy_by_value(["one", "two"], [0.9, 0.8], "recipe")
+    assert "<svg" in plots.as_svg(single, "single")  # the interval of one run is unknown
     (axis,) = plots.losses_by_run([[1, 0.5], [2, float("nan")]], [1, 0], ["best", "other"]).axes
     assert axis.lines[-1].get_color() == plots.BLUE and axis.get_yscale() == "log"
     names = [f"setting {place}" for place in range(9)]

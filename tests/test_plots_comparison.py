@@ -34,7 +34,9 @@ def boxes_of(axis):
 
 def test_figures_over_all_recipes_say_in_words_what_they_hold():
     errors = {"best": [20, 30], "narrow-published": [60, 80]}
-    figure = plots.errors_by_recipe(errors, {"nearest mean image": 1800.0}, {"narrow-published": 100.0}, 10_000)
+    figure = plots.errors_by_recipe(
+        errors, {"nearest mean image": 1800.0}, {"narrow-published": 100.0, "other": 9.0}, 10_000
+    )
     assert figure.description == "Mean errors by recipe: best 25; narrow-published 70."
     panels = plots.costs(POINTS, PAIRS)
     assert "5 of best together: 1500 s, 25,000 parameters, 24 errors" in panels.description and len(panels) == 2

@@ -4,7 +4,7 @@ There is a module for each subject, and all of them are called as `plots.name`.
 """
 
 from .candidates import candidates, learning_rate_range, parting_curves
-from .charts import bars, clouds, confusion_matrix, curves, heat_map, losses_by_step, reliability, trade_off
+from .charts import bars, confusion_matrix, curves, heat_map, losses_by_step, reliability, trade_off
 from .comparison import (
     KINDS_OF_RECIPE,
     arithmetic,
@@ -134,7 +134,6 @@ __all__ = [
     "boxes",
     "candidates",
     "class_pairs",
-    "clouds",
     "colour_of",
     "confusion_matrix",
     "corrupted",

@@ -38,26 +38,6 @@ PARTS: dict[str, dict[str, Any]] = {  # how the curves of the parts of the data 
 }
 
 
-def clouds(axis: Axes, points: ArrayLike, labels: ArrayLike, names: Sequence[str]) -> None:
-    """Draw points, (n, 2), on `axis` in one colour per class, with the class's name on a white ground in its midst.
-
-    `labels` are whole numbers (n,): places in `names`.
-    """
-    points = np.asarray(points)
-    labels = np.asarray(labels)
-    colours = mpl.color_sequences["tab10" if len(names) <= 10 else "tab20"]
-    size = 9 if len(names) <= 20 else 5
-    for label in np.unique(labels):
-        members = points[labels == label]
-        colour = colours[label % len(colours)]
-        axis.scatter(members[:, 0], members[:, 1], s=7, color=colour, alpha=0.7, linewidths=0, label=names[label])
-        ground = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.9}
-        x, y = np.median(members, axis=0)
-        axis.text(x, y, names[label], ha="center", va="center", fontsize=size, bbox=ground)
-    axis.set(xticks=[], yticks=[])
-    axis.spines[:].set(visible=True, color="lightgrey")
-
-
 def bars(values: Mapping[str, Sequence[float]], names: Sequence[str], title: str, label: str) -> Figure:
     """Return grouped bars (dots for many names): `values` {group: one number per name}, a legend for several groups.
 

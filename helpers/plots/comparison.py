@@ -39,8 +39,8 @@ def errors_by_recipe(
     """
     figure, axis = new(width=WIDE, height=ROW * (len(errors) + len(lines)) + 0.9)
     spans = draw_rows(axis, errors, ACCENT)
-    for name, count in reported.items():
-        row = list(errors).index(name)
+    for name in [name for name in errors if name in reported]:
+        count, row = reported[name], list(errors).index(name)
         axis.plot(count, row, "x", color=GREY, markersize=7, markeredgewidth=2, gid=belongs_to(name))
         spans[row] = (spans[row][0], max(spans[row][1], count), row)
     below = sorted(lines, key=lambda name: lines[name])

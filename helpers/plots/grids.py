@@ -9,8 +9,15 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from .. import evaluation
-from .style import ACCENT, BROWN, ERROR, GREEN, GREY, INK, NARROW, PURPLE, name_ticks, new, plain_ticks, shorten
+from .style import ACCENT, BROWN, ERROR, GREEN, GREY, INK, NARROW, PAPER, PURPLE, name_ticks, new, plain_ticks, shorten
 
+ONE_RUN: dict[str, Any] = {  # hollow, over the interval and under the mean
+    "color": GREY,
+    "markerfacecolor": PAPER,
+    "markersize": 7,
+    "markeredgewidth": 1.4,
+    "zorder": 2.5,
+}
 OF_SETTINGS = (ACCENT, ERROR, GREEN, PURPLE, BROWN, INK)  # the best first
 
 
@@ -25,9 +32,9 @@ def accuracy_by_value(values: Sequence[Any], accuracy: ArrayLike, label: str, lo
     figure, axis = new(width=NARROW, height=3.2)
     different = sorted(set(values))
     shares, means, lows, highs = summarise_runs(values, accuracy, different)
-    axis.plot(values, shares, "o", color=GREY, markersize=5, alpha=0.7)
+    axis.plot(values, shares, "o", **ONE_RUN)
     axis.vlines(different, lows, highs, color=ACCENT)
-    axis.plot(different, means, "D", color=ACCENT, markersize=6)
+    axis.plot(different, means, "D", color=ACCENT, markersize=5, zorder=2.6)
     axis.set(xlabel=label, ylabel="validation accuracy, %")
     if logarithmic:
         axis.set_xscale("log")
@@ -45,9 +52,9 @@ def accuracy_by_name(names: Sequence[str], accuracy: ArrayLike, label: str) -> F
     figure, axis = new(width=NARROW, height=room + 0.8)
     shares, means, lows, highs = summarise_runs(names, accuracy, different)
     places = np.arange(len(different))
-    axis.plot(shares, [different.index(name) for name in names], "o", color=GREY, markersize=5, alpha=0.7)
+    axis.plot(shares, [different.index(name) for name in names], "o", **ONE_RUN)
     axis.hlines(places, lows, highs, color=ACCENT)
-    axis.plot(means, places, "D", color=ACCENT, markersize=6)
+    axis.plot(means, places, "D", color=ACCENT, markersize=5, zorder=2.6)
     name_ticks(axis.yaxis, different, inches=room)
     axis.set(xlabel="validation accuracy, %", ylabel=label, ylim=(len(different) - 0.5, -0.5))
     return figure
