@@ -198,6 +198,14 @@ def test_photographs_that_were_read_are_counted():
     assert tiles_of(shown)["sure, and wrong"] == ("0", "of 140 sure answers")
 
 
+@pytest.mark.parametrize(("unsure", "said"), [(None, ("-", "not known by this reader")), (2, ("2", ""))])
+def test_photographs_of_ones_own_are_counted_and_nothing_is_tested(unsure, said):
+    shown = lead.answers("A digit was found on **5 of 6** photographs.", 6, 5, unsure)
+    assert tiles_of(shown)["of them unsure"] == said and tiles_of(shown)["without an answer"] == ("1", "of 6")
+    bundle = shown._repr_mimebundle_()
+    assert bundle["text/markdown"] == shown.finding and bundle[lead.FORMAT]["findings"] == []
+
+
 def published(p_values):
     facts = {"compared": 16, "told_apart": 4}
     steps = verdicts.Verdict("steps_of_all", 4, "Steps told apart.", facts)
