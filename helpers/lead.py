@@ -154,7 +154,7 @@ def results(
     tiles = [
         share("test accuracy", images - errors, images),
         Tile("mistakes", f"{errors:,}", f"of {test_images}"),
-        Tile("calibration error", f"{ece:.4f}", f"by chance up to {by_chance:.4f}"),
+        Tile("calibration error", f"{ece:.4f}", f"chance leaves up to {by_chance:.4f}"),
         time_taken("training time", seconds, counted(len(history), "epoch")),
     ]
     return made_of(finding, tiles, findings)

@@ -57,7 +57,8 @@ def test_one_epoch_and_no_mistake_are_said_in_the_singular_and_claim_nothing():
     shown = training((30, 30), (6, 6), epochs=1, best=6)
     assert shown.finding.startswith("After 1 epoch the network classifies 100.00% of 6 validation images correctly")
     assert tiles_of(shown)["mistakes"][0] == "0" and tiles_of(shown)["training time"] == ("40 s", "1 epoch")
-    assert shown.findings[1:] == ("There is one epoch, so there is nothing to compare.", "There is no mistake to sort.")
+    assert "there is one epoch, so there is nothing to compare" in shown.findings[1]
+    assert shown.findings[2] == "There is no mistake to sort."
 
 
 def results(right, images, baselines):
@@ -90,7 +91,9 @@ def test_results_have_four_figures():
     tiles = tiles_of(shown)
     assert list(tiles) == ["test accuracy", "mistakes", "calibration error", "training time"]
     assert tiles["mistakes"] == ("10", "of 1,000 test images") and tiles["training time"] == ("4.0 s", "2 epochs")
-    assert tiles["calibration error"][0] == "0.0900" and tiles["calibration error"][1].startswith("by chance up to 0.0")
+    assert tiles["calibration error"][0] == "0.0900" and tiles["calibration error"][1].startswith(
+        "chance leaves up to 0.0"
+    )
 
 
 def walkthrough(right, images, baselines):
