@@ -446,7 +446,7 @@ def test_a_network_of_whole_images_takes_pictures_whole(opened):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_everyone_can_use_the_pad_for_drawing(opened, width):
     examples = [(image.numpy(), "5", "9") for image in random_images(24, 1, 28, 28)]
-    page = opened(trained("small"), examples=examples, viewport={"width": width, "height": 900})
+    page = opened(trained("small"), examples=examples, viewport={"width": width, "height": 900}, has_touch=True)
     page.wait_for_function("document.querySelector('.bars li.first')")
     page.evaluate(AXE)
     found = page.evaluate("() => axe.run('#draw-a-digit').then(({ violations }) => violations.map(rule => rule.id))")
@@ -454,10 +454,13 @@ def test_everyone_can_use_the_pad_for_drawing(opened, width):
     for target in page.locator("button:visible, input:visible").all():
         box = target.bounding_box()
         assert box["width"] >= 24 and box["height"] >= 24
-    page.locator("[data-example]").last.click()
+    page.locator("[data-example]").last.tap()
     assert page.locator(".pad").bounding_box()["y"] >= 0
     bottom = page.evaluate("document.querySelector('.pad').getBoundingClientRect().bottom")
     assert bottom <= 900 and not page.complaints
+    page.get_by_role("button", name="Clear").tap()
+    page.locator(".pad").tap()  # a dot
+    page.wait_for_function("document.querySelector('.bars li.first')")
 
 
 def thinned(image):

@@ -15,7 +15,7 @@
   const div = (one, other) => Math.floor(one / other);
   const total = values => values.reduce((sum, value) => sum + value, 0);
   const where = ({ v }, mask) => v.filter((_, i) => mask[i]);
-  const turned = ({ v, h, w }) => image(w, h, (y, x) => v[x * w + y]);
+  const transposed = ({ v, h, w }) => image(w, h, (y, x) => v[x * w + y]);
   const parted = ({ v, w }, height, width, top, left) => image(height, width, (y, x) => v[(top + y) * w + left + x]);
 
   /** A picture in grey, shrunk by whole pixels: {v, h, w, factor}. It is read in strips, so that a large one fits. */
@@ -55,14 +55,14 @@
       }
       return out;
     };
-    return turned(along(turned(along(one))));
+    return transposed(along(transposed(along(one))));
   }
   const least = (one, side) => each(greatest(each(one, value => -value), side), value => -value);
 
   function soften(one, times) {
     for (let time = 0; time < times; time++) {
       const along = ({ v, h, w }) => image(h, w, (y, x, i) => 2 * v[i] + v[x ? i - 1 : i] + v[x < w - 1 ? i + 1 : i]);
-      one = turned(along(turned(along(one))));
+      one = transposed(along(transposed(along(one))));
     }
     return one;
   }
