@@ -54,7 +54,7 @@ function bar(name, share, className) {
 }
 
 function card(place) {
-  const [image, label, answer, other, first, second] = images[place], item = make("li", "card");
+  const [image, label, answer, other, first, second] = images[place], item = make("li", "answered");
   const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `Test image ${image}: ${names[label]}, called ${names[answer]}`);
@@ -84,7 +84,7 @@ function tell(row, column, shown) {
     : `${names[row]} called ${names[column]}: ${separate(count)} ${of}${share}.`;
   if (!shown) return what + " No image of these is kept in this page.";
   if (right) return what + ` Below: ${shown === 1 ? "the one" : `the ${shown}`} that it doubted most, with the second guess.`;
-  if (shown < count) return what + ` Below: ${shown} of them, the most confident first.`;
+  if (shown < count) return what + (shown === 1 ? " Below: the most confident." : ` Below: the ${shown} most confident.`);
   return what + (shown === 1 ? "" : " The most confident first.");
 }
 
@@ -111,7 +111,7 @@ function open(row, column, focus = false) {
     reverse.onclick = () => { open(column, row); said.querySelector("button")?.focus(); };
     said.append(" ", reverse);
   }
-  const cards = find("cards");
+  const cards = find("answers");
   cards.replaceChildren(...places.map(card));
   cards.scrollTo(0, 0);
   const scrolls = cards.scrollWidth > cards.clientWidth || cards.scrollHeight > cards.clientHeight;
