@@ -54,14 +54,15 @@ function bar(name, share, className) {
 }
 
 function card(place) {
-  const [image, label, answer, other, first, second] = images[place], item = make("li", "card");
+  const [image, label, answer, other, first, second] = images[place], item = make("li", "answered");
   const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `Test image ${image}: ${names[label]}, called ${names[answer]}`);
   if (side < 64) canvas.className = "coarse";
   pixelsOf(place).then(pixels => paint(canvas, pixels));
   const right = label === answer;
-  item.append(canvas, bar(names[answer], first, right ? "good" : "bad"), bar(names[other], second, right ? "next" : "good"));
+  const kinds = right ? ["good", "next"] : ["bad", "good"];
+  item.append(canvas, bar(names[answer], first, kinds[0]), bar(names[other], second, kinds[1]));
   const pad = window.networkPad;
   if (pad && pad.side === side && pad.channels === channels) {
     const button = make("button", "", ink ? "draw it" : "ask again");
@@ -79,12 +80,14 @@ const plural = (count, one) => `${separate(count)} ${one}${count === 1 ? "" : "s
 function tell(row, column, shown) {
   const count = counts[row][column], share = all[row] ? ` (${perCent(count / all[row])})` : "", right = row === column;
   const of = `of ${plural(all[row], "image")} of ${names[row]}`;
-  if (!count) return right ? `None ${of} is called ${names[column]}.` : `No ${names[row]} is called ${names[column]}.`;
-  const what = right ? `${separate(count)} ${of}${share} ${count === 1 ? "is" : "are"} called so.`
-    : `${names[row]} called ${names[column]}: ${separate(count)} ${of}${share}.`;
+  if (!count) return `${right ? `None ${of}` : `No ${names[row]}`} is called ${names[column]}.`;
+  const how = `${separate(count)} ${of}${share}`;
+  const verb = count === 1 ? "is" : "are";
+  const what = right ? `${how} ${verb} called so.` : `${names[row]} called ${names[column]}: ${how}.`;
   if (!shown) return what + " No image of these is kept in this page.";
-  if (right) return what + ` Below: ${shown === 1 ? "the one" : `the ${shown}`} that it doubted most, with the second guess.`;
-  if (shown < count) return what + ` Below: ${shown} of them, the most confident first.`;
+  const below = shown === 1 ? "Below: the one" : `Below: the ${shown}`;
+  if (right) return `${what} ${below} it doubted most, with the second guess.`;
+  if (shown < count) return `${what} ${below} most confident.`;
   return what + (shown === 1 ? "" : " The most confident first.");
 }
 
@@ -111,7 +114,7 @@ function open(row, column, focus = false) {
     reverse.onclick = () => { open(column, row); said.querySelector("button")?.focus(); };
     said.append(" ", reverse);
   }
-  const cards = find("cards");
+  const cards = find("answers");
   cards.replaceChildren(...places.map(card));
   cards.scrollTo(0, 0);
   const scrolls = cards.scrollWidth > cards.clientWidth || cards.scrollHeight > cards.clientHeight;
@@ -123,40 +126,39 @@ function open(row, column, focus = false) {
 
 /** Scroll the table's own box, never the page. */
 function bringIntoSight(cell) {
-  const frame = box.getBoundingClientRect(), place = cell.getBoundingClientRect(), head = rows[0][0].getBoundingClientRect();
-  const corner = root.querySelector("thead td").getBoundingClientRect();
+  const [frame, place, corner] = [box, cell, root.querySelector("thead td")].map(one => one.getBoundingClientRect());
   const move = (start, end, from, to) => (start < from ? start - from : end > to ? end - to : 0);
-  const left = move(place.left, place.right, frame.left + corner.width, frame.right - head.width);
-  const top = move(place.top, place.bottom, frame.top + corner.height, frame.bottom - head.height);
+  const left = move(place.left, place.right, frame.left + corner.width, frame.right);
+  const top = move(place.top, place.bottom, frame.top + corner.height, frame.bottom);
   if (left || top) box.scrollBy({ left, top, behavior: calm.matches ? "auto" : "smooth" });
 }
 
 const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 box.onkeydown = event => {
-  const [row, column] = at, within = place => Math.min(Math.max(place, 0), size - 1);
-  const move = moves[event.key] || (event.key === "Home" ? [0, -column] : event.key === "End" ? [0, size - 1 - column] : null);
-  if (!move || event.altKey || event.metaKey) return;
+  const [row, column] = at, within = place => Math.min(Math.max(place, 0), size - 1), ends = { Home: 0, End: size - 1 };
+  if (event.altKey || event.metaKey || !(event.key in moves || event.key in ends)) return;
   event.preventDefault();
-  const whole = event.ctrlKey && event.key.length < 5; // with Ctrl, Home and End go to the first and the last cell
-  if (whole) open(event.key === "Home" ? 0 : size - 1, event.key === "Home" ? 0 : size - 1, true);
-  else open(within(row + move[0]), within(column + move[1]), true);
+  if (event.key in ends) open(event.ctrlKey ? ends[event.key] : row, ends[event.key], true); // Ctrl: of the whole table
+  else open(within(row + moves[event.key][0]), within(column + moves[event.key][1]), true);
 };
 box.onclick = event => {
-  const cell = event.target.closest("tbody td");
-  if (cell) open(rows.findIndex(cells => cells.includes(cell)), rows.find(cells => cells.includes(cell)).indexOf(cell), true);
+  const cell = event.target.closest("tbody td"), row = rows.findIndex(cells => cells.includes(cell));
+  if (cell) open(row, rows[row].indexOf(cell), true);
 };
 
 function begin() {
   const wrong = counts.flatMap((row, one) => row.map((count, other) => [one === other ? 0 : count, one, other]))
     .filter(([count]) => count).sort((one, other) => other[0] - one[0]);
-  const fullest = wrong.slice(0, Math.max(...names.map(name => name.length)) > 12 ? 3 : 6).map(([count, row, column]) => {
+  const most = names.some(name => name.length > 12) ? 3 : 6;
+  const fullest = wrong.slice(0, most).map(([count, row, column]) => {
     const button = make("button", "", `${names[row]} as ${names[column]}`);
     button.type = "button"; button.dataset.cell = `${row},${column}`;
     button.append(make("small", "", ` ${separate(count)}`));
     button.onclick = () => open(row, column);
     return button;
   });
-  find("fullest").append(fullest.length ? make("span", "", "Most frequent") : "Not one mistake: only the diagonal is filled.", ...fullest);
+  const words = make("span", "", wrong.length ? "Most frequent" : "Not one mistake: only the diagonal is filled.");
+  find("fullest").append(words, ...fullest);
   behind.hidden = false;
   const [, row, column] = wrong[0] || [0, ...(images[0] || [0, 0, 0]).slice(1, 3)];
   open(row, column);
@@ -173,4 +175,6 @@ root.classList.add("live");
 const watch = new IntersectionObserver(([{ isIntersecting }]) => { // nothing is decoded before it comes near
   if (isIntersecting) { watch.disconnect(); begin(); }
 }, { rootMargin: "400px" });
-watch.observe(root);
+const start = () => watch.observe(root);
+if (document.readyState === "loading") addEventListener("DOMContentLoaded", start); // the pad may stand further below
+else start();

@@ -1,6 +1,8 @@
 const find = name => root.querySelector("." + name);
-const temperature = find("temperature"), threshold = find("threshold"), calm = matchMedia("(prefers-reduced-motion: reduce)");
-const separate = number => number.toLocaleString("en"), perCent = (part, whole) => (100 * part / whole).toFixed(2) + "%";
+const temperature = find("temperature"), threshold = find("threshold");
+const calm = matchMedia("(prefers-reduced-motion: reduce)"), separate = number => number.toLocaleString("en");
+const plural = (count, one) => `${separate(count)} ${one}${count === 1 ? "" : "s"}`;
+const perCent = (part, whole) => (100 * part / whole).toFixed(2) + "%";
 const THUMB = 24; // pixels: a slider's value begins half of it from its end
 let values = null, width = { dots: 0, doubts: 0 };
 
@@ -23,7 +25,8 @@ let dots = [], scale = null;
 
 function drawAxes() {
   const side = Math.min(width.dots, 400), left = 46, bottom = 44, top = 12, right = 14, svg = board("dots", side);
-  const x = value => left + value * (width.dots - left - right), y = value => side - bottom - value * (side - bottom - top);
+  const x = value => left + value * (width.dots - left - right);
+  const y = value => side - bottom - value * (side - bottom - top);
   for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
     svg.append(draw("line", { class: "grid", x1: x(0), x2: x(1), y1: y(tick), y2: y(tick) }));
     svg.append(draw("text", { class: "tick", x: x(tick), y: y(0) + 18, "text-anchor": "middle" }, tick));
@@ -64,65 +67,93 @@ function moveDots({ bins }) {
 // The threshold: mistakes stand above an axis of confidence, right answers hang below it.
 const LANE = 136, GAP = 30, HANG = 84, DEEP = LANE + GAP + HANG + 4, TALL = DEEP + 20;
 
-function drawDoubts({ person, mistakes }) {
-  const count = values.thresholds.length, all = values.images, wrong = mistakes[0], svg = board("doubts", TALL);
-  const pitch = (width.doubts - THUMB) / (count - 1), x = place => THUMB / 2 + place * pitch, at = +threshold.value;
-  const bins = values.thresholds.map((_, place) => { // from one threshold to the next, and what lies above the last
-    const next = place + 1 < count, inside = (next ? person[place + 1] : all) - person[place];
+/** How many mistakes and right answers lie from each threshold to the next; the last holds what lies above it. */
+function between({ person, mistakes }) {
+  return person.map((below, place) => {
+    const next = place + 1 < person.length, inside = (next ? person[place + 1] : values.images) - below;
     const bad = mistakes[place] - (next ? mistakes[place + 1] : 0);
     return { bad, good: inside - bad };
   });
-  const most = Math.max(...bins.map(({ bad }) => bad), 1), unit = Math.min(8, (LANE - 22) / most), thick = Math.max(pitch - 1, 1);
-  const deepest = Math.log10(Math.max(...bins.map(({ good }) => good), 1) + 1), hang = good => HANG * Math.log10(good + 1) / deepest;
+}
+
+function drawDoubts(reading) {
+  const svg = board("doubts", TALL), bins = between(reading), at = +threshold.value;
+  const pitch = (width.doubts - THUMB) / (bins.length - 1), x = place => THUMB / 2 + place * pitch;
   svg.append(draw("rect", { class: "shade", x: 0, y: 0, width: x(at), height: DEEP }));
-  bins.forEach(({ bad, good }, place) => {
-    const state = place < at ? " caught" : "", left = Math.min(x(place) + 0.5, width.doubts - thick);
-    if (unit >= 3) for (let i = 0; i < bad; i++)
-      svg.append(draw("rect", { class: "mistake" + state, x: left, y: LANE - (i + 1) * unit, width: thick, height: unit - 1, rx: 1 }));
-    else if (bad) svg.append(draw("rect", { class: "mistake" + state, x: left, y: LANE - bad * unit, width: thick, height: bad * unit }));
-    if (good) svg.append(draw("rect", { class: "good" + state, x: left, y: LANE + GAP, width: thick, height: Math.max(hang(good), 1) }));
-  });
-  if (most * 3 > LANE - 22) svg.append(draw("text", { class: "tick", x: x(bins.findIndex(({ bad }) => bad === most)), y: 16 }, separate(most)));
+  drawBars(svg, bins, place => Math.min(x(place) + 0.5, width.doubts - pitch), Math.max(pitch - 1, 1), at);
   svg.append(draw("line", { class: "line", x1: x(at), x2: x(at), y1: 0, y2: TALL }));
+  drawScale(svg, x);
+  const wrong = reading.mistakes[0], right = values.images - wrong, end = { x: width.doubts, "text-anchor": "end" };
+  svg.append(draw("text", { class: "name bad", y: 13, ...end }, wrong ? plural(wrong, "mistake") : "no mistake"));
+  svg.append(draw("text", { class: "name", y: TALL - 5, ...end }, `${plural(right, "right answer")}, on a log scale`));
+}
+
+/** A square for each mistake, or a bar where they are many; below, bars of right answers. Up to `at` all are hollow. */
+function drawBars(svg, bins, left, thick, at) {
+  const most = Math.max(...bins.map(({ bad }) => bad), 1), unit = Math.min(8, (LANE - 22) / most);
+  const log = good => Math.log10(good + 1), deepest = log(Math.max(...bins.map(({ good }) => good), 1));
+  bins.forEach(({ bad, good }, place) => {
+    const state = place < at ? " caught" : "", x = left(place), box = { x, width: thick };
+    const each = Array.from({ length: bad }, (_, i) => [(i + 1) * unit, unit - 1]);
+    const squares = unit < 3 ? [[bad * unit, bad * unit]] : each;
+    if (bad) for (const [top, height] of squares)
+      svg.append(draw("rect", { class: "mistake" + state, y: LANE - top, height, rx: 1, ...box }));
+    if (good) {
+      const height = Math.max(HANG * log(good) / deepest, 1);
+      svg.append(draw("rect", { class: "good" + state, y: LANE + GAP, height, ...box }));
+    }
+    if (bad === most && unit < 3) svg.append(draw("text", { class: "tick", x, y: 16 }, separate(most)));
+  });
+}
+
+/** The axis of confidence, with as many labels as there is room for. */
+function drawScale(svg, x) {
+  svg.append(draw("line", { class: "axis", x1: 0, x2: width.doubts, y1: LANE + 0.5, y2: LANE + 0.5 }));
   let free = 0; // where the next label may begin
   for (const value of [0, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999]) {
-    const place = values.thresholds.indexOf(value), text = plain(value), half = 4 * text.length;
+    const place = values.thresholds.indexOf(value), text = String(value), half = 4 * text.length;
     const middle = Math.min(Math.max(x(place), half), width.doubts - half);
     if (place < 0 || middle - half < free) continue;
     free = middle + half + 6;
     svg.append(draw("text", { class: "tick", x: middle, y: LANE + 20, "text-anchor": "middle" }, text));
     svg.append(draw("line", { class: "axis", x1: x(place), x2: x(place), y1: LANE, y2: LANE + 5 }));
   }
-  svg.append(draw("line", { class: "axis", x1: 0, x2: width.doubts, y1: LANE + 0.5, y2: LANE + 0.5 }));
-  const end = { x: width.doubts, "text-anchor": "end" };
-  svg.append(draw("text", { class: "name bad", y: 13, ...end }, wrong === 1 ? "1 mistake" : wrong ? `${separate(wrong)} mistakes` : "no mistake"));
-  svg.append(draw("text", { class: "name", y: TALL - 5, ...end }, `${separate(all - wrong)} right answer${all - wrong === 1 ? "" : "s"}, on a log scale`));
 }
 
-/** A threshold as it is, in as few decimals as it has. */
-const plain = value => String(value);
-
-function show() {
-  const place = +temperature.value, stop = +threshold.value, reading = values.readings[place], value = values.temperatures[place];
-  const T = value.toFixed(2), at = values.thresholds[stop], person = reading.person[stop], left = reading.mistakes[stop];
-  const wrong = reading.mistakes[0], rest = values.images - person;
-  if (width.dots) { if (!dots.length) drawAxes(); moveDots(reading); }
-  if (width.doubts) drawDoubts(reading);
-  const fitted = place === values.fitted ? ", the fitted one" : place === values.plain ? ", the scores as they are" : "";
-  const gap = reading.bins.reduce((sum, [, count, confidence, accuracy]) => sum + count * (confidence - accuracy), 0) / values.images;
+/** The reliability diagram's part of the answer, in words. */
+function tellTemperature(place, { ece, loss, bins }) {
+  const T = values.temperatures[place].toFixed(2);
+  const which = place === values.fitted ? ", the fitted one" : place === values.plain ? ", the scores as they are" : "";
+  const gaps = bins.map(([, count, confidence, accuracy]) => count * (confidence - accuracy));
+  const gap = gaps.reduce((one, other) => one + other) / values.images;
   const points = (100 * Math.abs(gap)).toFixed(2);
   const lean = points === "0.00" ? "equal to accuracy" : `${points} points ${gap > 0 ? "above" : "below"} accuracy`;
-  find("told").textContent = `T = ${T}${fitted}: ECE ${reading.ece.toFixed(4)}, loss ${reading.loss.toFixed(4)}, mean confidence ${lean}.`;
-  temperature.setAttribute("aria-valuetext", `${T}${fitted}`);
+  const sums = `ECE ${ece.toFixed(4)}, loss ${loss.toFixed(4)}, mean confidence ${lean}`;
+  find("told").textContent = `T = ${T}${which}: ${sums}.`;
+  temperature.setAttribute("aria-valuetext", T + which);
   find("plain").setAttribute("aria-pressed", place === values.plain);
   find("fitted").setAttribute("aria-pressed", place === values.fitted);
-  const share = rest ? perCent(rest - left, rest) : "–", to = `${separate(person)} of ${separate(values.images)}`;
+}
+
+/** The threshold's part of it. */
+function tellThreshold(place, reading, T) {
+  const person = reading.person[place], left = reading.mistakes[place], wrong = reading.mistakes[0];
+  const rest = values.images - person, at = String(values.thresholds[place]);
   find("person").textContent = separate(person);
   find("left").textContent = `${separate(left)} of ${separate(wrong)}`;
-  find("right").textContent = share;
-  threshold.setAttribute("aria-valuetext", plain(at));
-  find("said").textContent = `Below ${plain(at)} at T = ${T}: ${to} images (${perCent(person, values.images)}) go to a person, ` +
-    `who sees ${separate(wrong - left)} of ${separate(wrong)} mistakes; ${separate(left)} remain.`;
+  find("right").textContent = rest ? perCent(rest - left, rest) : "–";
+  threshold.setAttribute("aria-valuetext", at);
+  find("said").textContent = `Below ${at} at T = ${T}: ${separate(person)} of ${plural(values.images, "image")} ` +
+    `(${perCent(person, values.images)}) go to a person, who sees ${separate(wrong - left)} of ` +
+    `${plural(wrong, "mistake")}; ${separate(left)} remain.`;
+}
+
+function show() {
+  const place = +temperature.value, reading = values.readings[place];
+  if (width.dots) { if (!dots.length) drawAxes(); moveDots(reading); }
+  if (width.doubts) drawDoubts(reading);
+  tellTemperature(place, reading);
+  tellThreshold(+threshold.value, reading, values.temperatures[place].toFixed(2));
 }
 
 let moving = 0;
@@ -142,7 +173,7 @@ function glide(place) {
 
 function drawTicks() {
   const last = values.temperatures.length - 1;
-  const marks = [0.25, 0.5, 1, 2, 4].map(value => [values.temperatures.indexOf(value), value === 1 ? "1" : String(value)]);
+  const marks = [0.25, 0.5, 1, 2, 4].map(value => [values.temperatures.indexOf(value), String(value)]);
   find("fit").style.left = 100 * values.fitted / last + "%";
   find("ticks").replaceChildren(...marks.filter(([place]) => place >= 0).map(([place, text]) => {
     const mark = Object.assign(document.createElement("span"), { textContent: text });

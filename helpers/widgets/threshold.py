@@ -12,7 +12,7 @@ from ..evaluation import Predictions
 from . import frame
 
 BINS = 15
-STEPS = 16  # temperatures from one to its double
+STEPS = 12  # temperatures from one to its double
 OCTAVES = 2  # doublings, and halvings, of 1 that the slider reaches; the fitted temperature lies within, at any rate
 PER_DECADE = 20  # thresholds from 0.9 to 0.99, from 0.99 to 0.999, and so on
 DECADES = (2, 4)  # at least and at most
@@ -83,24 +83,25 @@ def read(predictions: Predictions, stops: list[float]) -> dict[str, Any]:
         ends = evaluation.wilson(round(accuracy * count), count)
         place = min(int(confidence * BINS), BINS - 1)
         rows.append([place, int(count), *(round(float(value), 4) for value in (confidence, accuracy, *ends))])
-    person, left = hand_over(predictions, stops)
+    gaps = np.abs(bins["confidence"] - bins["accuracy"])
+    person, left = hand_over(predictions.confidence, predictions.correct, stops)
     return {
         "bins": rows,
-        "ece": round(evaluation.calibration_error(predictions, BINS), 5),
+        "ece": round(float(np.average(gaps, weights=bins["count"])), 5),
         "loss": round(float(predictions.losses.mean()), 5),
         "person": person.tolist(),
         "mistakes": left.tolist(),
     }
 
 
-def hand_over(predictions: Predictions, stops: list[float]) -> tuple[np.ndarray, np.ndarray]:
+def hand_over(confidence: np.ndarray, correct: np.ndarray, stops: list[float]) -> tuple[np.ndarray, np.ndarray]:
     """Return (images that go to a person, mistakes that remain), int64 (thresholds,) each.
 
-    An image goes to a person where its confidence is below the threshold; a mistake among the others remains.
+    An image goes to a person where its `confidence`, float (n,), is below the threshold; a mistake among the others,
+    one that is not `correct`, bool (n,), remains.
     """
-    confidence = np.sort(predictions.confidence)
-    of_mistakes = np.sort(predictions.confidence[~predictions.correct])
-    person = np.searchsorted(confidence, stops, side="left")
+    of_mistakes = np.sort(confidence[~correct])
+    person = np.searchsorted(np.sort(confidence), stops, side="left")
     return person, len(of_mistakes) - np.searchsorted(of_mistakes, stops, side="left")
 
 
@@ -108,7 +109,8 @@ def table(predictions: Predictions) -> str:
     """Return rows of an HTML table: what thresholds do to `predictions`."""
     images = len(predictions.labels)
     lines = []
-    for stop, person, left in zip(IN_TABLE, *hand_over(predictions, list(IN_TABLE)), strict=True):
+    counts = hand_over(predictions.confidence, predictions.correct, list(IN_TABLE))
+    for stop, person, left in zip(IN_TABLE, *counts, strict=True):
         kept = images - person
         right = f"{(kept - left) / kept:.2%}" if kept else ""
         lines.append(f'<tr><th scope="row">{stop:g}</th><td>{person:,}</td><td>{left:,}</td><td>{right}</td></tr>')
