@@ -323,9 +323,9 @@ function fillStrip() {
   const next = () => {
     if (mine !== job) return;
     if (performance.now() - changed < 200) return void setTimeout(next, 200);
-    const strength = least + ((said.length + 0.5) / cells) * (limit - least);
+    const strength = least + ((said.length + 0.5) / cells) * (limit - least), began = performance.now();
     said.push(highest(Array.from(asks.shares(corrupt(of, name, strength)))));
-    if (said.length < cells) setTimeout(next, 4);
+    if (said.length < cells) setTimeout(next, performance.now() - began); // half of the time is left to everything else
     else strip.replaceChildren(...runs(said).map(run => makePart(run, images[of].label)));
   };
   strip.replaceChildren();
