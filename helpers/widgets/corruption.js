@@ -145,7 +145,12 @@ function halfway({ strengths, neutral }) {
   return strengths[Math.round((start + end) / 2)];
 }
 
-const percent = (share, places = 1) => (100 * share).toFixed(places) + "%";
+/** A share as per cent: only what is whole is called 100. */
+function percent(share, places = 1) {
+  const rounded = (100 * share).toFixed(places), isWhole = share >= 1 || Number(rounded) < 100;
+  return isWhole ? `${rounded}%` : places ? ">99.9%" : ">99%";
+}
+
 const plain = value => String(Number(value.toPrecision(6)));
 
 /** The network of the page's pad, where there is one for such images. */
