@@ -11,7 +11,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter
 from torch import nn
 
-from helpers import data, drawing, evaluation, framing, models, training
+import predict
+from helpers import certainty, data, drawing, evaluation, framing, models, photographs, plain_framing, training
 
 NAMES = tuple("0123456789")
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -34,8 +35,8 @@ def opened(browser, tmp_path):
     """Return a function that opens a network's page, offline, and collects what it complains of or asks for."""
     pages = []
 
-    def open_page(network, names=NAMES, examples=(), form=(1, 28, 28), **options):
-        html = drawing.widget(network, names, examples, np.zeros(form, np.uint8))
+    def open_page(network, names=NAMES, examples=(), form=(1, 28, 28), about=None, **options):
+        html = drawing.widget(network, names, examples, np.zeros(form, np.uint8), **(about or {}))
         (tmp_path / "page.html").write_text(f"<!DOCTYPE html><meta charset=utf-8><title>t</title>{html}")
         context = browser.new_context(offline=True, **options)
         page = context.new_page()
@@ -125,8 +126,8 @@ def test_drawing_is_answered_and_cleared(opened):
     assert page.locator(".answer").inner_text() == "Draw, and the network answers."
     stroke(page, (80, 60), (200, 60), (130, 230))
     assert "The network says" in page.locator(".answer").inner_text()
-    shares = [float(text.rstrip(" %")) for text in page.locator(".bars td:nth-child(3)").all_inner_texts()]
-    assert sum(shares) == pytest.approx(100, abs=1) and page.locator(".bars tr.first").count() == 1
+    shares = [float(text.strip("> %")) for text in page.locator(".bars .share").all_inner_texts()]
+    assert sum(shares) == pytest.approx(100, abs=1) and page.locator(".bars li.first").count() == 1
     page.get_by_role("button", name="Clear").press("Enter")
     assert page.locator(".answer").inner_text() == "Draw, and the network answers." and not page.complaints
 
@@ -151,7 +152,7 @@ def test_the_page_frames_drawings_as_python_does_to_the_pixel(opened):
     drawings = made_drawings()
     assert len(drawings) == 20
     arguments = [[drawn.ravel().tolist(), *drawn.shape] for drawn in drawings]
-    framed = page.evaluate("many => many.map(one => Array.from(drawADigit.frame(...one)))", arguments)
+    framed = page.evaluate("many => many.map(one => Array.from(networkPad.parts.frame(...one)))", arguments)
     for drawn, pixels in zip(drawings, framed, strict=True):
         assert np.array_equal(np.array(pixels).reshape(28, 28), framing.frame_drawing(drawn))
     assert sum(any(pixels) for pixels in framed) >= 18
@@ -175,10 +176,13 @@ def test_a_misclassified_image_is_loaded_as_it_is_and_corrected(opened):
     network, whole = trained("small"), data.load("digits")
     pixels = whole.images[5]
     page = opened(network, examples=[(pixels.numpy(), "5", "9")])
+    page.wait_for_function("document.querySelector('.bars li.first')")  # the first mistake is there from the beginning
+    page.get_by_role("button", name="Clear").press("Enter")
     page.get_by_role("button", name="5, classified as 9").press("Enter")
-    page.wait_for_function("document.querySelector('.bars tr.first')")
     said = NAMES[int(evaluation.predict(network, pixels[None]).argmax())]
-    assert f"The network says {said} (" in page.locator(".answer").inner_text()
+    answer = page.locator(".answer").inner_text()
+    assert f"The network says {said} (" in answer and answer.endswith("Its label is 5.")
+    assert page.locator(".thumbnails [aria-pressed=true]").count() == 1
     page.get_by_role("button", name="Rubber").click()
     for height in range(20, 280, 25):
         stroke(page, (5, height), (275, height))
@@ -188,7 +192,7 @@ def test_a_misclassified_image_is_loaded_as_it_is_and_corrected(opened):
 def test_names_are_shown_as_text(opened):
     evil = ("<script>window.ran=1</script>", '"><img src=x onerror="window.ran=1">', "</script><b>", *"3456789")
     page = opened(trained("small"), evil, [(np.zeros((1, 28, 28), np.uint8), evil[0], evil[1])])
-    assert page.locator(".bars th").all_inner_texts() == list(evil)
+    assert page.locator(".bars .name").all_inner_texts() == list(evil)
     assert page.evaluate("window.ran") is None and not page.complaints
 
 
@@ -207,7 +211,16 @@ def as_bytes(pixels):
 FITTED = """async text => {
     const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
     const picture = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-    return Array.from(readAPicture.fit(picture, picture.width, picture.height));
+    return Array.from(networkPad.parts.fit(picture));
+}"""
+
+
+SEND = """([text, kind]) => {
+    const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0)), carried = new DataTransfer();
+    carried.items.add(new File([bytes], "a.png", { type: "image/png" }));
+    const target = kind === "paste" ? document : document.querySelector(".drop");
+    target.dispatchEvent(kind === "paste" ? new ClipboardEvent(kind, { clipboardData: carried })
+        : new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true }));
 }"""
 
 
@@ -243,26 +256,20 @@ def test_a_picture_is_chosen_by_keyboard_dropped_or_pasted_and_answered(opened, 
     said = [names[labels[place]] for place in (0, others[0], 0)]
     page = opened(network, names, [(images[0].numpy(), names[4], said[0])], form)
     answer = page.locator(".answer")
-    assert answer.get_attribute("aria-live") == "polite" and answer.inner_text().startswith("Choose a picture")
+    page.wait_for_function("document.querySelector('.bars li.first')")
+    page.locator(".answer[aria-live=polite]").wait_for()  # the first example is shown without a word
     page.get_by_role("button", name=f"class 4, classified as {said[0]}").press("Enter")
-    page.wait_for_function("document.querySelector('.bars tr.first')")
+    page.wait_for_function("document.querySelector('.bars li.first')")
     assert f"The network says {said[0]} (" in answer.inner_text()
 
     Image.fromarray(images[1].permute(1, 2, 0).numpy()).save(tmp_path / "one.png")
     page.get_by_label("Choose a picture").set_input_files(tmp_path / "one.png")
     page.wait_for_function("text => document.querySelector('.answer').textContent.includes(text)", arg=said[1])
-    shares = [float(text.rstrip(" %")) for text in page.locator(".bars td:nth-child(3)").all_inner_texts()]
+    shares = [float(text.strip("> %")) for text in page.locator(".bars .share").all_inner_texts()]
     assert sum(shares) == pytest.approx(100, abs=1)
 
-    send = """([text, kind]) => {
-        const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0)), carried = new DataTransfer();
-        carried.items.add(new File([bytes], "a.png", { type: "image/png" }));
-        const target = kind === "paste" ? document : document.querySelector(".drop");
-        target.dispatchEvent(kind === "paste" ? new ClipboardEvent(kind, { clipboardData: carried })
-            : new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true }));
-    }"""
     for number, kind in ((2, "drop"), (1, "paste")):
-        page.evaluate(send, [as_bytes(images[number].permute(1, 2, 0).numpy()), kind])
+        page.evaluate(SEND, [as_bytes(images[number].permute(1, 2, 0).numpy()), kind])
         page.wait_for_function("text => document.querySelector('.answer').textContent.includes(text)", arg=said[number])
     assert not page.complaints
 
@@ -272,7 +279,7 @@ def test_what_is_no_picture_is_told(opened, tmp_path):
     (tmp_path / "no.png").write_text("words")
     page.get_by_label("Choose a picture").set_input_files(tmp_path / "no.png")
     page.wait_for_function("document.querySelector('.answer').textContent.includes('no picture')")
-    assert page.locator(".bars tr.first").count() == 0
+    assert page.locator(".bars li.first").count() == 0
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -282,8 +289,8 @@ def test_everyone_can_use_the_pad_for_pictures(opened, width):
     examples = [(image.numpy(), names[0], names[1]) for image in images]
     page = opened(network, names, examples, (3, 96, 96), viewport={"width": width, "height": 900})
     page.locator(".examples button").first.press("Enter")
-    page.wait_for_function("document.querySelector('.bars tr.first')")
-    assert page.locator(".bars tr:not([hidden])").count() >= 10
+    page.wait_for_function("document.querySelector('.bars li.first')")
+    assert page.locator(".bars li:not([hidden])").count() >= 10
     page.evaluate(AXE)
     found = page.evaluate("() => axe.run('#read-a-picture').then(({ violations }) => violations.map(rule => rule.id))")
     assert found == [] and page.evaluate("document.documentElement.scrollWidth") <= width
@@ -301,9 +308,159 @@ def test_an_unknown_layer_is_named():
         drawing.layers_of(nn.Sequential(nn.MaxPool2d(3)))
 
 
-def test_the_page_is_told_the_temperature():
-    still = np.zeros((28, 28), np.uint8)
-    assert '"temperature": 0.7' in drawing.widget(trained("small"), NAMES, [], still, 0.7)
+def known(network, images, threshold, floor=0.0):
+    """Return a Certainty whose centres are what a network makes of images."""
+    centres = certainty.look(network, images).features.astype(np.float16)
+    return certainty.Certainty(0.7, threshold, floor, centres, {})
+
+
+def test_the_page_gives_what_predict_gives(opened):
+    """Scores, probabilities at the temperature, and whether the image is familiar."""
+    network, images = trained("small"), random_images(8, 1, 28, 28)
+    seen = certainty.look(network, images)
+    familiar = certainty.familiarity(seen.features, known(network, images[:2], 0).centres)
+    threshold = float(np.sort(familiar)[4:6].mean())
+    about = {"temperature": 0.7, "certainty": known(network, images[:2], threshold, floor=0.01)}
+    page = opened(network, about=about)
+    found = page.evaluate("images => images.map(networkPad.logits).map(scores => Array.from(scores))", as_lists(images))
+    assert np.abs(np.array(found) - seen.logits).max() < 1e-4
+    shares = (torch.from_numpy(seen.logits).double() / 0.7).softmax(dim=1)
+    found = page.evaluate("images => images.map(networkPad.shares)", as_lists(images))
+    assert np.abs(np.array(found) - shares.numpy()).max() < 1e-4
+    said = page.evaluate("images => images.map(one => networkPad.say(networkPad.shares(one)))", as_lists(images))
+    assert [one["sure"] for one in said] == (familiar >= threshold).tolist()
+    for one, row in zip(said, shares, strict=True):
+        possible = [NAMES[place] for place in row.argsort(descending=True).tolist() if row[place] >= 0.01]
+        cells = {"top": [[one["label"], one["probability"]]], "possible": possible, "sure": one["sure"]}
+        assert one["text"] == predict.in_words(cells) and one["label"] == NAMES[int(row.argmax())]
+    assert page.evaluate("networkPad.say(networkPad.shares(new Uint8Array(784)).slice()).sure") is None
+    contract = "({ side, channels, names, temperature, threshold }) => [side, channels, names, temperature, threshold]"
+    assert page.evaluate(f"({contract})(networkPad)") == [28, 1, list(NAMES), 0.7, threshold]
+
+
+def as_lists(images):
+    """Return images, (n, ...), as lists of numbers."""
+    return images.flatten(1).tolist()
+
+
+def test_centres_in_bytes_are_nearly_as_they_were():
+    generator = np.random.default_rng(0)
+    centres = generator.normal(0, 1, (50, 300))
+    centres = (centres / np.linalg.norm(centres, axis=1, keepdims=True)).astype(np.float16)
+    rounded = drawing.round_centres(centres)
+    back = rounded.least[:, None] + rounded.steps[:, None] * rounded.levels
+    features = generator.normal(0, 1, (40, 300))
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    assert np.abs(features @ (back - centres.astype(float)).T).max() < 0.003
+    constant = drawing.round_centres(np.zeros((1, 4), np.float16))
+    assert not constant.levels.any() and not constant.least.any()
+
+
+def test_an_image_is_shown_and_gone_to_by_other_parts_of_a_page(opened):
+    page = opened(trained("small"), examples=[(np.eye(28, dtype=np.uint8)[None] * 255, "5", "9")])
+    page.evaluate("networkPad.load(Uint8Array.from({ length: 784 }, (_, i) => (i % 28 === 14 ? 255 : 0)), true)")
+    assert page.evaluate("document.activeElement.className") == "pad"
+    assert page.locator(".answer").inner_text().startswith("The network says")
+    page = opened(trained("small", channels=3, size=32), form=(3, 32, 32))
+    page.evaluate("networkPad.load(new Uint8Array(3 * 32 * 32).fill(90), true)")
+    assert page.evaluate("document.activeElement.className") == "pad"
+    page.wait_for_timeout(50)
+    assert page.locator(".answer").inner_text().startswith("The network says") and not page.complaints
+
+
+def test_a_digit_is_drawn_by_keyboard_alone(opened):
+    page = opened(trained("small"))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "pad" and page.locator(".pen").is_visible()
+    for key in ["Shift+ArrowUp", "Shift+ArrowUp", " ", *["Shift+ArrowDown"] * 5, " ", "ArrowRight"]:
+        page.keyboard.press(key)
+    page.wait_for_function("document.querySelector('.bars li.first')")
+    assert page.locator(".pen-state").inner_text() == "Pen up"
+    ink = page.evaluate("Array.from(document.querySelector('.pad').getContext('2d').getImageData(140, 0, 1, 280).data)")
+    rows = np.flatnonzero(np.array(ink).reshape(280, 4)[:, 0] < 128)
+    assert 70 <= rows.min() <= 90 and 220 <= rows.max() <= 240
+    page.keyboard.press("Delete")
+    assert page.locator(".answer").inner_text() == "Draw, and the network answers." and not page.complaints
+
+
+def made_photographs():
+    """Return photographs, uint8 (h, w, 3), of training digits: clean ones, large and small, and what is not plain."""
+    generator = np.random.default_rng(5)
+    whole = data.load("digits")
+    digits = data.split(whole, 0)["train"].images.numpy()[:, 0]
+    made = [photographs.photograph(digit, "easy", generator).pixels for digit in digits[:6]]
+    made += [photographs.photograph(digits[7], "easy", generator, size).pixels for size in ((900, 700), (190, 240))]
+    made += [photographs.photograph(digits[8], kind, generator).pixels for kind in photographs.KINDS]
+    made.append(photographs.sheet(digits[:3], ((3,),), "easy", generator, (480, 400)).pixels)
+    made += [photographs.without_digit("easy", generator), np.full((30, 300, 3), 200, np.uint8), made[0][:41, :41]]
+    return made
+
+
+def test_the_page_frames_photographs_as_python_does_to_the_pixel(opened):
+    page = opened(trained("small"))
+    read = """async text => {
+        const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0)), { parts } = networkPad;
+        const picture = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+        const { reason, pixels, box } = parts.framePlain(parts.greyOf(picture));
+        return reason ? [reason] : [Array.from(pixels), box];
+    }"""
+    count = 0
+    for pixels in made_photographs():
+        found, expected = page.evaluate(read, as_bytes(pixels)), plain_framing.frame_plain(pixels)
+        if isinstance(expected, framing.NoDigit):
+            assert found == [expected.reason]
+        else:
+            assert np.array_equal(np.array(found[0]).reshape(28, 28), expected.image) and found[1] == list(expected.box)
+            count += 1
+    assert count >= 8 and not page.complaints
+
+
+def test_a_photograph_is_read_on_the_pad_or_refused_in_words(opened):
+    page, made = opened(trained("small")), made_photographs()
+    answer = page.locator(".answer")
+    page.evaluate(SEND, [as_bytes(made[0]), "paste"])
+    page.wait_for_function("document.querySelector('.bars li.first')")
+    assert answer.inner_text().startswith("The network says") and page.locator(".photograph").is_visible()
+    expected = plain_framing.frame_plain(made[0]).image
+    seen = page.evaluate("Array.from(document.querySelector('.seen').getContext('2d').getImageData(0, 0, 28, 28).data)")
+    assert np.array_equal(255 - np.array(seen).reshape(28, 28, 4)[..., 0], expected)
+    page.evaluate(SEND, [as_bytes(made[-3]), "drop"])
+    page.wait_for_function("document.querySelector('.answer').textContent.includes('predict.py')")
+    assert "No digit is read here: nothing on it stands out" in answer.inner_text()
+    assert page.locator(".bars li.first").count() == 0
+    page.get_by_role("button", name="Clear").click()
+    assert not page.locator(".photograph").is_visible() and not page.complaints
+
+
+def test_a_network_of_whole_images_takes_pictures_whole(opened):
+    page = opened(trained("small"), about={"by_ink": False})
+    dark = np.full((56, 56, 3), 250, np.uint8)
+    dark[20:36, 20:36] = 10
+    page.evaluate(SEND, [as_bytes(dark), "drop"])
+    page.wait_for_function("document.querySelector('.bars li.first')")
+    seen = page.evaluate("Array.from(document.querySelector('.seen').getContext('2d').getImageData(0, 0, 28, 28).data)")
+    pixels = 255 - np.array(seen).reshape(28, 28, 4)[..., 0]
+    assert pixels[14, 14] > 230 and pixels[2, 2] < 20 and not page.complaints
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_everyone_can_use_the_pad_for_drawing(opened, width):
+    examples = [(image.numpy(), "5", "9") for image in random_images(24, 1, 28, 28)]
+    page = opened(trained("small"), examples=examples, viewport={"width": width, "height": 900}, has_touch=True)
+    page.wait_for_function("document.querySelector('.bars li.first')")
+    page.evaluate(AXE)
+    found = page.evaluate("() => axe.run('#draw-a-digit').then(({ violations }) => violations.map(rule => rule.id))")
+    assert found == [] and page.evaluate("document.documentElement.scrollWidth") <= width
+    for target in page.locator("button:visible, input:visible").all():
+        box = target.bounding_box()
+        assert box["width"] >= 24 and box["height"] >= 24
+    page.locator("[data-example]").last.tap()
+    assert page.locator(".pad").bounding_box()["y"] >= 0
+    bottom = page.evaluate("document.querySelector('.pad').getBoundingClientRect().bottom")
+    assert bottom <= 900 and not page.complaints
+    page.get_by_role("button", name="Clear").tap()
+    page.locator(".pad").tap()  # a dot
+    page.wait_for_function("document.querySelector('.bars li.first')")
 
 
 def thinned(image):

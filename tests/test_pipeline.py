@@ -73,7 +73,7 @@ def test_every_helper_that_a_notebook_reaches_counts():
         assert {"plots", "evaluation", "files"} <= plan.imported_helpers([source])
 
 
-@pytest.mark.parametrize("module", ["folders.py", "transforms.py", "drawing/digit.js", "drawing/digit.html"])
+@pytest.mark.parametrize("module", ["folders.py", "transforms.py", "drawing/digit.js", "drawing/pad.html"])
 def test_a_change_deep_below_a_notebook_runs_it_again(project, module):
     project.notebook("04_results", "from helpers import drawing, training", *MADE["04_results"])
     assert project.run("--only", "training", "results")[0] == 0

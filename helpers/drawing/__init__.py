@@ -30,11 +30,12 @@ LARGE = 100_000  # parameters: of networks with more, weights are rounded to 16 
 MOST_ROUNDED = 0.01  # by how much that may change a probability
 
 ACROSS = 20  # thumbnails in a row of their sprite
+MISTAKES = "Take a test image that it misclassified, and correct it, or clear the pad and draw:"
 WORDS = {
     "digit": {
         "ID": "draw-a-digit",
         "WITHOUT": "Drawing",
-        "INVITATION": "Take a test image that it misclassified, and correct it, or clear the pad and draw:",
+        "INVITATION": "Take a test image, or clear the pad and draw:",
         "ASK": "Draw, and the network answers.",
         "CHOOSE": "Read a photograph",
     },
@@ -234,20 +235,31 @@ def widget(
         "side": still.shape[-1],
     }
     kind = "digit" if is_drawn(still) else "picture"
-    parts = WORDS[kind] | ({} if by_ink else {"CHOOSE": WORDS["picture"]["CHOOSE"]})
-    parts |= {
-        "KIND": kind,
-        "SIDE": str(still.shape[-1]),
-        "STILL": encode(as_png(still)),
-        "BUTTONS": buttons(examples, named=kind == "picture"),
-        "NOTE": note(error) if weights.half else "",
-        "VALUES": as_json(values),
-        "SPRITE": encode(sprite(shown[1:], min(max(len(examples), 1), ACROSS))),
+    numbers = {
         "SINGLES": join(weights.singles),
         "HALVES": join(weights.halves),
         "CENTRES": "" if rounded is None else encode(rounded.levels.tobytes()),
+        "VALUES": as_json(values),
+        "NOTE": note(error) if weights.half else "",
     }
-    return whole(kind, parts)
+    return whole(kind, words(kind, examples, by_ink) | pictures(still, examples) | numbers)
+
+
+def words(kind: str, examples: Sequence[tuple[np.ndarray, str, str]], by_ink: bool) -> dict[str, str]:
+    """Return what the pad of a `kind` says, by the names of its parts."""
+    parts = {"KIND": kind, "BUTTONS": buttons(examples)} | WORDS[kind]
+    if not by_ink:
+        parts |= {"CHOOSE": WORDS["picture"]["CHOOSE"]}
+    if kind == "digit" and all(label != answer for _, label, answer in examples):
+        parts |= {"INVITATION": MISTAKES}
+    return parts
+
+
+def pictures(still: np.ndarray, examples: Sequence[tuple[np.ndarray, str, str]]) -> dict[str, str]:
+    """Return the images of a pad, by the names of its parts; `still` is uint8 (c, s, s)."""
+    images = np.array([pixels for pixels, _, _ in examples], dtype=np.uint8).reshape(-1, *still.shape)
+    thumbnails = sprite(images, min(max(len(images), 1), ACROSS))
+    return {"SIDE": str(still.shape[-1]), "STILL": encode(as_png(still)), "SPRITE": encode(thumbnails)}
 
 
 def whole(kind: str, parts: dict[str, str]) -> str:
@@ -261,17 +273,13 @@ def whole(kind: str, parts: dict[str, str]) -> str:
     return fill(read("pad.html", FOLDER), everything)
 
 
-def buttons(examples: Sequence[tuple[np.ndarray, str, str]], named: bool) -> str:
-    """Return a button with a thumbnail, as HTML, for each example; `named` where its text is to be seen."""
+def buttons(examples: Sequence[tuple[np.ndarray, str, str]]) -> str:
+    """Return a button with a thumbnail, as HTML, for each example; its text is heard, or seen under the pointer."""
     lines = []
     for place, (_, label, answer) in enumerate(examples):
         text = f"{escape(label)}, classified as {escape(answer)}"
-        shown = f"<span>{text}</span>" if named else f'<span class="unseen">{text}</span>'
-        title = "" if named else f' title="{text}"'
-        canvas = '<canvas width="1" height="1" aria-hidden="true"></canvas>'
-        lines.append(
-            f'<button type="button" data-example="{place}" aria-pressed="false"{title}>{canvas}{shown}</button>'
-        )
+        opening = f'<button type="button" data-example="{place}" aria-pressed="false" title="{text}">'
+        lines.append(f'{opening}<canvas width="1" height="1"></canvas><span class="unseen">{text}</span></button>')
     return "\n".join(lines)
 
 

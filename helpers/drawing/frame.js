@@ -50,19 +50,13 @@
     changed();
     const mine = asked;
     speak("Looking at it …");
-    try {
-      const picture = await createImageBitmap(blob);
-      await new Promise(done => requestAnimationFrame(() => setTimeout(done))); // so that this is seen meanwhile
-      if (mine !== asked) return;
-      const found = surface.take(picture);
-      if (found.reason) surface.empty(); else { surface.show(found.pixels); tell(shares(found.pixels)); }
-      if (found.reason) speak(found.reason);
-      come();
-    } catch {
-      if (mine !== asked) return;
-      surface.empty();
-      speak("This is no picture that the browser can open.");
-    }
+    const picture = await createImageBitmap(blob).catch(() => null);
+    await new Promise(done => requestAnimationFrame(() => setTimeout(done))); // so that this is seen meanwhile
+    if (mine !== asked) return;
+    const found = picture ? surface.take(picture) : { reason: "This is no picture that the browser can open." };
+    if (found.reason) surface.empty(); else { surface.show(found.pixels); tell(shares(found.pixels)); }
+    if (found.reason) speak(found.reason);
+    come();
   }
 
   /** A picture in the form that the network takes: its shape is kept, and the rest is the median of its border. */

@@ -2,12 +2,21 @@
   // An image is {v: its numbers row by row, h, w}; what is true or false in it is 1 or 0.
   const LONGEST = 640, FINE = 5, PART = 16, LEAST_CONTRAST = 200;
   const LOGARITHMS = Int32Array.from({ length: 1021 }, (_, level) => Math.round(1000 * Math.log(level / 4 + 8)));
-  const image = (h, w, value) => ({ v: Int32Array.from({ length: h * w }, value || (() => 0)), h, w });
-  const each = (one, change) => ({ v: one.v.map(change), h: one.h, w: one.w });
+  function image(h, w, value) {
+    const v = new Int32Array(h * w);
+    if (value) for (let y = 0, i = 0; y < h; y++) for (let x = 0; x < w; x++, i++) v[i] = value(y, x, i);
+    return { v, h, w };
+  }
+  function each({ v, h, w }, change) {
+    const out = new Int32Array(v.length);
+    for (let i = 0; i < v.length; i++) out[i] = change(v[i], i);
+    return { v: out, h, w };
+  }
   const div = (one, other) => Math.floor(one / other);
   const total = values => values.reduce((sum, value) => sum + value, 0);
-  const turned = ({ v, h, w }) => image(w, h, (_, i) => v[(i % h) * w + div(i, h)]);
-  const parted = ({ v, w }, height, width, top, left) => image(height, width, (_, i) => v[(top + div(i, width)) * w + left + (i % width)]);
+  const where = ({ v }, mask) => v.filter((_, i) => mask[i]);
+  const transposed = ({ v, h, w }) => image(w, h, (y, x) => v[x * w + y]);
+  const parted = ({ v, w }, height, width, top, left) => image(height, width, (y, x) => v[(top + y) * w + left + x]);
 
   /** A picture in grey, shrunk by whole pixels: {v, h, w, factor}. It is read in strips, so that a large one fits. */
   function greyOf(picture) {
@@ -46,23 +55,23 @@
       }
       return out;
     };
-    return turned(along(turned(along(one))));
+    return transposed(along(transposed(along(one))));
   }
   const least = (one, side) => each(greatest(each(one, value => -value), side), value => -value);
 
   function soften(one, times) {
     for (let time = 0; time < times; time++) {
-      const along = ({ v, h, w }) => image(h, w, (_, i) => 2 * v[i] + v[i % w ? i - 1 : i] + v[i % w < w - 1 ? i + 1 : i]);
-      one = turned(along(turned(along(one))));
+      const along = ({ v, h, w }) => image(h, w, (y, x, i) => 2 * v[i] + v[x ? i - 1 : i] + v[x < w - 1 ? i + 1 : i]);
+      one = transposed(along(transposed(along(one))));
     }
     return one;
   }
 
   function isLightOnDark(grey) {
     const { v, h, w } = shrunk(grey, 48), inside = (place, length) => Math.min(Math.max(place, 0), length - 1);
-    const away = image(h, w, (_, i) => {
+    const away = image(h, w, (y, x, i) => {
       const near = new Int32Array(169);
-      for (let k = 0; k < 169; k++) near[k] = v[inside(div(i, w) + div(k, 13) - 6, h) * w + inside((i % w) + (k % 13) - 6, w)];
+      for (let k = 0; k < 169; k++) near[k] = v[inside(y + div(k, 13) - 6, h) * w + inside(x + (k % 13) - 6, w)];
       return v[i] - near.sort()[84];
     }).v;
     return away.some(value => Math.abs(value) >= 12) && Array.from(away).reduce((sum, value) => sum + value ** 3, 0) > 0;
@@ -77,7 +86,7 @@
     return each(darkness, value => Math.max(value - usual, 0));
   }
 
-  const sampled = ({ v, h, w }) => v.filter((_, i) => !(div(i, w) % 2) && !((i % w) % 2));
+  const sampled = ({ v, h, w }) => image(Math.ceil(h / 2), Math.ceil(w / 2), (y, x) => v[2 * y * w + 2 * x]).v;
 
   /** The one of `values`, from 0 on, that about `share` of `whole` lie below; 0 where there are none. */
   function ranked(values, share, whole = 100) {
@@ -127,11 +136,9 @@
 
   function box({ v, h, w }, wanted = value => value) {
     let top = h, left = w, bottom = 0, right = 0;
-    v.forEach((value, i) => {
-      if (!wanted(value)) return;
-      const y = div(i, w), x = i % w;
-      top = Math.min(top, y); left = Math.min(left, x); bottom = Math.max(bottom, y + 1); right = Math.max(right, x + 1);
-    });
+    for (let y = 0, i = 0; y < h; y++)
+      for (let x = 0; x < w; x++, i++)
+        if (wanted(v[i])) { top = Math.min(top, y); left = Math.min(left, x); bottom = Math.max(bottom, y + 1); right = Math.max(right, x + 1); }
     return { top, left, bottom, right };
   }
 
@@ -163,14 +170,14 @@
   }
 
   function sharpen(group, darkness) {
-    const only = each(darkness, (value, i) => value * group.v[i]), usual = ranked(darkness.v.filter((_, i) => group.v[i]), 75);
+    const only = each(darkness, (value, i) => value * group.v[i]), usual = ranked(where(darkness, group.v), 75);
     const strokes = findStrokes(only, div(125 * usual, 100));
     return strokes.v.some(value => value) ? chooseGroup(strokes, only) : group;
   }
 
   function refuse(group, strokes, darkness, share) {
     const { top, left, bottom, right } = box(group), height = bottom - top, width = right - left, longer = Math.max(height, width);
-    const ink = darkness.v.filter((_, i) => group.v[i]), usual = ranked(ink, 50), longest = Math.max(group.h, group.w);
+    const ink = where(darkness, group.v), usual = ranked(ink, 50), longest = Math.max(group.h, group.w);
     const near = greatest(strokes, 5).v, paper = darkness.v.filter((_, i) => !near[i]);
     if (usual < LEAST_CONTRAST || 100 * usual < 350 * Math.max(ranked(paper, 84), 1)) return REASONS.faint;
     if (share < 90 || 100 * width > 150 * height || hasSecond(group, darkness)) return REASONS.more;
@@ -214,9 +221,13 @@
       }
       return out;
     };
-    const flipped = ({ v, h, w }) => ({ v: Float64Array.from({ length: h * w }, (_, i) => v[(i % h) * w + div(i, h)]), h: w, w: h });
+    const flipped = ({ v, h, w }) => {
+      const out = new Float64Array(h * w);
+      for (let y = 0, i = 0; y < h; y++) for (let x = 0; x < w; x++, i++) out[x * h + y] = v[i];
+      return { v: out, h: w, w: h };
+    };
     const sums = flipped(along(flipped(along(one))));
-    return image(sums.h, sums.w, (_, i) => div(2 * sums.v[i] + area, 2 * area));
+    return image(sums.h, sums.w, (y, x, i) => div(2 * sums.v[i] + area, 2 * area));
   }
 
   /** How far each point of `inside` is from the nearest outside it, in parts of a pixel. */
@@ -226,9 +237,12 @@
       for (let y = 0, far = h + w; y < h; y++) down[y * w + x] = far = v[y * w + x] ? far + 1 : 0;
       for (let y = h - 1, far = h + w; y >= 0; y--) { far = v[y * w + x] ? far + 1 : 0; down[y * w + x] = Math.min(down[y * w + x], far); }
     }
-    return image(h, w, (_, i) => {
+    return image(h, w, (y, x) => {
       let nearest = Infinity;
-      for (let column = 0, row = i - (i % w); column < w; column++) nearest = Math.min(nearest, (column - (i % w)) ** 2 + down[row + column] ** 2);
+      for (let column = 0, i = y * w; column < w; column++, i++) {
+        const away = (column - x) * (column - x) + down[i] * down[i];
+        if (away < nearest) nearest = away;
+      }
       return Math.floor(PART * Math.sqrt(nearest));
     });
   }
