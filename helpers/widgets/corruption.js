@@ -145,7 +145,12 @@ function halfway({ strengths, neutral }) {
   return strengths[Math.round((start + end) / 2)];
 }
 
-const percent = (share, places = 1) => (100 * share).toFixed(places) + "%";
+/** A share as per cent: only what is whole is called 100. */
+function percent(share, places = 1) {
+  const rounded = (100 * share).toFixed(places), isWhole = share >= 1 || Number(rounded) < 100;
+  return isWhole ? `${rounded}%` : places ? ">99.9%" : ">99%";
+}
+
 const plain = value => String(Number(value.toPrecision(6)));
 
 /** The network of the page's pad, where there is one for such images. */
@@ -323,9 +328,9 @@ function fillStrip() {
   const next = () => {
     if (mine !== job) return;
     if (performance.now() - changed < 200) return void setTimeout(next, 200);
-    const strength = least + ((said.length + 0.5) / cells) * (limit - least);
+    const strength = least + ((said.length + 0.5) / cells) * (limit - least), began = performance.now();
     said.push(highest(Array.from(asks.shares(corrupt(of, name, strength)))));
-    if (said.length < cells) setTimeout(next, 4);
+    if (said.length < cells) setTimeout(next, performance.now() - began); // half of the time is left to everything else
     else strip.replaceChildren(...runs(said).map(run => makePart(run, images[of].label)));
   };
   strip.replaceChildren();

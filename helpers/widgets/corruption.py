@@ -111,7 +111,7 @@ def table(ways: Mapping[str, Mapping[str, Any]]) -> str:
     rows = []
     for name, way in ways.items():
         pairs = zip(way["strengths"], way["accuracy"], strict=True)
-        cells = ", ".join(f"{strength:g}: {share:.1%}" for strength, share in pairs)
+        cells = ", ".join(f"{strength:g}:&nbsp;{share:.1%}" for strength, share in pairs)
         head = f'<th scope="row">{escape(name)}</th>'
         rows.append(f"<tr>{head}<td>{escape(way['unit'])}</td><td>{cells}</td></tr>")
     return "\n".join(rows)
