@@ -248,6 +248,7 @@
 
   if (table) {
     for (const [name, trait] of Object.entries(traits)) offer(name, trait);
+    compare.prepend(element("h2", { id: "side-by-side", tabindex: "-1" }, "Side by side"));
     form.hidden = false;
     form.oninput = choose;
     form.onsubmit = (event) => event.preventDefault();
