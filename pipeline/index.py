@@ -245,7 +245,7 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "epochs": recipe.get("epochs", ""),
         "seed": manifest.parameters.get("seed", ""),
         "accuracy": str(accuracy) if accuracy else "",
-        "seconds": f"{sum(history['seconds']):.0f} s" if history else "",
+        "seconds": in_seconds(sum(history["seconds"])) if history else "",
         "state": state,
         "kind": kind_of(state),
         "message": " ".join(" ".join(messages).split()),
@@ -370,6 +370,11 @@ def sparkline(values: Sequence[float]) -> str:
         height = 19 - 18 * (value - low) / span
         points.append(f"{place * step:.0f},{height:.0f}")
     return " ".join(points)
+
+
+def in_seconds(seconds: float) -> str:
+    """Return how long a training took as a row shows it."""
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
 
 
 def with_code(text: str) -> Markup:

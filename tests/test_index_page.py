@@ -18,7 +18,7 @@ STATES = ("done", "failed", "stopped", "running")
 EVIL = """<script>document.title="run"</script> "><img src=x onerror=document.title="run">"""
 SMALL = """() => [...document.querySelectorAll("a, button, input, select, summary")].filter(thing => {
     const box = (thing.closest("label") || thing).getBoundingClientRect();
-    const flows = thing.closest("p, li, figcaption") && getComputedStyle(thing).display === "inline";
+    const flows = thing.closest("p, li, figcaption, dd") && getComputedStyle(thing).display === "inline";
     return box.width && !flows && (box.width < 23.5 || box.height < 23.5);
 }).map(thing => thing.outerHTML.slice(0, 100))"""
 
@@ -239,6 +239,20 @@ def test_ticked_runs_stand_side_by_side(visit, few):  # noqa: F811
     assert not page.locator("#bar").is_visible() and page.locator("#runs input:checked").count() == 0
 
 
+def test_no_mistake_at_all_stands_at_zero(visit, tmp_path):  # noqa: F811
+    leave(tmp_path, "perfect", validation=1.0, number=0)
+    leave(tmp_path, "other", validation=0.9, number=1, day=2)
+    index.write_index(tmp_path)
+    page = visit(tmp_path / "index.html")
+    tick(page, "perfect", "other")
+    chart = page.locator("#curves svg").nth(2)
+    assert "A ends at 0," in chart.get_attribute("aria-label")
+    zero, end = (part.bounding_box() for part in (chart.locator(".tick").first, chart.locator("circle").first))
+    assert chart.locator(".tick").first.text_content() == "0" and chart.locator(".tick").count() >= 4
+    assert end["y"] + end["height"] / 2 == pytest.approx(zero["y"] + zero["height"] / 2, abs=4)
+    assert page.complaints == []
+
+
 def test_matrices_are_shown_as_differences(visit, few):  # noqa: F811
     page = visit(few)
     read = lambda table: [  # noqa: E731
@@ -260,7 +274,7 @@ def test_matrices_are_shown_as_differences(visit, few):  # noqa: F811
     np.fill_diagonal(better, -better.diagonal())
     classes = page.locator(".matrix >> nth=0 >> td").evaluate_all("cells => cells.map(cell => cell.className)")[1:]
     assert [name == "better" for name in classes] == [bool(more < 0) for more in better.ravel()]
-    assert "D was evaluated on other images than A." in page.inner_text("#differences")
+    assert "Evaluated on other images than A: D." in page.inner_text("#differences")
     page.select_option("#differences select", label="C middle")
     assert np.array_equal(read(page.locator(".matrix").first), counts - matrix_of(2))
     assert page.evaluate("document.activeElement.tagName") == "SELECT"

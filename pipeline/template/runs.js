@@ -49,7 +49,8 @@
   const offer = (name, trait) => {
     const counts = new Map();
     rows.map(trait).filter(Boolean).forEach((value) => counts.set(value, (counts.get(value) || 0) + 1));
-    if (name === "state" && counts.has("failed") && counts.has("stopped")) counts.set(TROUBLE, counts.get("failed") + counts.get("stopped"));
+    const both = name === "state" && counts.has("failed") && counts.has("stopped");
+    if (both) counts.set(TROUBLE, counts.get("failed") + counts.get("stopped"));
     for (const [value, number] of counts) form.elements[name].append(element("option", { value }, `${value} (${number})`));
     form.elements[name].closest("label").hidden = counts.size < 2;
   };
@@ -75,7 +76,8 @@
     boxes.forEach((box, run) => { box.checked = ticked.includes(run); box.disabled = full && !box.checked; });
     document.getElementById("ticked").textContent = `${chosen.length} ticked${full ? ", which is the most" : ""}`;
     document.getElementById("chips").replaceChildren(...chosen.map(({ run, place }) => {
-      const chip = element("button", { type: "button", "aria-label": `untick ${letter(place)}, ${run.name}` }, badge(place), ` ${run.name} \u00d7`);
+      const label = `untick ${letter(place)}, ${run.name}`;
+      const chip = element("button", { type: "button", "aria-label": label }, badge(place), ` ${run.name} \u00d7`);
       chip.onclick = () => tick(run, false);
       return chip;
     }));
@@ -111,7 +113,8 @@
     }
     for (let power = Math.ceil(high); power > -12; power--) for (const step of [5, 2, 1]) {
       const width = step * 10 ** power, first = Math.ceil(10 ** low / width);
-      const found = within(Array.from({ length: Math.min(40, Math.floor(10 ** high / width) - first + 1) || 0 }, (_, n) => (first + n) * width));
+      const number = Math.max(0, Math.min(40, Math.floor(10 ** high / width) - first + 1));
+      const found = within(Array.from({ length: number }, (_, n) => (first + n) * width));
       if (found.length >= 3) return found;
     }
     return [10 ** low];
@@ -121,34 +124,39 @@
     const width = Math.max(280, Math.round(holder.clientWidth)), height = 280, left = 58, right = 30, top = 10, bottom = 44;
     const series = chosen.map(({ run }) => valuesOf(run)), logs = series.flat().filter((v) => v > 0).map(Math.log10);
     const ends = chosen.map(({ place }, at) => `${letter(place)} ends at ${spell(series[at].at(-1))}`).join(", ");
-    const svg = drawn("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}, ${unit}, by epoch: ${ends}` });
+    const about = `${title}, ${unit}, by epoch: ${ends}`;
+    const svg = drawn("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": about });
     holder.replaceChildren(element("p", { class: "panel-title" }, `${title}, ${unit}`), svg);
-    if (!logs.length) return;
-    if (series.some((values) => values.some((v) => v <= 0))) logs.push(Math.min(...logs) - 0.3);  // none: where half the least would be
-    const middle = (Math.min(...logs) + Math.max(...logs)) / 2, half = Math.max((Math.max(...logs) - Math.min(...logs)) * 0.53, 0.02);
-    const low = middle - half, high = middle + half, epochs = Math.max(...series.map((values) => values.length));
+    if (!logs.length) return void holder.append(element("p", {}, "None at any epoch."));
+    const least = Math.min(...logs), most = Math.max(...logs), none = least - Math.max(0.3, (most - least) / 8);  // where zero stands
+    const edge = Math.max((most - least) * 0.04, 0.02), hasNone = series.flat().some((v) => v <= 0);
+    const low = (hasNone ? none : least) - edge, high = most + edge, epochs = Math.max(...series.map((values) => values.length));
     const x = (epoch) => left + (epochs > 1 ? epoch / (epochs - 1) : 0.5) * (width - left - right);
-    const y = (v) => top + (high - (v > 0 ? Math.log10(v) : Math.min(...logs))) / (2 * half) * (height - top - bottom);
+    const y = (v) => top + (high - (v > 0 ? Math.log10(v) : none)) / (high - low) * (height - top - bottom);
     let above = Infinity;
-    for (const value of ticks(low, high)) {
+    for (const value of [...(hasNone ? [0] : []), ...ticks(least - edge, high)]) {
       svg.append(drawn("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
       if (above - y(value) < 17) continue;
       above = y(value);
       svg.append(drawn("text", { class: "tick", x: left - 8, y: y(value) + 4.5, "text-anchor": "end" }, spell(value)));
     }
     const every = Math.max(1, Math.ceil(epochs / Math.min(10, width / 48)));
-    for (let epoch = 0; epoch < epochs; epoch += every) svg.append(drawn("text", { x: x(epoch), y: height - 24, "text-anchor": "middle" }, String(epoch + 1)));
+    for (let epoch = 0; epoch < epochs; epoch += every)
+      svg.append(drawn("text", { x: x(epoch), y: height - 24, "text-anchor": "middle" }, String(epoch + 1)));
     svg.append(drawn("text", { x: (left + width - right) / 2, y: height - 5, "text-anchor": "middle" }, "epoch"));
     const labels = chosen.map(({ place }, at) => {
       const { colour, dash } = look(place), values = series[at];
-      svg.append(drawn("polyline", { style: `stroke:${colour}`, "stroke-dasharray": dash, points: values.map((v, epoch) => `${x(epoch).toFixed(1)},${y(v).toFixed(1)}`).join(" ") }));
+      const points = values.map((v, epoch) => `${x(epoch).toFixed(1)},${y(v).toFixed(1)}`).join(" ");
+      svg.append(drawn("polyline", { style: `stroke:${colour}`, "stroke-dasharray": dash, points }));
       svg.append(drawn("circle", { cx: x(values.length - 1), cy: y(values.at(-1)), r: 3.5, style: `fill:${colour}` }));
-      return { place, colour, x: x(values.length - 1) + 7, y: y(values.at(-1)) + 4.5 };
+      return { place, x: x(values.length - 1) + 7, y: y(values.at(-1)) + 4.5 };
     });
     labels.sort((a, b) => a.y - b.y);
-    labels.forEach((label, at) => { if (at) label.y = Math.max(label.y, labels[at - 1].y + 14); });
-    const over = Math.max(0, labels.at(-1).y - (height - bottom + 4));
-    for (const label of labels) svg.append(drawn("text", { class: "end", x: label.x, y: label.y - over }, letter(label.place)));
+    labels.forEach((label, at) => {  // no letter on another
+      const near = labels.slice(0, at).filter((other) => Math.abs(other.x - label.x) < 16);
+      label.y = Math.max(label.y, ...near.map((other) => other.y + 14));
+    });
+    for (const label of labels) svg.append(drawn("text", { class: "end", x: label.x, y: label.y }, letter(label.place)));
   };
   const CURVES = [
     ["Validation loss", "nats, logarithmic", (run) => run.history.validation_loss],
@@ -165,8 +173,11 @@
   // Confusion matrices: of one run the counts, of more the differences from the one chosen as reference.
   const sparse = ({ counts }) => new Map(Array.from({ length: counts.length / 2 }, (_, at) => [counts[2 * at], counts[2 * at + 1]]));
   const total = (run) => [...sparse(run.matrix).values()].reduce((sum, more) => sum + more, 0);
-  const mistakes = (run) => [...sparse(run.matrix)].reduce((sum, [cell, number]) => cell % (run.matrix.names.length + 1) ? sum + number : sum, 0);
-  const alike = (run, other) => run.images === other.images && total(run) === total(other) && String(run.matrix.names) === String(other.matrix.names);
+  const right = ({ names, counts }) => [...sparse({ counts })].reduce((sum, [cell, number]) =>
+    cell % (names.length + 1) ? sum : sum + number, 0);
+  const mistakes = (run) => total(run) - right(run.matrix);
+  const alike = (run, other) => run.images === other.images && total(run) === total(other)
+    && String(run.matrix.names) === String(other.matrix.names);
   const signed = (number) => number > 0 ? `+${number}` : `\u2212${-number}`;
   const matrix = (names, caption, cellOf) => {
     const long = names.some((name) => name.length > 3), short = (name) => name.length > 12 ? `${name.slice(0, 11)}\u2026` : name;
@@ -176,14 +187,16 @@
       element("th", { scope: "col", title: name, ...(long ? { class: "tall" } : {}) }, short(name))));
     const body = values.map((cells, true_) => element("tr", {}, element("th", { scope: "row", title: names[true_] }, short(names[true_])),
       ...cells.map(({ text, bad }, answer) => element("td", {
-        class: bad > 0 ? "worse" : bad < 0 ? "better" : true_ === answer ? "right" : "", style: `--much:${(Math.abs(bad) / most).toFixed(2)}`,
+        class: bad > 0 ? "worse" : bad < 0 ? "better" : true_ === answer ? "right" : "",
+        style: `--much:${(Math.abs(bad) / most).toFixed(2)}`,
       }, text))));
-    const whole = element("table", { class: "matrix" }, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...body));
-    return element("figure", {}, element("div", { class: "output" }, whole));
+    const parts = [element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...body)];
+    return element("figure", {}, element("div", { class: "output" }, element("table", { class: "matrix" }, ...parts)));
   };
   const inWords = (place, run, from, reference) => {
-    const more = mistakes(run) - mistakes(reference), of = `${mistakes(run)} mistakes against ${mistakes(reference)} of ${total(run)} test images`;
-    return `${letter(place)} \u2212 ${letter(from)}: ${of}, ${more ? `${Math.abs(more)} ${more > 0 ? "more" : "fewer"}` : "as many"}`;
+    const more = mistakes(run) - mistakes(reference), against = `${mistakes(run)} mistakes against ${mistakes(reference)}`;
+    const told = more ? `${Math.abs(more)} ${more > 0 ? "more" : "fewer"}` : "as many";
+    return `${letter(place)} \u2212 ${letter(from)}: ${against} of ${total(run)} test images, ${told}`;
   };
   let reference = null;
   const showMatrices = (chosen) => {
@@ -197,29 +210,45 @@
     if (have.length > 1) {
       place.append(element("p", {}, "Rows are true classes, columns answers. Orange is worse than the reference, blue is better. "
         + "The same test images show in what two runs differ; a choice between them is made on validation."));
-      const select = element("select", {}, ...have.map((one) => element("option", { value: one.place, ...(one === from ? { selected: "" } : {}) }, `${letter(one.place)} ${one.run.name}`)));
-      select.onchange = () => { reference = ticked[select.value]; showMatrices(picked()); document.querySelector("#differences select").focus(); };
+      const select = element("select", {}, ...have.map((one) =>
+        element("option", { value: one.place }, `${letter(one.place)} ${one.run.name}`)));
+      select.value = from.place;
+      select.onchange = () => {
+        reference = ticked[select.value];
+        showMatrices(picked());
+        document.querySelector("#differences select").focus();
+      };
       place.append(element("p", { class: "choose" }, element("label", {}, "reference ", select)));
     }
+    const others = have.filter(({ run }) => !alike(run, reference));
     for (const { run, place: at } of have) {
-      const { names } = run.matrix, counts = sparse(run.matrix), base = from && run !== reference && sparse(reference.matrix);
-      if (have.length === 1) shown.append(matrix(names, `${letter(at)}: ${mistakes(run)} mistakes of ${total(run)} test images`, (true_, answer) => {
-        const number = counts.get(true_ * names.length + answer) || 0;
-        return { text: number || "", bad: true_ === answer ? 0 : number };
-      }));
-      else if (base && !alike(run, reference)) shown.append(element("p", {}, `${letter(at)} was evaluated on other images than ${letter(from.place)}.`));
-      else if (base) shown.append(matrix(names, inWords(at, run, from.place, reference), (true_, answer) => {
-        const cell = true_ * names.length + answer, more = (counts.get(cell) || 0) - (base.get(cell) || 0);
-        return { text: more ? signed(more) : "", bad: true_ === answer ? -more : more };
-      }));
+      const { names } = run.matrix, counts = sparse(run.matrix), base = sparse(reference.matrix);
+      const cell = (true_, answer) => counts.get(true_ * names.length + answer) || 0;
+      if (have.length === 1) {
+        const caption = `${letter(at)}: ${mistakes(run)} mistakes of ${total(run)} test images`;
+        shown.append(matrix(names, caption, (true_, answer) =>
+          ({ text: cell(true_, answer) || "", bad: true_ === answer ? 0 : cell(true_, answer) })));
+      } else if (run !== reference && alike(run, reference)) {
+        shown.append(matrix(names, inWords(at, run, from.place, reference), (true_, answer) => {
+          const more = cell(true_, answer) - (base.get(true_ * names.length + answer) || 0);
+          return { text: more ? signed(more) : "", bad: true_ === answer ? -more : more };
+        }));
+      }
     }
-    for (const { run, place: at } of pictures) shown.append(element("figure", {},
-      element("img", { src: run.confusion, alt: `Confusion matrix of ${run.name} on its test images` }), element("figcaption", {}, `${letter(at)} ${run.name}`)));
+    if (others.length) {
+      const letters = others.map(({ place: at }) => letter(at)).join(", ");
+      place.append(element("p", {}, `Evaluated on other images than ${letter(from.place)}: ${letters}.`));
+    }
+    for (const { run, place: at } of pictures) {
+      const image = element("img", { src: run.confusion, alt: `Confusion matrix of ${run.name} on its test images` });
+      shown.append(element("figure", {}, image, element("figcaption", {}, `${letter(at)} ${run.name}`)));
+    }
     place.append(shown);
   };
 
   if (table) {
     for (const [name, trait] of Object.entries(traits)) offer(name, trait);
+    compare.prepend(element("h2", { id: "side-by-side", tabindex: "-1" }, "Side by side"));
     form.hidden = false;
     form.oninput = choose;
     form.onsubmit = (event) => event.preventDefault();
@@ -236,6 +265,7 @@
       boxes.set(run, box);
       row.cells[0].prepend(box);
     }
+    if (boxes.size) table.classList.add("tickable");
     choose();
     document.getElementById("look").onclick = () => {
       compare.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
