@@ -2,17 +2,15 @@
 
 import re
 import zipfile
-from pathlib import Path
 
-import axe_core_python
 import nbformat
 import pytest
+from conftest import AXE
 
 from helpers import files, runs
 from pipeline import reports
 from pipeline.reports import Header
 
-AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 REPORTS = ("00_walkthrough", "01_eda", "02_prototyping", "03_training", "04_results")
 
 

@@ -2,12 +2,11 @@
 
 import base64
 import io
-from pathlib import Path
 
-import axe_core_python
 import numpy as np
 import pytest
 import torch
+from conftest import AXE
 from PIL import Image, ImageDraw, ImageFilter
 from torch import nn
 
@@ -15,7 +14,6 @@ import predict
 from helpers import certainty, data, drawing, evaluation, framing, models, photographs, plain_framing, training
 
 NAMES = tuple("0123456789")
-AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 def trained(name, **options):

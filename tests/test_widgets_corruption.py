@@ -2,18 +2,16 @@
 
 import base64
 import re
-from pathlib import Path
 
-import axe_playwright_python
 import numpy as np
 import pytest
 import torch
+from conftest import AXE
 
 from helpers import checkpoints, corruptions, data, drawing, evaluation, models
 from helpers.widgets import corruption
 
 NAMES = tuple("0123456789")
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 def made(form, count=12):

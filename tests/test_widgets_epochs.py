@@ -3,19 +3,17 @@
 import io
 import re
 from dataclasses import replace
-from pathlib import Path
 
-import axe_playwright_python
 import numpy as np
 import pytest
 import torch
+from conftest import AXE
 from PIL import Image
 
 from helpers import data, recipes, training
 from helpers.widgets import epochs
 
 NAMES = tuple("0123456789")
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 def made_history(count):

@@ -1,12 +1,11 @@
 """The table of all recipes: its figures without a script, and in a browser sorted and marked."""
 
 import re
-from pathlib import Path
 
-import axe_core_python
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from conftest import AXE
 
 from helpers import plots
 from helpers.widgets import recipes
@@ -108,8 +107,7 @@ def test_a_recipe_is_marked_in_the_figures_by_touch_and_by_address(visit):
 @pytest.mark.parametrize("width", [360, 390, 1280])
 def test_it_fits_can_be_tapped_and_breaks_no_rule(visit, width):
     page = visit(width)
-    axe = Path(axe_core_python.__file__).parent / "axe.min.js"
-    page.add_script_tag(content=axe.read_text(encoding="utf-8"))
+    page.add_script_tag(content=AXE)
     found = page.evaluate("async () => (await axe.run('.recipes')).violations.map(rule => rule.id)")
     assert found == [] and page.evaluate("document.documentElement.scrollWidth") <= width
     sizes = page.evaluate("[...document.querySelectorAll('button')].map(one => one.getBoundingClientRect().toJSON())")

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import axe_playwright_python
 import numpy as np
+from conftest import AXE
 
 from helpers.evaluation import Predictions
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 CSS = Path(__file__).resolve().parent.parent / "pipeline" / "template" / "report.css"
 SMALL = """
 () => [...document.querySelectorAll("main :is(button, summary, input, [role=gridcell])")].filter(one => {
