@@ -150,17 +150,17 @@ def shown(tmp_path, monkeypatch):
 @pytest.mark.parametrize("channels, side, kind", [(1, 28, "png"), (3, 96, "jpeg")])
 def test_images_are_held_once_by_their_own_pixels_and_fewer_a_row_on_a_phone(shown, tmp_path, channels, side, kind):
     with mpl.rc_context(plots.STYLE):
-        figure = plots.images(made(12, channels, side, side), ["a"] * 12)
+        figure = plots.images(made(14, channels, side, side), ["a"] * 14)
     tree, html = shown(figure, description="Noise <b>.")
     held = tree.select("svg[aria-hidden=true] > defs > image")
-    assert len(held) == 12 and html.count("base64") == 12 and tree.select_one(".panels")["aria-label"] == "Noise <b>."
+    assert len(held) == 14 and html.count("base64") == 14 and tree.select_one(".panels")["aria-label"] == "Noise <b>."
     pixels = Image.open(io.BytesIO(base64.b64decode(held[0]["href"].partition(",")[2])))
     assert held[0]["href"].startswith(f"data:image/{kind};base64,") and pixels.size == (side, side)
     wide, narrow = tree.select_one(".wide > svg"), tree.select_one(".narrow > svg")
     names = [image["id"] for image in held]
     for drawing in (wide, narrow):
         assert [use["href"][1:] for use in drawing.select("use")] == names
-        assert [text.text for text in drawing.select("text")] == ["a"] * 12
+        assert [text.text for text in drawing.select("text")] == ["a"] * 14
     rows = [{use["transform"].split()[-1] for use in drawing.select("use")} for drawing in (wide, narrow)]
     assert len(rows[0]) < len(rows[1])
     assert (tmp_path / "figures" / "some.png").read_bytes().startswith(b"\x89PNG")

@@ -87,7 +87,7 @@ def as_drawings(figure: Figure, name: str) -> str:
         return drawn
     lay_out(figure, NARROW)
     narrow = as_svg(figure, f"{name}-narrow")
-    lay_out(figure, width)
+    figure.set_figwidth(width)
     return f'<div class="wide">{drawn}</div><div class="narrow" hidden>{narrow}</div>'
 
 
@@ -98,16 +98,18 @@ def scrolls(figure: Figure) -> bool:
 
 def keep_few_pixels(figure: Figure) -> None:
     """Take the means of the pixels of images that are more than twice as wide as they are shown."""
-    lay_out(figure, figure.get_figwidth())
-    for axis in figure.axes:
-        for image in axis.images:
-            pixels = np.asarray(image.get_array())
-            shown = 2 * points_of(axis)[0]
-            if pixels.shape[1] <= shown or np.issubdtype(pixels.dtype, np.floating):
-                continue
-            image.set_extent(image.get_extent())  # which is that of its pixels, until somebody says so
-            size = (round(shown), round(shown * pixels.shape[0] / pixels.shape[1]))
-            image.set_data(np.asarray(Image.fromarray(pixels.astype(np.uint8)).resize(size, Image.Resampling.BOX)))
+    images = [(axis, image) for axis in figure.axes for image in axis.images]
+    if images:
+        lay_out(figure, figure.get_figwidth())
+        figure.draw_without_rendering()
+    for axis, image in images:
+        pixels = np.asarray(image.get_array())
+        shown = 2 * points_of(axis)[0]
+        if pixels.shape[1] <= shown or np.issubdtype(pixels.dtype, np.floating):
+            continue
+        image.set_extent(image.get_extent())  # which is that of its pixels, until somebody says so
+        size = (round(shown), round(shown * pixels.shape[0] / pixels.shape[1]))
+        image.set_data(np.asarray(Image.fromarray(pixels.astype(np.uint8)).resize(size, Image.Resampling.BOX)))
 
 
 def share_images(html: str, name: str) -> str:

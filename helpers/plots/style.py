@@ -117,9 +117,10 @@ def lay_out(figure: Figure, width: float) -> None:
     """Lay a Figure out anew, `width` inches wide; and as high as `when_sized` asked for."""
     height_for = getattr(figure, "height_for", None)
     figure.set_size_inches(width, height_for(width) if height_for else figure.get_figheight())
-    for _ in range(2):  # what is fitted takes its own room
+    fits = getattr(figure, "fits", [])
+    for _ in fits and range(2):  # what is fitted takes its own room
         figure.draw_without_rendering()
-        for fit in getattr(figure, "fits", []):
+        for fit in fits:
             fit()
 
 
