@@ -1,6 +1,7 @@
 """Figures: their style is asked for, not a side effect; what they hold is what they are given."""
 
 import base64
+import io
 import itertools
 import re
 import subprocess
@@ -146,16 +147,53 @@ def shown(tmp_path, monkeypatch):
     return show
 
 
-@pytest.mark.parametrize("channels, side, kind", [(1, 28, "png"), (3, 96, "webp")])
-def test_figures_of_images_are_small_in_the_notebook(shown, tmp_path, channels, side, kind):
-    tree, _ = shown(plots.images(made(6, channels, side, side)), description="Noise <b>.")
-    (image,) = tree.select("figure .panel.card > img")
-    assert image["src"].startswith(f"data:image/{kind};base64,") and image["alt"] == "Noise <b>."
-    assert "role" not in tree.select_one(".panels").attrs
-    kept = (tmp_path / "figures" / "some.png").read_bytes()
-    content = base64.b64decode(image["src"].partition(",")[2])
-    assert kept.startswith(b"\x89PNG") and content[:4] == (b"\x89PNG" if kind == "png" else b"RIFF")
-    assert kind == "png" or len(content) < 0.6 * len(kept)
+@pytest.mark.parametrize("channels, side, kind", [(1, 28, "png"), (3, 96, "jpeg")])
+def test_images_are_held_once_by_their_own_pixels_and_fewer_a_row_on_a_phone(shown, tmp_path, channels, side, kind):
+    with mpl.rc_context(plots.STYLE):
+        figure = plots.images(made(14, channels, side, side), ["a"] * 14)
+    tree, html = shown(figure, description="Noise <b>.")
+    held = tree.select("svg[aria-hidden=true] > defs > image")
+    assert len(held) == 14 and html.count("base64") == 14 and tree.select_one(".panels")["aria-label"] == "Noise <b>."
+    pixels = Image.open(io.BytesIO(base64.b64decode(held[0]["href"].partition(",")[2])))
+    assert held[0]["href"].startswith(f"data:image/{kind};base64,") and pixels.size == (side, side)
+    wide, narrow = tree.select_one(".wide > svg"), tree.select_one(".narrow > svg")
+    names = [image["id"] for image in held]
+    for drawing in (wide, narrow):
+        assert [use["href"][1:] for use in drawing.select("use")] == names
+        assert [text.text for text in drawing.select("text")] == ["a"] * 14
+    rows = [{use["transform"].split()[-1] for use in drawing.select("use")} for drawing in (wide, narrow)]
+    assert len(rows[0]) < len(rows[1])
+    assert (tmp_path / "figures" / "some.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_written_on_an_image_does_not_change_with_the_page(shown):
+    with mpl.rc_context(plots.STYLE):
+        figure = plots.mosaic([made(4, 1, 28, 28)], ["name"], "title")
+        ground = {"facecolor": "white", "edgecolor": "none"}
+        figure.axes[0].text(3, 3, "on it", color=plots.ERROR, bbox=ground)
+        figure.axes[0].text(9, 9, "plain")
+    tree, _ = shown(figure)
+    on_image = [group for group in tree.select("g") if group.select("text")]
+    written = "".join(map(str, on_image))
+    assert "on it" in written and "var(" not in written and f"fill:{plots.ERROR}" in written
+    assert all(group["style"] == f"fill:{plots.INK}" for group in on_image)
+
+
+def test_a_mosaic_with_headings_keeps_its_width_and_is_moved_along(shown):
+    wide = [made(10, 1, 28, 28)] * 2
+    tree, _ = shown(plots.mosaic(wide, ["one", "other"], "title", {0: "some words", 5: "more words"}))
+    (drawing,) = tree.select(".panel.card > svg")
+    assert drawing["style"].startswith("width:") and not tree.select(".narrow")
+    tree, _ = shown(plots.mosaic(wide, ["one", "other"], "title"))
+    assert tree.select(".panel:not(.card) > .narrow > svg")
+
+
+def test_a_photograph_is_held_by_as_many_pixels_as_are_seen(shown):
+    tree, _ = shown(plots.sheet(np.full((900, 4000), 200, dtype=np.uint8), [], []))
+    (held,) = tree.select("image")
+    pixels = Image.open(io.BytesIO(base64.b64decode(held["href"].partition(",")[2])))
+    assert 900 < pixels.width < 1100 and pixels.getextrema() == (200, 200)
+    assert pixels.height == pytest.approx(pixels.width * 900 / 4000, abs=1)
 
 
 def chart(width, title="Its title", low=1.0):

@@ -46,7 +46,7 @@ from .history import (
 from .labels import Names, belongs_to, square
 from .pictures import LARGE, MNISTS, blocks_or_means, drawable, images, mosaic, overlay, paste, sheet, size_for
 from .results import corrupted, filters, layers, occlusion, recall_and_precision, robustness, wrong_answers
-from .showing import QUALITY, Panels, as_html, as_png, as_webp, holds_images, show
+from .showing import Panels, as_html, as_png, holds_images, show
 from .style import (
     ACCENT,
     BLACK,
@@ -86,7 +86,7 @@ from .style import (
     without_ticks,
     wrap,
 )
-from .svg import DPI, as_svg
+from .svg import DPI, QUALITY, as_svg
 from .walkthrough import descent, edges
 
 __all__ = [
@@ -128,7 +128,6 @@ __all__ = [
     "as_html",
     "as_png",
     "as_svg",
-    "as_webp",
     "bars",
     "belongs_to",
     "blocks_or_means",

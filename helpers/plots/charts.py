@@ -24,12 +24,12 @@ from .style import (
     TEXT,
     WIDE,
     figure_of,
-    keep_height,
     label_lines,
     name_ticks,
     new,
     plain_ticks,
     when_laid_out,
+    when_sized,
 )
 
 PARTS: dict[str, dict[str, Any]] = {  # how the curves of the parts of the data are drawn, the one in question on top
@@ -191,7 +191,7 @@ def confusion_matrix(table: np.ndarray, names: Sequence[str], title: str) -> Pan
     panels = Panels([])
     for values, form, head in ((table, "d", title), (percent, ".1f", "% of each true class")):
         figure, axis = new(width=NARROW if len(names) <= 12 else WIDE)
-        keep_height(figure, lambda width: width - beside + 0.8 + (beside if len(names) > 4 else 0))
+        when_sized(figure, lambda width: width - beside + 0.8 + (beside if len(names) > 4 else 0))
         heat_map(axis, values, form)
         axis.set(xlabel="predicted", ylabel="true", title=head)
         for side in (axis.xaxis, axis.yaxis):
@@ -218,7 +218,7 @@ def heat_map(axis: Axes, values: np.ndarray, form: str) -> None:
     seaborn.heatmap(values, mask=~diagonal | empty, cmap=shades(ACCENT, 0.22, 0.22), vmax=most, **style)
     seaborn.heatmap(values, mask=diagonal | empty, cmap=shades(ERROR, 0.08, 0.6), vmax=most, **style)
     if written:
-        seaborn.heatmap(values, mask=~empty, cmap=shades(GREY, 0.1, 0.1), **style | {"annot": False})
+        seaborn.heatmap(values, mask=~empty, cmap=shades(GREY, 0.1, 0.1), vmax=1, **style | {"annot": False})
     else:  # cells are small, so that the whole ground may as well be grey
         axis.axhspan(0, len(values), color=GREY, alpha=0.1, linewidth=0, zorder=0)
     axis.grid(False)

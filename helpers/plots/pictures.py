@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from ..framing import Box
-from .style import ORANGE, RED, count_lines, heading, new, wrap
+from .style import ACCENT, ERROR, TEXT, WIDE, count_lines, heading, new, when_sized, without_ticks, wrap
 from .svg import DPI
 
 MNISTS = (1, 28, 28)  # the form of images that hold ink
@@ -41,7 +42,7 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     grey = 255 - picture if picture.ndim == 2 else picture.mean(axis=2)
     pale = 150 + grey * (105 / 255)
     share = np.clip(heat / max(heat.max(), 1e-12), 0, 1)
-    orange = 255 * np.array(mpl.colors.to_rgb(RED)).reshape(3, 1, 1)
+    orange = 255 * np.array(mpl.colors.to_rgb(ERROR)).reshape(3, 1, 1)
     return ((1 - 0.85 * share) * pale + 0.85 * share * orange).round().astype(np.uint8)
 
 
@@ -74,38 +75,59 @@ def images(
     if size_for(pixels[0], size) != size:
         size = size_for(pixels[0], size)
         columns = columns if row_titles else min(columns, int(9 / size))
-    columns = min(columns, len(pixels))
-    rows = math.ceil(len(pixels) / columns)
-    titles = [wrap(title, size, 9) for title in titles or ()]
-    height = size + 0.22 * count_lines(titles)
-    figure, axes = new(rows, columns, width=min(columns * size + 0.4, 9), height=rows * height, squeeze=False)
-    for place, axis in enumerate(axes.flat):
-        axis.set(xticks=[], yticks=[])
-        axis.grid(False)
-        axis.spines[:].set_visible(False)
-        if place < len(pixels):
-            picture = drawable(pixels[place])
-            lowest = 0 if picture.min() >= 0 else None
-            axis.imshow(picture, interpolation=blocks_or_means(picture, size), vmin=lowest)
-            if titles:
-                axis.set_title(titles[place], fontsize=8, fontweight="normal", loc="center", pad=3)
-    for axis, title in zip(axes[:, 0], row_titles or (), strict=False):
+    longest = max((len(line) for title in titles or () for line in title.splitlines()), default=0)
+    across = max(size, min(1.5 * size, 0.62 * TEXT / 72 * longest))  # inches for each
+    texts = [wrap(title, across, TEXT) for title in titles or ()]
+    below = 1.25 * TEXT / 72 * count_lines(texts) + 0.1  # and a gap
+    columns = min(columns, len(pixels), max(1, int(WIDE / across)) if row_titles is None else columns)
+    figure = Figure(figsize=(min(columns * across + 0.4, WIDE), 1))
+    axes = [figure.add_subplot() for _ in pixels]
+
+    def arrange(width: float) -> float:
+        fitting = columns if row_titles else max(1, min(columns, int((width + 0.1) / across)))
+        if fitting == 1 < columns and 0.62 * TEXT / 72 * longest < width / 2:
+            fitting = 2  # large images shrink a little rather than stand alone
+        rows = math.ceil(len(axes) / fitting)
+        grid = figure.add_gridspec(rows, fitting)
+        for place, axis in enumerate(axes):
+            axis.set_subplotspec(grid[divmod(place, fitting)])
+        return rows * (min(size, width / fitting) + below) + title_height(figure)
+
+    figure.set_figheight(arrange(figure.get_figwidth()))
+    when_sized(figure, arrange)
+    layout = figure.get_layout_engine()
+    if isinstance(layout, ConstrainedLayoutEngine):
+        layout.set(w_pad=0.03, h_pad=0.04)
+    for axis, image in zip(axes, pixels, strict=True):
+        without_ticks(axis)
+        picture = drawable(image)
+        lowest = 0 if picture.min() >= 0 else None
+        axis.imshow(picture, interpolation=blocks_or_means(picture, size), vmin=lowest)
+    for axis, text in zip(axes, texts, strict=False):
+        axis.set_title(text, fontsize=TEXT, fontweight="normal", loc="center", pad=3)
+    for axis, title in zip(axes[::columns], row_titles or (), strict=False):
         axis.set_ylabel(title, rotation=0, ha="right", va="center")
     return figure
+
+
+def title_height(figure: Figure) -> float:
+    """Return how many inches the title of a Figure takes."""
+    return 0.3 if figure.get_suptitle() or any(axis.get_title("left") for axis in figure.axes) else 0
 
 
 def sheet(pixels: np.ndarray, boxes: Sequence[Box], labels: Sequence[str], title: str = "") -> Figure:
     """Return a photograph, uint8 (h, w) or (h, w, 3), with a box around each digit that was read, and its label."""
     height, width = pixels.shape[:2]
     inches = 7 / width  # a pixel's
-    figure, axis = new(width=7, height=height * inches + (0.4 if title else 0))
+    figure, axis = new(width=7, height=height * inches)
+    when_sized(figure, lambda wide: wide * height / width + title_height(figure))
     axis.imshow(pixels, cmap="gray", vmin=0, vmax=255)
     tall = 72 * inches * float(np.median([box.bottom - box.top for box in boxes])) if boxes else 0  # points
-    size = float(np.clip(0.3 * tall, 5, 12))
-    around = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": ORANGE}
+    size = float(np.clip(0.3 * tall, 9, TEXT))
+    around = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": ACCENT}
     for box, label in zip(boxes, labels, strict=True):
         corner = (box.left - 0.5, box.top - 0.5)
-        axis.add_patch(Rectangle(corner, box.right - box.left, box.bottom - box.top, fill=False, edgecolor=ORANGE))
+        axis.add_patch(Rectangle(corner, box.right - box.left, box.bottom - box.top, fill=False, edgecolor=ACCENT))
         axis.annotate(label, corner, ha="right", va="top", fontsize=size, bbox=around)
     axis.axis("off")
     heading(figure, title)
@@ -131,22 +153,29 @@ def mosaic(
     count = max(map(len, rows))
     height, width = rows[0].shape[-2:]
     sheet = paste(rows)
-    size = min(size_for(rows[0], size), 7.8 / count)
+    size = min(size_for(rows[0], size), (WIDE - 0.2 - 0.64 * TEXT / 72 * max(map(len, names))) / count)
     apart = min(np.diff(sorted(headings)), default=count) * size  # inches from one heading to the next
-    texts = [wrap(text, apart) for text in headings.values()]
-    indent = 0.35 + 0.08 * max(map(len, names))  # inches for the names
-    tall = len(rows) * size * height / width + 0.45 + 0.2 * count_lines(texts)
-    figure, axis = new(width=max(count * size + indent, 6), height=tall)
+    texts = [wrap(text, apart, TEXT) for text in headings.values()]
+    indent = 0.2 + 0.64 * TEXT / 72 * max(map(len, names))  # inches for the names
+    above = 0.1 + 1.25 * TEXT / 72 * count_lines(texts)
+    figure, axis = new(width=max(count * size + indent, 6), height=len(rows) * size * height / width + above)
+
+    def height_for(wide: float) -> float:
+        return above + title_height(figure) + len(rows) * height / width * min(size, (wide - indent) / count)
+
     room = figure.get_figwidth() - indent  # for the title, which begins where the images do
     room -= (room - count * size) / 2  # a narrow picture stands in the middle
     coloured = sheet.ndim == 3
     axis.imshow(sheet, vmin=0, interpolation=blocks_or_means(sheet, count * size) if coloured else None)
     axis.set_xticks([(column + 0.5) * (width + 2) - 0.5 for column in headings], texts)
     axis.set_yticks((np.arange(len(rows)) + 0.5) * (height + 2) - 0.5, names)
-    axis.tick_params(length=0, labelsize=9, top=False, bottom=False, labeltop=True, labelbottom=False)
+    axis.tick_params(length=0, labelsize=TEXT, top=False, bottom=False, labeltop=True, labelbottom=False)
     axis.spines[:].set_visible(False)
     axis.grid(False)
-    axis.set_title(wrap(title, room, 12))
+    axis.set_title(wrap(title, room, 14))
+    axis.set_anchor("NW")
+    when_sized(figure, height_for)
+    figure.scrolls = bool(headings)  # type: ignore[attr-defined]
     return figure
 
 

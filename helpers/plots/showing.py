@@ -1,21 +1,22 @@
 """A Figure, or some side by side, into the notebook and into the run's folder."""
 
-import base64
 import io
+import re
+from collections import Counter
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+import numpy as np
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
 from .. import files, runs
-from .style import NARROW, QUIET, TEXT, heading, lay_out, when_laid_out
-from .svg import DPI, as_svg
+from .style import NARROW, QUIET, TEXT, heading, lay_out, points_of, when_laid_out
+from .svg import DPI, PIXELS, as_svg
 
-QUALITY = 75  # of a figure that holds images, as WebP
 APART = 24  # points between panels that stand side by side
 NARROW_ENOUGH = 360 / 72  # inches: a chart that wide is shown on a phone as it is
 
@@ -57,47 +58,71 @@ def as_html(panels: Panels, name: str, caption: str, description: str) -> str:
 
     The narrow one is `hidden` until a page's style says otherwise.
     """
-    alternative = escape(description)
-    has_images = any(map(holds_images, panels))
-    about = "" if has_images else f' role="img" aria-label="{alternative}"'
-    parts = [f'<figure class="figure" data-name="{escape(name)}">\n<div class="panels"{about}>']
+    parts = [f'<div class="panels" role="img" aria-label="{escape(description)}">']
     for place, panel in enumerate(panels):
         whole_row = ' style="flex-basis:100%"' if len(panels) > 1 and panel.get_figwidth() > NARROW_ENOUGH else ""
         title = panel.get_suptitle()
         head = f'<p class="panel-title">{escape(title)}</p>' if title else ""
         panel.suptitle("")
-        if holds_images(panel):
-            parts.append(f'<div class="panel card">{head}{as_image(panel, alternative)}</div>')
-            alternative = ""  # it is read out once
-        else:
-            parts.append(f'<div class="panel"{whole_row}>{head}{as_drawings(panel, f"{name}-{place}")}</div>')
+        kind = "panel card" if scrolls(panel) else "panel"
+        parts.append(f'<div class="{kind}"{whole_row}>{head}{as_drawings(panel, f"{name}-{place}")}</div>')
         if title:
             heading(panel, title)
-    return "\n".join([*parts, f"</div>\n<figcaption>{escape(caption)}</figcaption></figure>"])
+    content = share_images("\n".join([*parts, "</div>"]), name)
+    return (
+        f'<figure class="figure" data-name="{escape(name)}">\n{content}\n'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
 
 
 def as_drawings(figure: Figure, name: str) -> str:
     """Return a chart as SVG, in its own width and, where that is no phone's, in a phone's."""
     width = figure.get_figwidth()
+    keep_few_pixels(figure)
     lay_out(figure, width)
     drawn = as_svg(figure, name)
+    if scrolls(figure):
+        return drawn.replace("max-width:", "width:", 1)
     if width <= NARROW_ENOUGH:
         return drawn
     lay_out(figure, NARROW)
     narrow = as_svg(figure, f"{name}-narrow")
-    lay_out(figure, width)
+    figure.set_figwidth(width)
     return f'<div class="wide">{drawn}</div><div class="narrow" hidden>{narrow}</div>'
 
 
-def as_image(figure: Figure, alternative: str) -> str:
-    """Return a figure that holds images as an <img> with an `alternative` text, which is escaped already.
+def scrolls(figure: Figure) -> bool:
+    """Return whether a wide Figure cannot be drawn narrow, so that on a phone one moves along it."""
+    return figure.get_figwidth() > NARROW_ENOUGH and getattr(figure, "scrolls", False)
 
-    It is WebP, which takes half the bytes of a JPEG, or PNG where that takes fewer: of blocks without colours.
-    """
-    png = as_png(figure)
-    kind, content = min(("webp", as_webp(png)), ("png", png), key=lambda pair: len(pair[1]))
-    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-    return f'<img src="{source}" alt="{alternative}" width="{72 * figure.get_figwidth():.0f}">'
+
+def keep_few_pixels(figure: Figure) -> None:
+    """Take the means of the pixels of images that are more than twice as wide as they are shown."""
+    images = [(axis, image) for axis in figure.axes for image in axis.images]
+    if images:
+        lay_out(figure, figure.get_figwidth())
+        figure.draw_without_rendering()
+    for axis, image in images:
+        pixels = np.asarray(image.get_array())
+        shown = 2 * points_of(axis)[0]
+        if pixels.shape[1] <= shown or np.issubdtype(pixels.dtype, np.floating):
+            continue
+        image.set_extent(image.get_extent())  # which is that of its pixels, until somebody says so
+        size = (round(shown), round(shown * pixels.shape[0] / pixels.shape[1]))
+        image.set_data(np.asarray(Image.fromarray(pixels.astype(np.uint8)).resize(size, Image.Resampling.BOX)))
+
+
+def share_images(html: str, name: str) -> str:
+    """Return HTML in which an image that several drawings show is held once."""
+    found = re.findall(r'<image (href="data:[^"]+" width="\d+" height="\d+")', html)
+    held = []
+    for place, pixels in enumerate(pixels for pixels, count in Counter(found).items() if count > 1):
+        held.append(f'<image id="{name}-pixels-{place}" {pixels} style="{PIXELS}"/>')
+        html = html.replace(f"<image {pixels}", f'<use href="#{name}-pixels-{place}"')
+    if not held:
+        return html
+    hidden = 'width="0" height="0" style="position:absolute" aria-hidden="true"'
+    return f"<svg {hidden}><defs>{''.join(held)}</defs></svg>{html}"
 
 
 def place_titles(figure: Figure) -> None:
@@ -151,13 +176,5 @@ def side_by_side(contents: list[bytes]) -> bytes:
 
 
 def holds_images(figure: Figure) -> bool:
-    """Return whether a Figure shows an image, numbers as one, or so many marks that they are to become pixels."""
-    many = [artist for axis in figure.axes for artist in axis.collections if artist.get_rasterized()]
-    return bool(many) or any(axis.images for axis in figure.axes)
-
-
-def as_webp(png: bytes) -> bytes:
-    """Return a PNG file as a WebP file."""
-    file = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").save(file, "WEBP", quality=QUALITY)
-    return file.getvalue()
+    """Return whether a Figure shows an image, or numbers as one."""
+    return any(axis.images for axis in figure.axes)

@@ -105,18 +105,22 @@ def when_laid_out(figure: Figure, fit: Callable[[], Any]) -> None:
     figure.fits = [*getattr(figure, "fits", []), fit]  # type: ignore[attr-defined]
 
 
-def keep_height(figure: Figure, height_for: Callable[[float], float]) -> None:
-    """Let the height of a Figure follow from its width, both in inches, whenever it is laid out."""
+def when_sized(figure: Figure, height_for: Callable[[float], float]) -> None:
+    """Let the height of a Figure follow from its width, both in inches, whenever it is laid out.
+
+    `height_for` is called before that, and may arrange the Figure's axes anew.
+    """
     figure.height_for = height_for  # type: ignore[attr-defined]
 
 
 def lay_out(figure: Figure, width: float) -> None:
-    """Lay a Figure out anew, `width` inches wide; and as high as `keep_height` asked for."""
+    """Lay a Figure out anew, `width` inches wide; and as high as `when_sized` asked for."""
     height_for = getattr(figure, "height_for", None)
     figure.set_size_inches(width, height_for(width) if height_for else figure.get_figheight())
-    for _ in range(2):  # what is fitted takes its own room
+    fits = getattr(figure, "fits", [])
+    for _ in fits and range(2):  # what is fitted takes its own room
         figure.draw_without_rendering()
-        for fit in getattr(figure, "fits", []):
+        for fit in fits:
             fit()
 
 

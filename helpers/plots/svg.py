@@ -1,5 +1,6 @@
 """A chart as inline SVG: text as text, colours by the page's variables, as few bytes as it takes."""
 
+import base64
 import io
 import re
 from collections.abc import Iterator, Mapping
@@ -7,6 +8,7 @@ from xml.etree import ElementTree
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from PIL import Image
 
 from .labels import OF
 from .style import ACCENT, BROWN, ERROR, GREEN, GREY, GRID, INK, PAPER, PURPLE, QUIET, TEXT
@@ -28,9 +30,13 @@ NAMESPACE = re.compile(r"\{[^}]*\}")
 DECIMAL = re.compile(r"-?\d+\.\d+(e-?\d+)?")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 RECTANGLE = re.compile(r"M(\S+) (\S+)L(\S+) \2L\3 ([^L]+)L\1 \4(?:L\1 \2z?|z)")
+VARIABLE = re.compile(r"var\([^,]+,([^)]+)\)")
+ON_IMAGE = "on-image-"
 SAME = re.compile(r"rotate\(-?0 [^)]*\)")  # by 0 degrees
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 AS_ALL = {("font-size", f"{TEXT}px"), ("text-anchor", "start"), ("fill", INK)}  # what ROOT says, or no word does
+PIXELS = "image-rendering:pixelated"
+QUALITY = 88  # of the JPEG of images in colour
 DPI = 144  # of what is drawn as pixels: twice what a page shows
 
 
@@ -41,7 +47,12 @@ def as_svg(figure: Figure, name: str) -> str:
     text. It has no ground: what is behind it shows.
     """
     file = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "digits"}):
+    for axis in figure.axes:
+        for image in axis.images:
+            image.set_interpolation("none")  # its own pixels, and no more
+        for place, text in enumerate(axis.texts if axis.images else ()):
+            text.set_gid(f"{ON_IMAGE}{place}")
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "digits", "image.composite_image": False}):
         figure.savefig(file, format="svg", dpi=DPI, facecolor="none", metadata=NO_METADATA)
     root = ElementTree.fromstring(file.getvalue())
     width, height = (f"{72 * inches:.0f}" for inches in figure.get_size_inches())
@@ -67,6 +78,10 @@ def write(element: ElementTree.Element, frames: Mapping[str, Mapping[str, str]])
         return ""
     if element.get("id", "").startswith("QuadMesh"):
         return write_cells(element)
+    if element.get("id", "").startswith(ON_IMAGE):  # its ground is the same in the dark
+        del element.attrib["id"]
+        content = VARIABLE.sub(r"\1", write(element, frames))
+        return f'<g style="fill:{INK}">{content}</g>' if content else ""
     attributes = dict(tidy(element, kind))
     if kind == "path" and attributes.get("style") == "fill:none":
         return ""
@@ -106,8 +121,6 @@ def reaches_out(element: ElementTree.Element, frame: Mapping[str, str], by: floa
         elif kind_of(part) == "path" and "id" not in part.attrib:
             numbers = list(map(float, NUMBER.findall(part.attrib.get("d", ""))))
             places += zip(numbers[::2], numbers[1::2], strict=True)  # M, L and C, which stand before pairs
-        elif kind_of(part) == "image":
-            return True
     left, top, width, height = (float(frame[key]) for key in ("x", "y", "width", "height"))
     return any(not (left - by <= x <= left + width + by and top - by <= y <= top + height + by) for x, y in places)
 
@@ -129,14 +142,18 @@ def tidy(element: ElementTree.Element, kind: str) -> Iterator[tuple[str, str]]:
     is_marker = kind == "path" and "id" in element.attrib  # it takes the style of what uses it
     for key, value in element.attrib.items():
         key = NAMESPACE.sub("", key)
-        if key == "style":
+        if kind == "image" and key == "href":
+            value = smallest(value)
+        elif kind == "image" and key == "style":
+            value = PIXELS
+        elif key == "style":
             value = "" if is_marker else ";".join(declarations(value))
         elif key == "d":
             value = re.sub(r" ?([A-Za-z]) ?", r"\1", " ".join(shorten_numbers(value, 2 if is_marker else 1).split()))
             value = RECTANGLE.sub(r"M\1 \2H\3V\4H\1z", value)
         elif key == "transform":
-            value = shorten_numbers(SAME.sub("", value).strip(), 2)
-        elif key in ("x", "y", "width", "height"):
+            value = shorten_numbers(SAME.sub("", value).strip(), 4 if kind == "image" else 2)
+        elif key in ("x", "y", "width", "height") and kind != "image":
             value = shorten_numbers(value, 1)
         elif key == "id" and value.startswith(OF):
             key, value = "data-of", value.removeprefix(OF)
@@ -144,6 +161,22 @@ def tidy(element: ElementTree.Element, kind: str) -> Iterator[tuple[str, str]]:
             value = ""  # nothing refers to it
         if value:
             yield key, escape(value)
+
+
+def smallest(source: str) -> str:
+    """Return the address that holds a PNG as one that holds the same pixels in fewer bytes, on white."""
+    picture = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))).convert("RGBA")
+    ground = Image.new("RGBA", picture.size, "white")
+    picture = Image.alpha_composite(ground, picture).convert("RGB")
+    red, green, blue = picture.split()
+    is_grey = red.tobytes() == green.tobytes() == blue.tobytes()
+    files = {"png": io.BytesIO()}
+    (red if is_grey else picture).save(files["png"], "PNG", optimize=True)
+    if not is_grey:
+        files["jpeg"] = io.BytesIO()
+        picture.save(files["jpeg"], "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+    kind, file = min(files.items(), key=lambda pair: len(pair[1].getvalue()))
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def declarations(style: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from .pictures import blocks_or_means, drawable
-from .style import ACCENT, GREY, WIDE, new
+from .style import ACCENT, GREY, TEXT, WIDE, new, when_sized, without_ticks
 
 
 def edges(image: np.ndarray, weights: np.ndarray, response: np.ndarray) -> Figure:
@@ -16,18 +16,18 @@ def edges(image: np.ndarray, weights: np.ndarray, response: np.ndarray) -> Figur
 
     The filter's weights are written into its cells. Blue is above 0, red below, pale at 0.
     """
-    figure, axes = new(1, 3, width=8.6, height=2.9)
+    figure, axes = new(1, 3, width=WIDE)
+    when_sized(figure, lambda width: width / 3 + 0.25)
     picture = drawable(image)
     axes[0].imshow(picture, interpolation=blocks_or_means(picture, 2.6))
     for axis, table in ((axes[1], weights), (axes[2], response)):
         limit = max(1.4 * float(np.abs(table).max()), 1e-12)  # no darker than black numbers can be read on
         axis.imshow(table, cmap="RdBu", vmin=-limit, vmax=limit)
     for (row, column), weight in np.ndenumerate(weights):
-        axes[1].text(column, row, f"{weight:g}", ha="center", va="center", fontsize=13)
+        axes[1].text(column, row, f"{weight:g}", ha="center", va="center", color="black")
     for axis, title in zip(axes, ("image", "filter", "response"), strict=True):
-        axis.set(xticks=[], yticks=[])
-        axis.set_title(title, fontweight="normal", fontsize=10)
-        axis.grid(False)
+        without_ticks(axis)
+        axis.set_title(title, fontweight="normal", fontsize=TEXT)
     return figure
 
 
@@ -40,24 +40,20 @@ def descent(
     """
     figure, axis = new(width=WIDE, height=4.0)
     steps = np.asarray(path, dtype=float)
-    around = steps[0, 0] + np.array([-0.6, 0.6]) * max(np.ptp(steps[:, 0]), 0.1)
+    around = steps[0, 0] + np.array([-1.2, 1.2]) * max(np.ptp(steps[:, 0]), 0.1)
     axis.plot(weights, losses, color=GREY)
     axis.plot(around, steps[0, 1] + slope * (around - steps[0, 0]), color=GREY, linestyle="--", linewidth=1.2)
     axis.plot(*steps.T, "o-", color=ACCENT, linewidth=1.2)
     beside: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": False}
-    axis.annotate(
-        "loss",
-        (np.asarray(weights)[-1], np.asarray(losses)[-1]),
-        (8, 0),
-        color=GREY,
-        fontweight="bold",
-        va="center",
-        **beside,
-    )
-    end = int(slope < 0)  # the lower end of the tangent: nothing is drawn below it
+    curve = np.column_stack([weights, losses]).astype(float)
+    on_left = curve[0, 1] >= curve[-1, 1]  # its higher end: a valley has room inside
+    style: dict[str, Any] = {"color": GREY, "ha": "left" if on_left else "right", "va": "center"}
+    axis.annotate("loss", curve[0 if on_left else -1], (9 if on_left else -9, 0), fontweight="bold", **style, **beside)
+    end = int(slope < 0)  # the lower end of the tangent
     place = (around[end], steps[0, 1] + slope * (around[end] - steps[0, 0]))
-    style = {"color": GREY, "ha": "right" if end else "left", "va": "bottom"}
-    axis.annotate("tangent, its slope\nthe gradient", place, (-14 if end else 14, -4), **style, **beside)
+    style |= {"ha": "left" if end else "right", "va": "top"}
+    axis.annotate("tangent, its slope\nthe gradient", place, (8 if end else -8, -2), **style, **beside)
+    axis.margins(y=0.22)
     for number, point in enumerate(steps):
         axis.annotate(str(number), point, (0, 8), color=ACCENT, fontweight="bold", ha="center", **beside)
     axis.set(title=f"{len(steps) - 1} steps of gradient descent", xlabel=label, ylabel="loss")
