@@ -43,7 +43,7 @@ class Article:
     title: str  # Markdown
     lead: dict[str, Any] | None
     figures: dict[str, int]  # {name: number}
-    numbers: dict[str, int]  # {id of a cell: its number from 1}, as the pipeline counts
+    numbers: dict[str, int]  # {id of a cell with code: its number among all, from 1}
     setup: list[str]  # the ids of the cells that are set up in
     folds: dict[str, Fold]  # {id of the cell that it comes after: fold}
 
@@ -52,7 +52,7 @@ def arrange(notebook: NotebookNode, stays: str | None) -> Article:
     """Return an executed notebook as an Article; `stays`: the id of a cell whose code is not folded, as it failed."""
     notebook = copy.deepcopy(notebook)
     counted = [cell for cell in notebook.cells if not has_tag(cell, INJECTED)]
-    numbers = {cell.id: number for number, cell in enumerate(counted, 1)}
+    numbers = {cell.id: number for number, cell in enumerate(counted, 1) if cell.cell_type == "code"}
     title = take_title(notebook)
     notebook.cells = list(split_at_headings(notebook.cells))
     figures = number_figures(notebook.cells, numbers)

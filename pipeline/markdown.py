@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nbconvert.filters.markdown_mistune import IPythonRenderer
 
 FOLD = re.compile(r"<details>\s*<summary>([^<>]+)</summary>")  # what stands before a part that is folded away
 NOTE = "Note: "  # what a summary begins with whose part is a note in the margin
@@ -32,11 +36,23 @@ def prose(markdown: str, with_folds: bool = False, places: Places | None = None)
 
     `places`: where links to figures by their names lead to, and names of pages in code.
     """
+    from nbconvert.filters.markdown_mistune import MarkdownWithMath
+
+    if with_folds:
+        html = MarkdownWithMath(renderer=renderer(True, places)).render(markdown)
+        if len(re.findall('<details class="(?:fold|note)">', html)) == html.count(CLOSED):
+            return NOTED.sub(r'<div class="noted">\2\1</div>', html)
+        # else the rest of the page would fold
+    return MarkdownWithMath(renderer=renderer(False, places)).render(markdown)
+
+
+def renderer(with_folds: bool, places: Places | None) -> IPythonRenderer:
+    """Return what makes HTML of Markdown's parts, as `prose` says."""
     from latex2mathml.converter import convert
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+    from nbconvert.filters.markdown_mistune import IPythonRenderer
 
     class Renderer(IPythonRenderer):
-        """nbconvert's own renderer, but for formulas, tables, and links within the run."""
+        """nbconvert's own renderer, but for formulas, tables, links within the run, and what is folded away."""
 
         def inline_math(self, body: str) -> str:
             return convert(body)
@@ -58,23 +74,16 @@ def prose(markdown: str, with_folds: bool = False, places: Places | None = None)
             html = super().codespan(text)
             return super().link(html, page) if page else html
 
-    class RendererWithFolds(Renderer):
-        """That, and what is folded away."""
-
         def block_html(self, html: str) -> str:
-            opening = FOLD.fullmatch(html.strip())
+            opening = FOLD.fullmatch(html.strip()) if with_folds else None
             if opening:
                 kind = "note" if opening[1].startswith(NOTE) else "fold"
                 return f'<details class="{kind}"><summary>{self.escape_html(opening[1])}</summary>\n'
-            return f"{CLOSED}\n" if html.strip() == CLOSED else super().block_html(html)
+            if with_folds and html.strip() == CLOSED:
+                return f"{CLOSED}\n"
+            return super().block_html(html)
 
-    if with_folds:
-        renderer = RendererWithFolds(escape=True, allow_harmful_protocols=False)
-        html = MarkdownWithMath(renderer=renderer).render(markdown)
-        if len(re.findall('<details class="(?:fold|note)">', html)) == html.count(CLOSED):
-            return NOTED.sub(r'<div class="noted">\2\1</div>', html)
-        # else the rest of the page would fold
-    return MarkdownWithMath(renderer=Renderer(escape=True, allow_harmful_protocols=False)).render(markdown)
+    return Renderer(escape=True, allow_harmful_protocols=False)
 
 
 def link_to_figure(text: str, number: int | None) -> str:

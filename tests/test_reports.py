@@ -207,11 +207,16 @@ def test_code_and_what_it_puts_out_are_linked_both_ways(rendered):
         "display_data", {"image/png": "aa"}, metadata={"image/png": {"alt": "An alternative."}}
     )
     table = shown(text_html=pd.DataFrame({"a": [1]})._repr_html_())
-    page = soup(
-        rendered(code("draw()", picture, shown(text_markdown="*A caption.*")), code("table", table), code("x = 1"))
-    )
+    given = code("seed = 1", tags=["injected-parameters"])
+    cells = [code("draw()", picture, shown(text_markdown="*A caption.*")), code("table", table), given, code("x = 1")]
+    page = soup(rendered(*cells))
     labels = [box.select_one(".label") for box in page.select("details.code .source")]
-    assert [label.text.strip() for label in labels] == ["Cell 2: Figure 1", "Cell 3: table", "Cell 4"]
+    assert [label.text.strip() for label in labels] == [
+        "Cell 2: Figure 1",
+        "Cell 3: table",
+        "Parameters of this run",
+        "Cell 4",
+    ]
     for label in labels[:2]:
         target = page.find(id=label.a["href"][1:])
         assert target is not None and target.select_one("figure, table") is not None
@@ -222,6 +227,9 @@ def test_the_cell_that_failed_stays_where_it_is_with_its_code(rendered):
     error = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])
     page = soup(rendered(code("1"), code("fail()", error), state="failed", message="ValueError: no"))
     assert page.find(id="failed").pre.text.strip() == "fail()" and folds_of(page) == {"code: First part": ["1"]}
+    assert page.select_one(".notice.failed a")["href"] == "#failed"
+    page = soup(rendered(text("It stopped here."), state="stopped", message="stopped"))
+    assert page.find(id="failed") is None and page.select_one(".notice.failed a") is None
 
 
 def test_what_a_page_is_set_up_with_is_one_fold(tmp_path):

@@ -44,7 +44,7 @@
     if (across || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   });  // what scrolls says so, and can be scrolled by keyboard
-  reachable();
+  addEventListener("load", reachable);
   addEventListener("resize", reachable);
   addEventListener("toggle", reachable, true);
 
