@@ -159,8 +159,8 @@ def flat_maps(maps: Mapping[str, ArrayLike], labels: ArrayLike, names: Sequence[
         places = np.asarray(points)
         for label in np.unique(classes):
             x, y = places[classes == label].T
-            style = {"color": CLASS_COLOURS[label % len(CLASS_COLOURS)], "linewidths": 0, "alpha": 0.85}
-            axis.scatter(x, y, s=34, marker=f"${marks[label]}$", rasterized=True, **style)
+            style = {"color": CLASS_COLOURS[label % len(CLASS_COLOURS)], "linewidths": 0}
+            axis.scatter(x, y, s=34, marker=f"${marks[label]}$", **style)
         axis.set(title=title, xticks=[], yticks=[])
         axis.grid(False)
         axis.spines[:].set_visible(False)
