@@ -165,7 +165,7 @@ class Rounded(NamedTuple):
 
 
 def round_centres(centres: np.ndarray) -> Rounded:
-    """Return `centres`, float16 (k, d), in a byte for each number: a cosine changes by less than 0.001."""
+    """Return `centres`, float16 (k, d), in a byte for each number: a cosine changes by less than 0.002."""
     values = centres.astype(np.float64)
     least = values.min(axis=1)
     steps = np.maximum(values.max(axis=1) - least, 1e-12) / 255
