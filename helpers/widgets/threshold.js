@@ -34,8 +34,6 @@ function drawAxes() {
   }
   svg.append(draw("text", { class: "name", x: x(1), y: side - 6, "text-anchor": "end" }, "confidence"));
   svg.append(draw("text", { class: "name", x: left + 6, y: top + 12 }, "share right"));
-  svg.append(draw("text", { class: "tick", x: x(1), y: y(0) - 26, "text-anchor": "end" }, "hollow: at T = 1"));
-  svg.append(draw("text", { class: "tick", x: x(1), y: y(0) - 9, "text-anchor": "end" }, "larger: more images"));
   svg.append(draw("line", { class: "diagonal", x1: x(0), y1: y(0), x2: x(1), y2: y(1) }));
   for (const [, count, confidence, accuracy] of values.readings[values.plain].bins)
     svg.append(draw("circle", { class: "ghost", cx: x(confidence), cy: y(accuracy), r: radius(count) }));
@@ -145,7 +143,7 @@ function tellThreshold(place, reading, T) {
   threshold.setAttribute("aria-valuetext", at);
   find("said").textContent = `Below ${at} at T = ${T}: ${separate(person)} of ${plural(values.images, "image")} ` +
     `(${perCent(person, values.images)}) go to a person, who sees ${separate(wrong - left)} of ` +
-    `${plural(wrong, "mistake")}; ${separate(left)} remain.`;
+    `${plural(wrong, "mistake")}; ${separate(left)} ${left === 1 ? "remains" : "remain"}.`;
 }
 
 function show() {
