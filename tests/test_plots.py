@@ -367,3 +367,46 @@ def test_trained_filters_stand_above_as_many_untrained_ones(count, channels):
     across = min(count, 16)
     assert labels[0] == "trained" and labels[rows * across] == "untrained"
     assert f"{min(count, 32)} untrained ones" in figure.description
+
+
+def test_bars_of_a_reliability_diagram_stand_on_their_bins():
+    generator = np.random.default_rng(0)
+    scores_of = generator.normal(0, 2, (200, 3)).astype(np.float32)
+    predictions = evaluation.Predictions(scores_of, generator.integers(0, 3, 200))
+    _, counts = plots.reliability(predictions, "title").axes
+    places = np.array([bar.get_x() for bar in counts.patches])
+    heights = np.array([bar.get_height() for bar in counts.patches])
+    assert places == pytest.approx(np.arange(15) / 15) and heights.sum() == 200
+    assert heights.tolist() == np.histogram(predictions.confidence, np.arange(16) / 15)[0].tolist()
+
+
+def test_numbers_are_written_in_the_cells_that_have_room_for_them():
+    table = np.full((20, 20), 12)
+    (figure, _) = plots.confusion_matrix(table, [f"c{label}" for label in range(20)], "title")
+    seen = {}
+    for width in (plots.WIDE, plots.NARROW):
+        plots.lay_out(figure, width)
+        seen[width] = {text.get_visible() for text in figure.axes[0].texts}
+    assert seen == {plots.WIDE: {True}, plots.NARROW: {False}}
+
+
+def test_many_losses_become_a_band_from_the_lowest_to_the_highest():
+    losses = np.exp(np.random.default_rng(0).normal(0, 1, 1000))
+    axis = plots.losses_by_step(losses, "title", window=20, level=2.3, level_name="guessing").axes[0]
+    (band,) = axis.collections
+    edges = band.get_paths()[0].vertices[:, 1]
+    assert (edges.min(), edges.max()) == (losses.min(), losses.max())
+    mean, level = axis.lines
+    assert mean.get_ydata()[-1] == pytest.approx(losses[-20:].mean()) and level.get_ydata()[0] == 2.3
+    assert {"mean of\n20 steps", "guessing"} <= {text.get_text() for text in axis.texts}
+
+
+def test_the_name_of_a_point_stands_to_its_left_where_another_point_is_to_its_right():
+    with mpl.rc_context(plots.STYLE):
+        figure, axis = plots.new(width=plots.NARROW)
+        axis.set(xlim=(0, 10), ylim=(0, 1))
+        points = {name: axis.plot(x, 0.5, "o")[0] for name, x in (("one", 5.0), ("other", 5.6))}
+        plots.label_lines(axis, points)
+        plots.lay_out(figure, plots.NARROW)
+    sides = {text.get_text(): text.get_ha() for text in axis.texts}
+    assert sides == {"one": "right", "other": "left"}

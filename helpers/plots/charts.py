@@ -237,6 +237,7 @@ def write_what_fits(axis: Axes) -> None:
     left, right = axis.transData.transform([(0, 0), (1, 0)])[:, 0]
     renderer = FigureCanvasAgg(figure_of(axis)).get_renderer()
     for text in axis.texts:
+        text.set_visible(True)  # what is not to be seen has no width
         text.set_visible(text.get_window_extent(renderer).width <= 1.1 * (right - left))
 
 
