@@ -247,6 +247,8 @@ def test_the_index_lists_grids_and_a_broken_one_breaks_nothing(visit, made):  # 
     assert len(rows) == 6 and sum(index.UNREADABLE in row for row in rows) == 4 and violations(shown) == []
     (line,) = (row.split("\t") for row in rows if row.startswith("made"))
     assert line[1:] == ["10 of 12 done, 1 failed", "digits: balanced, learning rate 0.003, 96.00%", "31 Jan 2026"]
+    narrow = visit(outputs / "index.html", 390)
+    assert violations(narrow) == [] and narrow.evaluate("document.documentElement.scrollWidth") <= 390
     shown.click("#grids a")
     assert shown.url == page.as_uri() and shown.title() == "Grid made"
 

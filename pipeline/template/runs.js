@@ -28,6 +28,12 @@
     name: (row) => runOf(row).name.toLowerCase(),
   };
   const TROUBLE = "failed or stopped", troubled = (kind) => kind === "failed" || kind === "stopped";
+  const sorted = (key) => {
+    const keyed = rows.map((row) => [key(row), row]), none = (value) => value === undefined || Number.isNaN(value);
+    keyed.sort(([a], [b]) => none(a) || none(b) ? none(a) - none(b) : (a > b) - (a < b));
+    return keyed.map(([, row]) => row);
+  };
+  let order = "";
   const choose = () => {
     const wanted = Object.fromEntries(new FormData(form)), key = ORDERS[wanted.order];
     const shows = (row) => Object.entries(traits).every(([name, trait]) => !wanted[name] || trait(row) === wanted[name]
@@ -37,13 +43,10 @@
       row.hidden = !shows(row);
       if (!row.hidden) shown += 1;
     }
-    let sorted = rows;
-    if (key) {
-      const keyed = rows.map((row) => [key(row), row]), none = (value) => value === undefined || Number.isNaN(value);
-      keyed.sort(([a], [b]) => none(a) || none(b) ? none(a) - none(b) : (a > b) - (a < b));
-      sorted = keyed.map(([, row]) => row);
+    if (wanted.order !== order) {
+      order = wanted.order;
+      table.tBodies[0].append(...(key ? sorted(key) : rows));
     }
-    table.tBodies[0].append(...sorted);
     count.textContent = `${shown} of ${rows.length} runs`;
   };
   const offer = (name, trait) => {
