@@ -385,7 +385,7 @@ def outside(html):
     """Return what a page would load from outside itself."""
     loaded = re.findall(r'<(?:link|script|img|iframe|source|object|embed)\b[^>]*?\b(?:src|href)="([^"]*)"', html)
     return [address for address in loaded if not address.startswith("data:")] + re.findall(
-        r"@import|url\((?!data:)", html
+        r"@import|url\((?!data:|#)", html
     )
 
 

@@ -138,7 +138,7 @@ def kind_of_recipe(name: str) -> str:
 def differences(pairs: Mapping[tuple[str, str], evaluation.Difference], ranking: Sequence[str], images: int) -> Figure:
     """Return a triangle: how many errors fewer, of `images`, the row's recipe makes than the column's, or "tie".
 
-    A recipe's name stands where its row begins and its column ends, so that none has to be turned. `pairs`: {(one,
+    A recipe's name stands where its row begins and its column ends, so that none has to be rotated. `pairs`: {(one,
     other): Difference}, each pair of `ranking` in its order. The Figure has a `description`.
     """
     count = len(ranking)
