@@ -186,6 +186,8 @@ def test_a_mosaic_with_headings_keeps_its_width_and_is_moved_along(shown):
     assert drawing["style"].startswith("width:") and not tree.select(".narrow")
     tree, _ = shown(plots.mosaic(wide, ["one", "other"], "title"))
     assert tree.select(".panel:not(.card) > .narrow > svg")
+    tree, _ = shown(plots.mosaic(wide, ["a name that takes all the room there is", "other"], "title"))
+    assert tree.select(".panel.card > svg")
 
 
 def test_a_photograph_is_held_by_as_many_pixels_as_are_seen(shown):

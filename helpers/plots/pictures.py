@@ -10,7 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from ..framing import Box
-from .style import ACCENT, ERROR, TEXT, WIDE, count_lines, heading, new, when_sized, without_ticks, wrap
+from .style import ACCENT, ERROR, NARROW, TEXT, WIDE, count_lines, heading, new, when_sized, without_ticks, wrap
 from .svg import DPI
 
 MNISTS = (1, 28, 28)  # the form of images that hold ink
@@ -153,10 +153,11 @@ def mosaic(
     count = max(map(len, rows))
     height, width = rows[0].shape[-2:]
     sheet = paste(rows)
-    size = min(size_for(rows[0], size), (WIDE - 0.2 - 0.64 * TEXT / 72 * max(map(len, names))) / count)
+    longest = max(len(line) for name in names for line in name.splitlines() or [""])
+    indent = 0.2 + 0.64 * TEXT / 72 * longest  # inches for the names
+    size = min(size_for(rows[0], size), (WIDE - indent) / count)
     apart = min(np.diff(sorted(headings)), default=count) * size  # inches from one heading to the next
     texts = [wrap(text, apart, TEXT) for text in headings.values()]
-    indent = 0.2 + 0.64 * TEXT / 72 * max(map(len, names))  # inches for the names
     above = 0.1 + 1.25 * TEXT / 72 * count_lines(texts)
     figure, axis = new(width=max(count * size + indent, 6), height=len(rows) * size * height / width + above)
 
@@ -175,7 +176,7 @@ def mosaic(
     axis.set_title(wrap(title, room, 14))
     axis.set_anchor("NW")
     when_sized(figure, height_for)
-    figure.scrolls = bool(headings)  # type: ignore[attr-defined]
+    figure.scrolls = bool(headings) or (NARROW - indent) / count < 0.3  # type: ignore[attr-defined]
     return figure
 
 
