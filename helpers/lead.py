@@ -30,7 +30,10 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True)
 class Lead:
-    """A finding in one sentence of Markdown, three or four tiles, and three findings, which are verdicts' sentences."""
+    """A finding in one sentence of Markdown, three or four tiles, and three findings, which are verdicts' sentences.
+
+    There are no findings where nothing is tested.
+    """
 
     finding: str
     tiles: tuple[Tile, ...]
@@ -38,7 +41,7 @@ class Lead:
 
     def __post_init__(self) -> None:
         """Raise ValueError where there are more or fewer than a page has room for, or where a figure is no number."""
-        if len(self.tiles) not in (3, 4) or len(self.findings) != 3:
+        if len(self.tiles) not in (3, 4) or len(self.findings) not in (0, 3):
             raise ValueError(f"a lead has 3 or 4 tiles and 3 findings, not {len(self.tiles)} and {len(self.findings)}")
         figures = " ".join(f"{tile.value} {tile.detail}" for tile in self.tiles)
         if re.search(r"\b(nan|inf)\b(?!`)", f"{figures} {self.finding}"):
@@ -47,7 +50,7 @@ class Lead:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return what a notebook shows: the sentences; and all of it, for the page."""
         points = "\n".join(f"- {sentence}" for sentence in self.findings)
-        words = f"{self.finding}\n\n{points}"
+        words = f"{self.finding}\n\n{points}".rstrip()
         tiles = [tile._asdict() for tile in self.tiles]
         fields = {"finding": self.finding, "tiles": tiles, "findings": list(self.findings)}
         return {"text/markdown": words, "text/plain": words, FORMAT: fields}
@@ -151,7 +154,7 @@ def results(
     tiles = [
         share("test accuracy", images - errors, images),
         Tile("mistakes", f"{errors:,}", f"of {test_images}"),
-        Tile("calibration error", f"{ece:.4f}", f"by chance up to {by_chance:.4f}"),
+        Tile("calibration error", f"{ece:.4f}", f"chance leaves up to {by_chance:.4f}"),
         time_taken("training time", seconds, counted(len(history), "epoch")),
     ]
     return made_of(finding, tiles, findings)
@@ -289,6 +292,20 @@ def reading(gain: Verdict, hardest: Verdict, sure: Verdict) -> Lead:
         ),
     ]
     return made_of(finding, tiles, (gain, hardest, sure))
+
+
+def answers(finding: str, photographs: int, read: int, unsure: int | None) -> Lead:
+    """Return what the page on somebody's own photographs says first: how many were read, and how many are unsure.
+
+    `finding` says so in a sentence; `unsure` is None where the reader does not know. Nothing is tested.
+    """
+    tiles = (
+        Tile("photographs", f"{photographs:,}"),
+        Tile("with an answer", f"{read:,}", f"of {photographs:,}"),
+        Tile("of them unsure", "-" if unsure is None else f"{unsure:,}", "not known by this reader" * (unsure is None)),
+        Tile("without an answer", f"{photographs - read:,}", f"of {photographs:,}"),
+    )
+    return Lead(finding, tiles, ())
 
 
 def published(steps: Verdict, averages: Verdict, beside: Verdict, trainings: int) -> Lead:

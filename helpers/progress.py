@@ -21,18 +21,22 @@ TRAINING_FORMAT = "{desc}: {percentage:3.0f}%|{bar:20}| " + COUNTS
 
 
 class NotebookBar(tqdm):
-    """tqdm's bar, shown as one display message that is updated, instead of a line that is drawn again and again."""
+    """tqdm's bar, shown as one display message that is updated, instead of a line that is drawn again and again.
+
+    Once it is done, one line is left of it: how many, in which time, and what stood behind the bar.
+    """
 
     handle: Any = None  # of the display message, once there is one
     milestone = 0  # how many epochs are done: each is worth a line of its own in a log
     label: str | None = None  # what a message calls the bar, where that is more than its description
     detail: str | None = None  # and what a message says of it, where that is not what stands behind the bar
+    is_closed = False
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         """Show the bar as it stands; called by tqdm."""
         from IPython.display import display
 
-        data = {"text/plain": str(self)}
+        data = {"text/plain": self.what_is_left() if self.is_closed and self.n == self.total else str(self)}
         metadata = {MESSAGE: self.fields()}
         if self.handle is None:
             self.handle = display(data, raw=True, metadata=metadata, display_id=True)
@@ -46,6 +50,18 @@ class NotebookBar(tqdm):
         label = self.desc.removesuffix(": ") if self.label is None else self.label
         detail = (self.postfix or "").strip(", ") if self.detail is None else self.detail
         return {"kind": "progress", "label": label, "share": share, "detail": detail, "milestone": self.milestone}
+
+    def close(self) -> None:
+        """End the bar; called by tqdm, too, after the last of what it goes over."""
+        self.is_closed = True
+        super().close()
+
+    def what_is_left(self) -> str:
+        """Return the line of a bar that is done, such as "all epochs: 3,436 steps in 01:03, loss=0.050"."""
+        took = self.format_interval(self.format_dict["elapsed"])
+        unit = "" if self.unit == "it" else self.unit  # tqdm's word for anything
+        behind = f", {self.postfix}" if self.postfix else ""
+        return f"{self.desc.removesuffix(': ')}: {self.n:,}{unit} in {took}{behind}"
 
     def clear(self, nolock: bool = False) -> None:
         """Do nothing: there is no line to clear."""
@@ -85,7 +101,7 @@ def training_bar(epochs: int) -> Callable[[list[dict], int, int], None]:
     They are the training loss, the mean over the epoch's batches, and the accuracy on validation. To whoever reads
     messages it tells the time that is left, and at each epoch's end what `describe_epoch` says.
     """
-    steps_done = bar(label=f"epoch 0/{epochs}", total=epochs, bar_format=TRAINING_FORMAT)
+    steps_done = bar(label=f"epoch 0/{epochs}", total=epochs, unit=" steps", bar_format=TRAINING_FORMAT)
     steps_done.label, steps_done.detail = f"epoch 0/{epochs}", ""
     clock = RemainingTime()
     told = 0  # epochs

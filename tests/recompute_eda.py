@@ -139,7 +139,9 @@ def ladder_of_rules(run, shown):
     steps_up = held(discordant)
     if steps_up == 0:
         return steps_up, "No rule is shown"
-    return steps_up, "Every rule is right more often" if steps_up == len(discordant) else "Right more often"
+    return steps_up, "Every rule is right more often" if steps_up == len(
+        discordant
+    ) else "Rules that are right more often"
 
 
 def copies_in_test(run, shown):

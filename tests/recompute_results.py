@@ -205,7 +205,7 @@ def confusions_of(table, names, shown):
     assert shown["facts"]["most"] == off[true].max() and near(shown["value"], share)
     if (share if is_clear(share) else shown["value"]) >= LEVEL:
         return shown["value"], "no pair holds more errors"
-    return shown["value"], f"{names[true]} classified as {names[given]}, {off[true, given]} of "
+    return shown["value"], f"class {names[true]} is taken for class {names[given]} in {off[true, given]} of its "
 
 
 def calibration(run, shown):

@@ -109,6 +109,9 @@ def test_a_card_of_an_image_that_is_taken_whole_has_no_box(trained, folder):
     assert cards.summary(made).startswith("There is an answer on **2 of 3** photographs; ")
     assert cards.summary(made).endswith("; 1 file could not be read.")
     assert cards.summary(made[2:]) == "There is an answer on **0 of 1** photograph; 1 file could not be read."
+    first = cards.lead_of(made)
+    assert first.finding == cards.summary(made) and first.findings == ()
+    assert [tile.value for tile in first.tiles[:2]] == ["3", "2"] and first.tiles[3].value == "1"
 
 
 def test_the_pictures_of_a_card_are_told_apart_by_words(reader, folder):

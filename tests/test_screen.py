@@ -157,9 +157,12 @@ def test_a_training_in_a_notebook_tells_how_far_it_is(published):
     assert fields[0]["label"] == "epoch 0/2" and fields[-1]["label"].startswith("epoch 2/2  train loss 0.1000")
     assert sorted({one["milestone"] for one in fields}) == [0, 1, 2]
     assert [update for _, _, update in published].count(False) == 1  # one output, updated
-    shown = published[-1][0]["text/plain"]  # as tqdm shows it
-    assert shown.startswith("epoch 2/2: 100%|") and "| 8/8 [00:0" in shown and "it/s" in shown
-    assert shown.endswith(", loss=0.1000, accuracy=90.00%]")
+    shown = [data["text/plain"] for data, _, _ in published]
+    assert (
+        shown[-2].startswith("epoch 2/2: 100%|") and "| 8/8 [00:0" in shown[-2] and " steps/s" in shown[-2]
+    )  # as tqdm
+    assert shown[-2].endswith(", loss=0.1000, accuracy=90.00%]")
+    assert re.fullmatch(r"epoch 2/2: 8 steps in 00:0\d, loss=0.1000, accuracy=90.00%", shown[-1])  # what is left of it
     assert fields[-1]["detail"] == "now temperature and threshold"
     assert all(re.fullmatch(r"|\d+:\d\d left|now temperature and threshold", one["detail"]) for one in fields)
 
@@ -174,7 +177,16 @@ def test_steps_of_an_earlier_training_do_not_count_for_the_rate(published, monke
     now[0] += 10
     show(history, 21, 100)
     shown = published[-1][0]["text/plain"]
-    assert shown.startswith("epoch 1/2:  60%|") and "121/200 [00:10<" in shown and "2.00it/s" in shown
+    assert shown.startswith("epoch 1/2:  60%|") and "121/200 [00:10<" in shown and "2.00 steps/s" in shown
+
+
+def test_one_line_is_left_of_a_bar_that_is_done_and_all_of_one_that_was_stopped(published):
+    assert list(progress.bar(range(1200), "range tests")) == list(range(1200))
+    assert re.fullmatch(r"range tests: 1,200 in 00:0\d", published[-1][0]["text/plain"])
+    stopped = progress.bar(label="candidates", total=5)
+    stopped.update(2)
+    stopped.close()
+    assert published[-1][0]["text/plain"].startswith("candidates:  40%|")
 
 
 def test_what_helpers_log_is_a_message_in_a_notebook(published, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from conftest import Project, made_once
 from PIL import Image
 
-from helpers import verdicts
+from helpers import lead, verdicts
 from pipeline.stages import STAGES
 
 CASES = ("digits", "colours", "dropout")
@@ -78,6 +78,12 @@ def shown_on(path):
     return [dict(output.data[verdicts.FORMAT]) for output in outputs if verdicts.FORMAT in output.get("data", {})]
 
 
+def lead_of(path):
+    """Return what an executed notebook says first: {"finding", "tiles", "findings"}; a page takes the last it finds."""
+    outputs = [output for cell in nbformat.read(path, 4).cells for output in cell.get("outputs", [])]
+    return [output.data[lead.FORMAT] for output in outputs if lead.FORMAT in output.get("data", {})][-1]
+
+
 def entries(stage):
     """Return {verdict: the function that computes it again} of a stage; empty where nothing is written yet."""
     try:
@@ -118,6 +124,30 @@ def test_every_verdict_on_a_page_is_what_the_runs_files_say(case, stage):
     assert [text for text in wrong if text] == []
     page = (case / "reports" / f"{STAGES[stage].notebook}.html").read_text(encoding="utf-8")
     assert verdicts.FORMAT not in page and "&quot;facts&quot;" not in page and '"facts"' not in page
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_a_page_says_first_is_what_its_verdicts_say_below(case, stage):
+    path = case / "notebooks" / f"{STAGES[stage].notebook}.ipynb"
+    first = lead_of(path)
+    sentences = {verdict["sentence"] for verdict in shown_on(path)}
+    assert [finding for finding in first["findings"] if finding not in sentences] == []
+    assert 3 <= len(first["tiles"]) <= 4 and all(tile["label"] and tile["value"] for tile in first["tiles"])
+
+
+@pytest.mark.parametrize(("stage", "part"), [("training", "validation"), ("results", "test")])
+def test_the_figures_that_come_first_are_those_of_the_files(case, stage, part):
+    first = lead_of(case / "notebooks" / f"{STAGES[stage].notebook}.ipynb")
+    tiles = {tile["label"]: (tile["value"], tile["detail"]) for tile in first["tiles"]}
+    measured = json.loads((case / "metrics.json").read_text())[part]
+    low, high = measured["accuracy_ci95"]
+    share = f"{measured['accuracy']:.2%}"
+    assert tiles[f"{part} accuracy"] == (share, f"95% interval {100 * low:.2f} to {high:.2%}")
+    table = np.array(measured["confusion_matrix"])
+    assert tiles["mistakes"][0] == f"{table.sum() - np.trace(table):,}"
+    assert f"classifies {share} of {table.sum():,} {part} images correctly" in first["finding"]
+    if stage == "results":
+        assert tiles["calibration error"][0] == f"{measured['calibration']['ece']:.4f}"
 
 
 def test_every_entry_is_asked_for_by_a_case(sealed, tmp_path_factory):

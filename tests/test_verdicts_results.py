@@ -116,7 +116,7 @@ def test_mistakes_gather_or_do_not():
     even = np.full((4, 4), 5) + np.diag([95] * 4)
     assert "no pair holds more errors" in verdicts.confusions(even, "abcd").sentence
     even[2, 1] += 30
-    assert "c classified as b, 35 of 45 errors (p" in verdicts.confusions(even, "abcd").sentence
+    assert "class c is taken for class b in 35 of its 45 errors (p" in verdicts.confusions(even, "abcd").sentence
     assert verdicts.confusions(np.diag([5, 5]), "ab").sentence == "There is no mistake to sort."
 
 

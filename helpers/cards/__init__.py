@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from .. import files, framing, pictures
+from .. import files, framing, lead, pictures
 from ..errors import BadInput
 from ..framing import NoDigit
 from ..reading import Answer, Reader, SheetAnswer, percent
@@ -196,6 +196,16 @@ def summary(cards: Sequence[Card]) -> str:
     if unread:
         parts.append(f"{unread} file{'s' * (unread != 1)} could not be read")
     return "; ".join(parts) + "."
+
+
+def lead_of(cards: Sequence[Card]) -> lead.Lead:
+    """Return what a page says first of photographs: `summary`, and its figures. A sheet is unsure where a digit is."""
+    given = [
+        [card.answer] if card.answer else card.sheet.digits if card.sheet else [] for card in cards if card.is_read
+    ]
+    unsure = sum(any(answer.sure is False for answer in answers) for answers in given)
+    is_known = not any(answer.sure is None for answers in given for answer in answers)
+    return lead.answers(summary(cards), len(cards), len(given), unsure if is_known else None)
 
 
 def grid(cards: Sequence[Card]) -> str:

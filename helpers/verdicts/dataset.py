@@ -148,12 +148,12 @@ def ladder_of_rules(correct: Mapping[str, ArrayLike]) -> Verdict:
     facts |= {"discordant": discordant, "images": len(np.asarray(correct[rules[0]]))}
     test = "by more than sampling error (McNemar's exact test)"
     if len(held) == len(steps):
-        sentence = f"Every rule is right more often than the one above it in the table, {test}."
+        sentence = f"Every rule is right more often than the next simpler one, {test}."
     elif held:
         sentence = (
-            f"Right more often than the one above it in the table, {test}: {', '.join(held)}. "
+            f"Rules that are right more often than the next simpler one, {test}: {', '.join(held)}. "
             "For the others the test does not show it."
         )
     else:
-        sentence = f"No rule is shown to be right more often than the one above it in the table {test}."
+        sentence = f"No rule is shown to be right more often than the next simpler one {test}."
     return Verdict("ladder_of_rules", len(held), sentence, facts)

@@ -48,7 +48,8 @@ def falling_rate(learning_rates: ArrayLike, predicted: ArrayLike, labels: ArrayL
     gained, lost, p_value = mcnemar(correct[-1], correct[highest])
     facts = {"epochs": len(rates), "highest": highest + 1, "gained": gained, "lost": lost}
     if len(rates) == 1:
-        return Verdict("falling_rate", None, "There is one epoch, so there is nothing to compare.", facts)
+        sentence = "Of a falling learning rate nothing is known: there is one epoch, so there is nothing to compare."
+        return Verdict("falling_rate", None, sentence, facts)
     if rates[-1] == rates[highest]:
         sentence = "The last epoch began at the highest rate, so there is nothing to compare."
         return Verdict("falling_rate", None, sentence, facts)

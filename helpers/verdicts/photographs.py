@@ -34,11 +34,10 @@ def hardest_kind(missed: ArrayLike, kinds: Sequence[str]) -> Verdict:
     worst_dealt = np.max([dealt[:, places].mean(axis=1) for places in members.values()], axis=0)
     p_value = float(((worst_dealt >= shares[worst]).sum() + 1) / (DEALS + 1))
     if p_value < LEVEL:
-        sentence = f"*{worst}* is harder than the others ({p_is(p_value)})."
+        sentence = f"Photographs of the kind *{worst}* are harder than the others ({p_is(p_value)})."
     else:
-        sentence = (
-            f"No kind is told apart as the hardest: chance alone deals out mistakes as unevenly ({p_is(p_value)})."
-        )
+        sentence = "No kind of photograph is told apart as the hardest: chance alone deals out mistakes as unevenly "
+        sentence += f"({p_is(p_value)})."
     return Verdict("hardest_kind", p_value, sentence, facts)
 
 

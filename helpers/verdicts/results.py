@@ -180,8 +180,10 @@ def confusions(table: ArrayLike, names: Sequence[str]) -> Verdict:
     elif p_value >= LEVEL:
         sentence = f"{known}, no pair holds more errors than an even spread may put there ({p_is(p_value)})."
     else:
-        sentence = f"{known}, some pair holds more errors than an even spread puts there: {names[true]} classified as "
-        sentence += f"{names[given]}, {most} of {counted(int(errors[true]), 'error')} ({p_is(p_value)})."
+        sentence = f"{known}, some pair holds more errors than an even spread puts there: class {names[true]} is taken "
+        sentence += (
+            f"for class {names[given]} in {most:,} of its {counted(int(errors[true]), 'error')} ({p_is(p_value)})."
+        )
     return Verdict("confusions", p_value, sentence, facts)
 
 
