@@ -31,6 +31,7 @@ from .style import (
 )
 
 CLASS_COLOURS = (ACCENT, ERROR, GREEN, PURPLE, BROWN, GREY)  # again from the first on: the marks differ, too
+MOST_FILES = 1000  # dots, which stand for all
 MARKS = string.ascii_uppercase + string.ascii_lowercase  # of classes whose names are longer than a letter
 
 
@@ -43,7 +44,8 @@ def pixels_and_numbers(image: np.ndarray, side: int = 12) -> Panels:
     (seen, whole), (given, part) = new(width=NARROW, height=NARROW), new(width=NARROW, height=NARROW)
     whole.imshow(drawable(image), cmap=cmap, vmin=0, vmax=255)
     whole.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=ERROR, linewidth=2))
-    part.imshow(numbers, alpha=0.35, vmin=0, vmax=255, cmap=cmap)
+    pale = 0.35 * numbers if image.shape == MNISTS else 166 + 0.35 * numbers  # so that numbers can be read on it
+    part.imshow(pale.round().astype(np.uint8), vmin=0, vmax=255, cmap=cmap)
     for (row, column), value in np.ndenumerate(numbers):
         part.text(column, row, value, ha="center", va="center", fontsize=11)
     for axis, title in ((whole, "What we see"), (part, "What a model gets")):
@@ -98,7 +100,8 @@ def boxes(values: Sequence[ArrayLike], names: Sequence[str], title: str, label: 
 def file_sizes(heights: np.ndarray, widths: np.ndarray, side: int) -> Panels:
     """Return the sizes of files in pixels, and how wide they are against their height; `side` is that of the images."""
     (sizes, left), (shapes, right) = new(width=NARROW, height=3.2), new(width=NARROW, height=3.2)
-    left.scatter(widths, heights, s=8, alpha=0.4, linewidths=0, color=ACCENT, rasterized=len(widths) > 200)
+    some = np.unique(np.linspace(0, len(widths) - 1, MOST_FILES).round().astype(int))
+    left.scatter(widths[some], heights[some], s=8, alpha=0.6, linewidths=0, color=ACCENT)
     left.set(title="Sizes of the files", xlabel="width, pixels", ylabel="height, pixels", xlim=0, ylim=0)
     right.hist(np.log2(widths / heights), bins=31, color=ACCENT)
     right.set(title="Width to height", xlabel="width / height (log2)", ylabel="images")
