@@ -46,7 +46,8 @@ SMALL_TARGETS = """() => {
     const small = [], LINES = "p, li, figcaption, td, th, dd";
     const things = document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0'], [role=button]");
     for (const thing of things) {
-        const box = (thing.closest("label") || thing).getBoundingClientRect();
+        const own = thing.getBoundingClientRect(), around = (thing.closest("label") || thing).getBoundingClientRect();
+        const box = own.height > around.height ? own : around;
         if (!box.width || getComputedStyle(thing).visibility === "hidden") continue;
         const flows = thing.matches("a") && getComputedStyle(thing).display === "inline" && thing.closest(LINES);
         if (!flows && (box.width < 23.5 || box.height < 23.5)) small.push(thing.outerHTML.slice(0, 120));
@@ -62,6 +63,13 @@ SMALL_LETTERS = """() => {
         if (size < 12.9) small.push(`${size.toFixed(1)} px: ${text.textContent.slice(0, 40)}`);
     }
     return small;
+}"""
+SCROLL = """async () => {
+    for (let top = 0; top < document.body.scrollHeight; top += innerHeight) {
+        scrollTo(0, top);
+        await new Promise(done => setTimeout(done, 50));
+    }
+    scrollTo(0, 0);
 }"""
 OVERFLOW = "() => document.documentElement.scrollWidth - innerWidth"
 PAINTED = """() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? null"""
@@ -115,8 +123,8 @@ def note_request(found: dict[str, Any], place: str, address: str, own: str) -> N
 
 
 def scroll_through(page: Page) -> None:
-    """Scroll a page to its end and back, so that what waits to be seen is there."""
-    page.evaluate("() => { scrollTo(0, document.body.scrollHeight); scrollTo(0, 0); }")
+    """Scroll a page to its end and back, window by window, so that what waits to be seen is there."""
+    page.evaluate(SCROLL)
 
 
 def paint_time(browser: Browser, path: Path) -> float:

@@ -21,6 +21,7 @@ from .style import (
     INK,
     NARROW,
     PURPLE,
+    TEXT,
     WIDE,
     describe,
     name_ticks,
@@ -47,7 +48,7 @@ def pixels_and_numbers(image: np.ndarray, side: int = 12) -> Panels:
     pale = 0.35 * numbers if image.shape == MNISTS else 166 + 0.35 * numbers  # so that numbers can be read on it
     part.imshow(pale.round().astype(np.uint8), vmin=0, vmax=255, cmap=cmap)
     for (row, column), value in np.ndenumerate(numbers):
-        part.text(column, row, value, ha="center", va="center", fontsize=11)
+        part.text(column, row, value, ha="center", va="center", fontsize=TEXT)
     for axis, title in ((whole, "What we see"), (part, "What a model gets")):
         axis.set_title(title)
         without_ticks(axis)

@@ -11,7 +11,7 @@ from .. import evaluation
 from .labels import Names
 from .pictures import images, mosaic, overlay
 from .showing import Panels
-from .style import ACCENT, ERROR, GREY, NARROW, WIDE, describe, heading, name_ticks, new, shorten, wrap
+from .style import ACCENT, ERROR, GREY, NARROW, TEXT, WIDE, describe, heading, name_ticks, new, shorten, wrap
 
 
 def recall_and_precision(table: np.ndarray, names: Sequence[str], most: int = 30) -> Figure:
@@ -79,10 +79,10 @@ def corrupted(rows: Mapping[str, np.ndarray], units: Mapping[str, str], answers:
     tall, wide = (length + 2 for length in next(iter(rows.values())).shape[-2:])
     for row, said_of in enumerate(answers):
         for column, said in enumerate(said_of):
-            size, name = (9 if len(said) < 3 else 6), shorten(said, 10)
+            name = shorten(said, 7)
             ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if said else None
             place = ((column + 1) * wide - 2, row * tall + 1)
-            figure.axes[0].text(*place, name, color=ERROR, ha="right", va="top", fontsize=size, bbox=ground)
+            figure.axes[0].text(*place, name, color=ERROR, ha="right", va="top", fontsize=TEXT, bbox=ground)
     forms, wrong = sum(map(len, answers)), sum(bool(said) for said_of in answers for said in said_of)
     return describe(figure, f"{len(rows)} rows of one image in {forms} forms, {wrong} of them misclassified.")
 
@@ -150,5 +150,4 @@ def layers(outputs: Mapping[str, Any], original: np.ndarray | None, most: int = 
         rows[0] = original
     names = [f"{name} {'x'.join(map(str, values.shape))}" for name, values in outputs.items()]
     figure = mosaic(rows, names, "One image as each layer passes it on")
-    figure.set_figwidth(figure.get_figwidth() + 0.6)  # the names are longer than most
     return describe(figure, f"A row of small pictures for each of {', '.join(outputs)}.")
