@@ -16,15 +16,14 @@ BARE = re.compile(r"\d+(\.\d+)?")  # a share whose sign stands in the header: "a
 NAMES = re.compile(r"(?<!per )\b(image|index|number|seed|year|epoch|step)$")  # headers of what numbers no quantity
 LENGTHS = {"short": 16, "words": 60, "long": 160}  # characters; what is longer yet is `longest`
 ROWS_OF_BARS = 8  # rows from which on figures look alike
-ROWS_OF_EXTREMES = 3
 
 
 def tidy_table(html: str) -> str:
     """Return a pandas table with its header in one row, and a class for each kind of column.
 
     Columns of figures have the class `n`, others `short`, `words`, `long` or `longest`, by which they get their width.
-    Whole numbers get separators; shares get a bar where there are many, and the class `best` or `worst` where one alone
-    is the highest or lowest. Any other HTML is returned as it is.
+    Whole numbers get separators; where there are many, shares get a bar, and the class `best` or `worst` where one
+    alone is the highest or lowest. Any other HTML is returned as it is.
     """
     if 'class="dataframe"' not in html:
         return html
@@ -110,14 +109,14 @@ def mark_shares(cells: Sequence[Tag], shares: Sequence[float]) -> None:
     between the lowest, at the left, and the highest, at the right.
     """
     low, high = min(shares), max(shares)
-    if len(shares) >= ROWS_OF_BARS and low < high:
-        are_near = low > high / 2
-        for cell, share in zip(cells, shares, strict=True):
-            part = 100 * (share - low) / (high - low) if are_near else share
-            cell["class"] = "n dot" if are_near else "n bar"
-            cell["style"] = f"--part: {part:.1f}"
-    if len(shares) >= ROWS_OF_EXTREMES:
-        for name, extreme in (("best", high), ("worst", low)):
-            holders = [cell for cell, share in zip(cells, shares, strict=True) if share == extreme]
-            if len(holders) == 1:
-                holders[0]["class"] = f"{holders[0]['class']} {name}"
+    if len(shares) < ROWS_OF_BARS or low == high:
+        return
+    are_near = low > high / 2
+    for cell, share in zip(cells, shares, strict=True):
+        part = 100 * (share - low) / (high - low) if are_near else share
+        cell["class"] = "n dot" if are_near else "n bar"
+        cell["style"] = f"--part: {part:.1f}"
+    for name, extreme in (("best", high), ("worst", low)):
+        holders = [cell for cell, share in zip(cells, shares, strict=True) if share == extreme]
+        if len(holders) == 1:
+            holders[0]["class"] = f"{holders[0]['class']} {name}"
