@@ -94,13 +94,13 @@ def test_the_images_of_a_page_are_small(form, kind):
 
 def test_the_same_answers_give_the_same_bytes_and_names_are_text():
     names = ["</script><b>", *DIGITS[1:]]
-    one = confusion.widget(IMAGES, SOME, names)
-    assert one == confusion.widget(IMAGES, SOME, names)
+    one = confusion.confusion_table(IMAGES, SOME, names)
+    assert one == confusion.confusion_table(IMAGES, SOME, names)
     assert "</script><b>" not in one and " id=" not in one and len(one) < 250_000
 
 
 def test_a_cell_opens_its_images_with_both_probabilities(pages):
-    page = begun(pages.open(confusion.widget(IMAGES, SOME, DIGITS), pad()))
+    page = begun(pages.open(confusion.confusion_table(IMAGES, SOME, DIGITS), pad()))
     row, column = fullest(SOME)
     count = evaluation.confusion_matrix(SOME)[row, column]
     assert f"{row} called {column}: {count} of" in page.locator(".said").inner_text()
@@ -127,7 +127,7 @@ def test_a_cell_opens_its_images_with_both_probabilities(pages):
 
 
 def test_the_table_is_one_stop_of_the_keyboard_and_arrows_move_in_it(pages):
-    page = begun(pages.open(confusion.widget(IMAGES, SOME, DIGITS), pad()))
+    page = begun(pages.open(confusion.confusion_table(IMAGES, SOME, DIGITS), pad()))
     row, column = fullest(SOME)
     page.keyboard.press("Tab")
     selected = f"[...document.querySelectorAll('td[aria-selected=true]')].map({CELL})"
@@ -146,7 +146,7 @@ def test_the_table_is_one_stop_of_the_keyboard_and_arrows_move_in_it(pages):
 
 
 def test_the_reverse_and_the_fullest_cells_are_at_hand(pages):
-    page = begun(pages.open(confusion.widget(IMAGES, SOME, DIGITS)))
+    page = begun(pages.open(confusion.confusion_table(IMAGES, SOME, DIGITS)))
     row, column = fullest(SOME)
     page.get_by_role("button", name="the reverse").press("Enter")
     assert f"{column} called {row}" in page.locator(".said").inner_text()
@@ -160,7 +160,7 @@ def test_the_reverse_and_the_fullest_cells_are_at_hand(pages):
 
 def test_a_finger_opens_a_cell_of_images_in_colour(pages):
     images, predictions = made_images(60, 3, 16, 16), made_predictions(60, 3, 1.0)
-    html = confusion.widget(images, predictions, ["red", "green", "blue"])
+    html = confusion.confusion_table(images, predictions, ["red", "green", "blue"])
     page = begun(pages.open(html, pad(16, 3), 390, has_touch=True))
     cell(page, 1, 1).tap()
     begun(page)
@@ -175,12 +175,12 @@ def test_a_finger_opens_a_cell_of_images_in_colour(pages):
 
 def test_compressed_images_are_said_to_be(pages):
     images, predictions = made_images(120, 3, 96, 96), made_predictions(120, 3, 0.5)
-    page = begun(pages.open(confusion.widget(images, predictions, ["a", "b", "c"]), pad(28, 1)))
+    page = begun(pages.open(confusion.confusion_table(images, predictions, ["a", "b", "c"]), pad(28, 1)))
     assert "compressed" in page.locator(".note").inner_text() and page.locator(".answered button").count() == 0
 
 
 def test_without_javascript_there_are_all_counts(pages):
-    page = pages.open(confusion.widget(IMAGES, SOME, DIGITS), java_script_enabled=False)
+    page = pages.open(confusion.confusion_table(IMAGES, SOME, DIGITS), java_script_enabled=False)
     rows = [row.locator("td").all_inner_texts() for row in page.locator("tbody tr").all()]
     table = [[int(text or 0) for text in row] for row in rows]
     assert table == evaluation.confusion_matrix(SOME).tolist()
@@ -188,7 +188,7 @@ def test_without_javascript_there_are_all_counts(pages):
 
 
 def test_a_network_without_a_mistake_shows_what_it_doubted(pages):
-    page = begun(pages.open(confusion.widget(IMAGES, made_predictions(400, 3, 40.0), ["a", "b", "c"])))
+    page = begun(pages.open(confusion.confusion_table(IMAGES, made_predictions(400, 3, 40.0), ["a", "b", "c"])))
     assert "Not one mistake" in page.inner_text(".fullest") and page.locator(".answered").count() == 6
     cell(page, 0, 1).click()
     assert page.inner_text(".said") == "No a is called b." and not page.complaints
@@ -196,14 +196,14 @@ def test_a_network_without_a_mistake_shows_what_it_doubted(pages):
 
 def test_a_class_without_images_and_a_single_image():
     alone = Predictions(np.array([[1.0, 0.0]], dtype=np.float32), np.array([1]))
-    assert "class=wrong" in confusion.widget(made_images(1, 1, 28, 28), alone, ["a", "b"])
+    assert "class=wrong" in confusion.confusion_table(made_images(1, 1, 28, 28), alone, ["a", "b"])
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("classes", [3, 10, 20])
 def test_everyone_can_use_it(pages, width, classes):
     names = list(DIGITS) if classes == 10 else [f"a <i>rather</i> long name {label}" for label in range(classes)]
-    html = confusion.widget(made_images(2000, 1, 28, 28), made_predictions(2000, classes, 1.5), names)
+    html = confusion.confusion_table(made_images(2000, 1, 28, 28), made_predictions(2000, classes, 1.5), names)
     for scheme in ("light", "dark"):
         page = begun(pages.open(html, pad(), width, color_scheme=scheme, reduced_motion="reduce"))
         assert violations(page) == []
@@ -218,7 +218,7 @@ def test_everyone_can_use_it(pages, width, classes):
 def test_a_hundred_classes_scroll_in_a_box_of_their_own(pages):
     predictions = made_predictions(2000, 100, 1.5)
     names = [f"a <i>rather</i> long name {label}" for label in range(100)]
-    html = confusion.widget(made_images(2000, 1, 28, 28), predictions, names)
+    html = confusion.confusion_table(made_images(2000, 1, 28, 28), predictions, names)
     page = begun(pages.open(html, pad(), 390, reduced_motion="reduce"))
     assert len(html) < 400_000 and page.locator("tbody td").count() == 10_000
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -13,11 +13,11 @@ from helpers.widgets import recipes
 TRAININGS = {"fast": [0.990, 0.992], "best": [0.997, 0.998, 0.999], "a <b> & c": [0.95]}
 MEANS = {"fast": (0.991, 0.98, 1.002), "best": (0.998, 0.9975, 0.9985), "a <b> & c": (0.95, np.nan, np.nan)}
 COSTS = {"fast": (1.4, "1.4 s", 29_434), "best": (351.0, "351 s", 661_882), "a <b> & c": (36.0, "36 s", 100)}
-ROWS = recipes.rows_of(TRAININGS, MEANS, COSTS)
+ROWS = recipes.recipe_rows(TRAININGS, MEANS, COSTS)
 
 
 def test_the_table_holds_every_recipe_the_highest_mean_first():
-    tree = BeautifulSoup(recipes.table(ROWS), "html.parser")
+    tree = BeautifulSoup(recipes.recipe_table(ROWS), "html.parser")
     rows = [[cell.text for cell in row.select("th, td")] for row in tree.select("tbody tr")]
     assert [row[0] for row in rows] == ["best", "fast", "a <b> & c"]
     assert rows[0][1::2] == ["99.80%", "351 s"] and rows[0][4] == "661,882"
@@ -28,7 +28,7 @@ def test_the_table_holds_every_recipe_the_highest_mean_first():
 
 
 def test_a_dot_lies_where_its_accuracy_is_between_two_ticks():
-    tree = BeautifulSoup(recipes.table(ROWS), "html.parser")
+    tree = BeautifulSoup(recipes.recipe_table(ROWS), "html.parser")
     percent = lambda text: float(re.search(r"left:([\d.]+)%", text)[1])  # noqa: E731
     ticks = {float(tick.text[:-1]): percent(tick["style"]) for tick in tree.select(".ticks span")}
     assert ticks == {95: 0, 96: 20, 97: 40, 98: 60, 99: 80, 100: 100}
@@ -57,7 +57,9 @@ def visit(browser, tmp_path):
     contexts = []
     panels = plots.Panels([plots.errors_by_recipe({"best": [20, 30], "fast": [70, 90]}, {}, {}, 10_000)])
     figure = plots.as_html(panels, "errors", "A caption.", "Errors.")
-    (tmp_path / "page.html").write_text(f"<!doctype html><html lang=en><title>x</title>{recipes.table(ROWS)}{figure}")
+    (tmp_path / "page.html").write_text(
+        f"<!doctype html><html lang=en><title>x</title>{recipes.recipe_table(ROWS)}{figure}"
+    )
 
     def open_page(width=1280, anchor="", **options):
         contexts.append(browser.new_context(offline=True, viewport={"width": width, "height": 900}, **options))

@@ -65,7 +65,7 @@ def test_the_temperatures_hold_the_fitted_one_and_one(fitted):
 
 
 def test_a_page_holds_the_readings_of_python():
-    values = values_of(threshold.widget(SOME, FITTED))
+    values = values_of(threshold.threshold_sliders(SOME, FITTED))
     assert values["temperatures"][values["fitted"]] == FITTED and values["temperatures"][values["plain"]] == 1
     for place in (0, values["fitted"], values["plain"], -1):
         of = SOME.at_temperature(values["temperatures"][place])
@@ -81,12 +81,12 @@ def test_a_page_holds_the_readings_of_python():
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_a_page_stays_small(classes):
     predictions = made_predictions(1000, classes, 2.0)
-    html = threshold.widget(predictions, 1.3)
-    assert len(html) < 200_000 and html == threshold.widget(predictions, 1.3) and " id=" not in html
+    html = threshold.threshold_sliders(predictions, 1.3)
+    assert len(html) < 200_000 and html == threshold.threshold_sliders(predictions, 1.3) and " id=" not in html
 
 
 def test_every_threshold_says_what_python_says(pages):
-    html = threshold.widget(SOME, FITTED)
+    html = threshold.threshold_sliders(SOME, FITTED)
     page = begun(pages.open(html))
     after, stops = SOME.at_temperature(FITTED), values_of(html)["thresholds"]
     for place in range(0, len(stops), 7):
@@ -102,7 +102,7 @@ def test_every_threshold_says_what_python_says(pages):
 
 
 def test_dots_lie_where_the_bins_are_and_move_with_the_temperature(pages):
-    html = threshold.widget(SOME, FITTED)
+    html = threshold.threshold_sliders(SOME, FITTED)
     page = begun(pages.open(html, reduced_motion="reduce"))
     ends = "one => ['x1', 'y1', 'x2', 'y2'].map(name => Number(one.getAttribute(name)))"
     grid = page.locator(".dots .diagonal").evaluate(ends)
@@ -125,7 +125,7 @@ def test_dots_lie_where_the_bins_are_and_move_with_the_temperature(pages):
 
 
 def test_both_sliders_obey_the_keyboard_and_say_what_follows(pages):
-    html = threshold.widget(SOME, FITTED)
+    html = threshold.threshold_sliders(SOME, FITTED)
     page, values = begun(pages.open(html)), values_of(html)
     page.locator("input.temperature").focus()
     page.keyboard.press("ArrowRight")
@@ -154,7 +154,7 @@ def test_both_sliders_obey_the_keyboard_and_say_what_follows(pages):
 
 @pytest.mark.parametrize("has_touch", [False, True])
 def test_the_threshold_is_pulled_on_the_chart(pages, has_touch):
-    html = threshold.widget(SOME, FITTED)
+    html = threshold.threshold_sliders(SOME, FITTED)
     page, last = begun(pages.open(html, width=390, has_touch=has_touch)), len(values_of(html)["thresholds"]) - 1
     page.locator(".doubts").scroll_into_view_if_needed()
     box = page.locator(".doubts").bounding_box()
@@ -174,7 +174,7 @@ def test_the_threshold_is_pulled_on_the_chart(pages, has_touch):
 
 def test_every_mistake_is_a_mark_and_those_below_the_threshold_are_hollow(pages):
     predictions = made_predictions(500, 10, 5.0)
-    page = begun(pages.open(threshold.widget(predictions, 1.0)))
+    page = begun(pages.open(threshold.threshold_sliders(predictions, 1.0)))
     wrong = (~predictions.correct).sum()
     assert page.locator(".doubts .mistake").count() == wrong
     left = numbers(page.inner_text("dd.left"))[0]
@@ -183,7 +183,7 @@ def test_every_mistake_is_a_mark_and_those_below_the_threshold_are_hollow(pages)
 
 
 def test_without_javascript_there_is_a_table(pages):
-    page = pages.open(threshold.widget(SOME, FITTED), java_script_enabled=False)
+    page = pages.open(threshold.threshold_sliders(SOME, FITTED), java_script_enabled=False)
     assert page.locator("table").is_visible() and not page.locator("input:visible, button:visible").count()
     after = SOME.at_temperature(FITTED)
     for row in page.locator("tbody tr").all():
@@ -194,12 +194,12 @@ def test_without_javascript_there_is_a_table(pages):
 
 
 def test_networks_without_a_mistake_and_with_thousands(pages):
-    page = begun(pages.open(threshold.widget(made_predictions(300, 3, 60.0), 1.0)))
+    page = begun(pages.open(threshold.threshold_sliders(made_predictions(300, 3, 60.0), 1.0)))
     assert "no mistake" in page.locator(".doubts").inner_text() and page.inner_text("dd.left") == "0 of 0"
     slide(page, "threshold", 0)
     assert page.inner_text("dd.right") == "100.00%" and not page.complaints
     bad = made_predictions(9000, 10, 0.2)
-    page = begun(pages.open(threshold.widget(bad, 2.5)))
+    page = begun(pages.open(threshold.threshold_sliders(bad, 2.5)))
     assert numbers(page.inner_text("dd.left"))[1] == (~bad.correct).sum() > 6000
     assert 0 <= numbers(page.inner_text("dd.person"))[0] <= 9000 / 4
     slide(page, "threshold", 99)
@@ -208,12 +208,12 @@ def test_networks_without_a_mistake_and_with_thousands(pages):
 
 def test_one_image():
     alone = Predictions(np.array([[1.0, 0.0]], dtype=np.float32), np.array([1]))
-    assert values_of(threshold.widget(alone, 1.0))["readings"][0]["mistakes"][0] == 1
+    assert values_of(threshold.threshold_sliders(alone, 1.0))["readings"][0]["mistakes"][0] == 1
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_everyone_can_use_it(pages, width):
-    html = threshold.widget(SOME, FITTED)
+    html = threshold.threshold_sliders(SOME, FITTED)
     for scheme in ("light", "dark"):
         page = begun(pages.open(html, width=width, color_scheme=scheme))
         page.locator("summary").click()
@@ -227,7 +227,9 @@ def test_everyone_can_use_it(pages, width):
 
 def test_both_widgets_share_a_page(pages):
     few = made_predictions(200, 10, 3.0)
-    both = confusion.widget(made_images(200, 1, 28, 28), few, "0123456789") + threshold.widget(few, 1.2)
+    both = confusion.confusion_table(made_images(200, 1, 28, 28), few, "0123456789") + threshold.threshold_sliders(
+        few, 1.2
+    )
     page = pages.open(both + both)
     page.wait_for_selector("[aria-selected=true]")
     page.mouse.wheel(0, 3000)

@@ -9,8 +9,7 @@ let at = null; // [row, column] of the cell that is open
 /** The sprite on a canvas; decoded when the first image is wanted. */
 let sheet = null;
 const decode = () => sheet ??= (async () => {
-  const bytes = Uint8Array.from(atob(find("sprite").textContent.trim()), letter => letter.charCodeAt(0));
-  const picture = await createImageBitmap(new Blob([bytes], { type: kind }), { colorSpaceConversion: "none" });
+  const picture = await createImageBitmap(new Blob([bytes(find("sprite").textContent)], { type: kind }), { colorSpaceConversion: "none" });
   const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.drawImage(picture, 0, 0);
@@ -172,9 +171,4 @@ rows[0][0].tabIndex = 0;
 at = [0, 0];
 box.removeAttribute("tabindex");
 root.classList.add("live");
-const watch = new IntersectionObserver(([{ isIntersecting }]) => { // nothing is decoded before it comes near
-  if (isIntersecting) { watch.disconnect(); begin(); }
-}, { rootMargin: "400px" });
-const start = () => watch.observe(root);
-if (document.readyState === "loading") addEventListener("DOMContentLoaded", start); // the pad may stand further below
-else start();
+whenNear(root, begin); // when the pad is there, too, which may stand further below

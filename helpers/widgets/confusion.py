@@ -30,7 +30,7 @@ class Sheet(NamedTuple):
     kind: str  # the file's media type; of image/png every pixel is as it was
 
 
-def widget(images: np.ndarray, predictions: Predictions, class_names: Sequence[str]) -> str:
+def confusion_table(images: np.ndarray, predictions: Predictions, class_names: Sequence[str]) -> str:
     """Return HTML with the table of counts; where there is JavaScript, a cell opens its images.
 
     `images`: uint8 (n, c, s, s), those of `predictions`, whose probabilities are shown. A page holds up to MOST
@@ -50,8 +50,6 @@ def widget(images: np.ndarray, predictions: Predictions, class_names: Sequence[s
         "kind": sheet.kind,
     }
     parts = {
-        "STYLE": frame.read("confusion.css"),
-        "SCRIPT": frame.read("confusion.js"),
         "TABLE": table(counts, class_names),
         "SIZE": "many" if len(class_names) > MANY else "few",
         "NAMES": "long" if max(map(len, class_names)) > SHORT else "short",
@@ -59,7 +57,7 @@ def widget(images: np.ndarray, predictions: Predictions, class_names: Sequence[s
         "VALUES": frame.as_json(values),
         "SPRITE": frame.encode(sheet.content),
     }
-    return frame.fill(frame.read("confusion.html"), parts)
+    return frame.assemble("confusion", parts)
 
 
 def choose_mistakes(predictions: Predictions) -> np.ndarray:

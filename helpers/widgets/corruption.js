@@ -3,11 +3,6 @@ const { ways, images, names, channels, side, count, ink, half } = JSON.parse(fin
 const area = side * side, size = channels * area, single = Math.fround;
 let pixels, noise; // decoded on first use
 
-/** The bytes of a part of the page that is base64. */
-function bytes(name) {
-  return Uint8Array.from(atob(find(name).textContent.trim()), letter => letter.charCodeAt(0));
-}
-
 /** The number that 16 bits stand for: a sign, 5 bits of exponent, 10 of fraction (IEEE 754). */
 function widen(bits) {
   const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
@@ -16,8 +11,8 @@ function widen(bits) {
 
 function decode() {
   if (pixels) return;
-  pixels = bytes("pixels");
-  const { buffer } = bytes("noise");
+  pixels = bytes(find("pixels").textContent);
+  const { buffer } = bytes(find("noise").textContent);
   noise = half ? Float32Array.from(new Uint16Array(buffer), widen) : new Float32Array(buffer);
 }
 
@@ -415,11 +410,5 @@ find("images").hidden = images.length < 2;
 find("seen").width = find("seen").height = side;
 root.classList.toggle("large", side > 40);
 find("live").hidden = false;
-const watch = new IntersectionObserver(seen => {
-  if (!seen.some(one => one.isIntersecting)) return;
-  watch.disconnect();
-  start();
-}, { rootMargin: "300px" });
-watch.observe(root);
-root.addEventListener("focusin", start);
+whenNear(root, start);
 window.corruptionSlider = { corrupt, start };

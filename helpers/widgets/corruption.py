@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import corruptions, evaluation
 from ..corruptions import Corruption
-from .frame import as_json, encode, fill, read
+from .frame import as_json, assemble, encode
 
 MOST = 10  # images to choose from
 NUMBERS = 16_384  # of their pixels: fewer images where they are large, one at least, so that the page stays small
@@ -55,15 +55,13 @@ def corruption_slider(
         "half": not is_exact,
     }
     parts = {
-        "STYLE": read("corruption.css"),
         "ROWS": table(ways_told),
         "COUNT": f"{len(images):,}",
         "VALUES": as_json(values),
         "PIXELS": encode(images[places].numpy().tobytes()),
         "NOISE": encode(noise.astype("<f4" if is_exact else "<f2").tobytes()),
-        "SCRIPT": read("corruption.js"),
     }
-    return fill(read("corruption.html"), parts)
+    return assemble("corruption", parts)
 
 
 def choose(images: Tensor, labels: np.ndarray, forms: Sequence[evaluation.Predictions], way: Corruption) -> list[int]:

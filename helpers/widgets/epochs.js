@@ -265,11 +265,5 @@ find("legend").hidden = board.hidden = !labels.length;
 if (sprite) sprite.hidden = true;
 root.classList.toggle("of-ink", Boolean(sprite && sprite.classList.contains("ink")));
 find("live").hidden = false;
-const watch = new IntersectionObserver(seen => {
-  if (!seen.some(one => one.isIntersecting)) return;
-  watch.disconnect();
-  start();
-}, { rootMargin: "300px" });
-watch.observe(root);
-root.addEventListener("focusin", start);
+whenNear(root, start);
 window.epochSlider = { start, go };

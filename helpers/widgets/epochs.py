@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from .frame import as_json, encode, fill, read, sprite
+from .frame import as_json, assemble, encode, sprite
 
 MOST = 200  # images shown
 MOST_PICTURES = 100  # of those of another form than MNIST's, which take more bytes
@@ -46,14 +46,12 @@ def epoch_slider(
         "across": ACROSS,
     }
     parts = {
-        "STYLE": read("epochs.css"),
         "ROWS": table(values),
         "TOTAL": f"{len(labels):,}",
         "PICTURE": picture(images[shown].numpy(), is_ink) if len(shown) else "",
         "VALUES": as_json(values),
-        "SCRIPT": read("epochs.js"),
     }
-    return fill(read("epochs.html"), parts)
+    return assemble("epochs", parts)
 
 
 def count(wrong: np.ndarray) -> dict[str, list[int]]:

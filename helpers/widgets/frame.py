@@ -35,6 +35,12 @@ def fill(template: str, parts: Mapping[str, str]) -> str:
     return PART.sub(lambda found: parts[found[1]], template)
 
 
+def assemble(name: str, parts: Mapping[str, str]) -> str:
+    """Return the widget `name` as HTML: its template with its style, its script after common.js, and `parts`."""
+    whole = {"STYLE": read(f"{name}.css"), "SCRIPT": read("common.js") + read(f"{name}.js"), **parts}
+    return fill(read(f"{name}.html"), whole)
+
+
 def lay_out(images: np.ndarray, across: int = 20) -> Image.Image:
     """Return images, uint8 (n, c, h, w), as one picture: rows of `across` images, the last one filled up with 0.
 

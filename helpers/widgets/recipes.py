@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from .frame import fill, read
+from .frame import assemble
 
 STEPS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # from one tick to the next
 
@@ -26,7 +26,7 @@ class Recipe:
     parameters: int
 
 
-def table(recipes: Sequence[Recipe]) -> str:
+def recipe_table(recipes: Sequence[Recipe]) -> str:
     """Return a piece of HTML: a row for each of `recipes`, in their order, which is that of their accuracy.
 
     Without a script it is a plain table. With it, its headings sort, and a recipe's name marks what a page's figures
@@ -35,8 +35,7 @@ def table(recipes: Sequence[Recipe]) -> str:
     axis = axis_of([share for recipe in recipes for share in shares_of(recipe)])
     rows = "\n".join(row(recipe, axis) for recipe in recipes)
     ticks = "".join(f'<span style="left:{place:.2f}%">{text}</span>' for text, place in axis.ticks())
-    parts = {"CSS": read("recipes.css"), "SCRIPT": read("recipes.js"), "ROWS": rows, "TICKS": ticks}
-    return fill(read("recipes.html"), parts)
+    return assemble("recipes", {"ROWS": rows, "TICKS": ticks})
 
 
 def shares_of(recipe: Recipe) -> list[float]:
@@ -99,7 +98,7 @@ def row(recipe: Recipe, axis: Axis) -> str:
     return f'<tr role="row" id="recipe-{key}" data-recipe="{key}">{"".join(cells)}</tr>'
 
 
-def rows_of(
+def recipe_rows(
     trainings: Mapping[str, Sequence[float]],
     means: Mapping[str, tuple[float, float, float]],
     costs: Mapping[str, tuple[float, str, int]],

@@ -225,7 +225,4 @@ function begin() {
 
 find("live").hidden = false;
 find("numbers").open = false;
-const watch = new IntersectionObserver(([{ isIntersecting }]) => { // nothing is done before it comes near
-  if (isIntersecting) { watch.disconnect(); begin(); }
-}, { rootMargin: "400px" });
-watch.observe(root);
+whenNear(root, begin);

@@ -19,7 +19,7 @@ DECADES = (2, 4)  # at least and at most
 IN_TABLE = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999)  # thresholds that are told without JavaScript
 
 
-def widget(predictions: Predictions, temperature: float) -> str:
+def threshold_sliders(predictions: Predictions, temperature: float) -> str:
     """Return HTML with two sliders over the `predictions` of test images, as logits before any temperature.
 
     The first sets a temperature: a reliability diagram, ECE and loss follow. The second sets a threshold: images whose
@@ -37,13 +37,11 @@ def widget(predictions: Predictions, temperature: float) -> str:
         "readings": [read(predictions.at_temperature(scale), stops) for scale in scales],
     }
     parts = {
-        "STYLE": frame.read("threshold.css"),
-        "SCRIPT": frame.read("threshold.js"),
         "TEMPERATURE": f"{temperature:.2f}",
         "TABLE": table(predictions.at_temperature(temperature)),
         "VALUES": frame.as_json(values),
     }
-    return frame.fill(frame.read("threshold.html"), parts)
+    return frame.assemble("threshold", parts)
 
 
 def temperatures(fitted: float) -> list[float]:

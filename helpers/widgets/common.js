@@ -1,0 +1,19 @@
+// What the scripts of several widgets share; each has a copy of its own, so that it works alone.
+
+/** The bytes of a part of the page that is base64. */
+const bytes = text => Uint8Array.from(atob(text.trim()), letter => letter.charCodeAt(0));
+
+/** Call `start` once, when `root` comes near the window or is focused, and the whole page is there. */
+function whenNear(root, start) {
+  let begun = false;
+  const begin = () => {
+    if (begun) return;
+    begun = true;
+    watch.disconnect();
+    start();
+  };
+  const watch = new IntersectionObserver(seen => { if (seen.some(one => one.isIntersecting)) begin(); }, { rootMargin: "600px" });
+  const ready = () => { watch.observe(root); root.addEventListener("focusin", begin); };
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", ready); else ready();
+}
+
