@@ -407,6 +407,35 @@ def test_an_image_is_shown_and_gone_to_by_other_parts_of_a_page(opened):
     assert page.locator(".answer").inner_text().startswith("The network says") and not page.complaints
 
 
+WHERE = """() => {
+    const [pad, says] = [".pad", ".says"].map(name => document.querySelector(name).getBoundingClientRect());
+    return [pad.top, pad.bottom, says.top, innerHeight];
+}"""
+IN_SIGHT = f"() => {{ const [top, bottom, , height] = ({WHERE})(); return top >= 0 && bottom <= height; }}"
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+@pytest.mark.parametrize("form", [(1, 28, 28), (3, 96, 96)], ids=["digit", "picture"])
+def test_the_whole_pad_is_in_sight_when_an_image_is_loaded_from_afar(opened, form, width, height, motion):
+    around = """<script>for (const place of ["beforebegin", "afterend"])
+        document.querySelector(".network-pad").insertAdjacentHTML(place, "<p style=height:12000px>a</p>")</script>"""
+    network = trained("small", channels=form[0], size=form[1])
+    page = opened(network, form=form, then=around, viewport={"width": width, "height": height}, reduced_motion=motion)
+    for start in ("0", "document.documentElement.scrollHeight"):
+        page.evaluate(f"scrollTo({{ top: {start}, behavior: 'instant' }})")
+        page.evaluate(f"networkPad.load(new Uint8Array({np.prod(form)}).fill(90), true)")
+        top, bottom, says, window = page.evaluate(WHERE)  # at once: so far no eye can follow
+        assert 0 <= top < bottom <= window and 0 <= says < window
+    for away in (-300, 400):
+        page.evaluate(f"scrollBy({{ top: {away}, behavior: 'instant' }})")
+        page.evaluate(f"networkPad.load(new Uint8Array({np.prod(form)}).fill(90), true)")
+        if motion == "reduce":
+            assert page.evaluate(IN_SIGHT)
+        page.wait_for_function(IN_SIGHT)
+    assert not page.complaints
+
+
 def test_a_digit_is_drawn_by_keyboard_alone(opened):
     page = opened(trained("small"))
     page.keyboard.press("Tab")
