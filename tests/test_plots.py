@@ -147,7 +147,7 @@ def shown(tmp_path, monkeypatch):
     return show
 
 
-@pytest.mark.parametrize("channels, side, kind", [(1, 28, "png"), (3, 96, "jpeg")])
+@pytest.mark.parametrize("channels, side, kind", [(1, 28, "png"), (3, 96, "webp")])
 def test_images_are_held_once_by_their_own_pixels_and_fewer_a_row_on_a_phone(shown, tmp_path, channels, side, kind):
     with mpl.rc_context(plots.STYLE):
         figure = plots.images(made(14, channels, side, side), ["a"] * 14)

@@ -93,7 +93,7 @@ def picture(images: np.ndarray, is_ink: bool) -> str:
     kind = "png"
     if images.shape[1] == 3:
         buffer = io.BytesIO()
-        Image.open(io.BytesIO(content)).save(buffer, "JPEG", quality=QUALITY, optimize=True)
+        Image.open(io.BytesIO(content)).save(buffer, "JPEG", quality=QUALITY)
         content, kind = buffer.getvalue(), "jpeg"
     alternative = f"Validation images that were wrong after at least one epoch, {len(images)} in number"
     style = "sprite ink" if is_ink else "sprite"
