@@ -147,7 +147,7 @@ def shown(tmp_path, monkeypatch):
     return show
 
 
-@pytest.mark.parametrize("channels, side, kind", [(1, 28, "png"), (3, 96, "webp")])
+@pytest.mark.parametrize("channels, side, kind", [(1, 28, "png"), (3, 96, "jpeg")])
 def test_images_are_held_once_by_their_own_pixels_and_fewer_a_row_on_a_phone(shown, tmp_path, channels, side, kind):
     with mpl.rc_context(plots.STYLE):
         figure = plots.images(made(14, channels, side, side), ["a"] * 14)
@@ -412,3 +412,9 @@ def test_the_name_of_a_point_stands_to_its_left_where_another_point_is_to_its_ri
         plots.lay_out(figure, plots.NARROW)
     sides = {text.get_text(): text.get_ha() for text in axis.texts}
     assert sides == {"one": "right", "other": "left"}
+
+
+def test_grainy_images_in_colour_are_drawn(shown):
+    grainy = np.random.default_rng(0).normal(128, 60, (4, 3, 96, 96)).clip(0, 255).astype(np.uint8)
+    _, html = shown(plots.mosaic([grainy], ["grain"], "Grain"))
+    assert "data:image/jpeg" in html
