@@ -34,7 +34,6 @@ VARIABLE = re.compile(r"var\([^,]+,([^)]+)\)")
 ON_IMAGE = "on-image-"
 SAME = re.compile(r"rotate\(-?0 [^)]*\)")  # by 0 degrees
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-AS_ALL = {("font-size", f"{TEXT}px"), ("text-anchor", "start"), ("fill", INK)}  # what ROOT says, or no word does
 PIXELS = "image-rendering:pixelated"
 QUALITY = 88  # of the JPEG of images in colour
 DPI = 144  # of what is drawn as pixels: twice what a page shows
