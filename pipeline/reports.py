@@ -204,6 +204,8 @@ def render(content: bytes, target: Path, header: Header) -> None:
     exporter.register_filter("sentence", markdown.sentence)
     try:
         notebook = nbformat.reads(content.decode(), as_version=4)
+        for number, cell in enumerate(notebook.cells, 1):
+            cell.setdefault("id", f"cell-{number}")  # before nbformat 4.5 cells had none
         failed = failed_cell(notebook, header)
         arranged = article.arrange(notebook, failed)
         headings = [cell.source for cell in arranged.notebook.cells if article.heading_of(cell)[0]]

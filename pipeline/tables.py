@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from bs4 import Tag
 
 FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| kB| MB)?|nan|[-–—]|")
-WHOLE = re.compile(r"\d+|\d{1,3}(,\d{3})+")
+WHOLE = re.compile("0|[1-9][0-9]*|[1-9][0-9]{0,2}(,[0-9]{3})+")  # names of classes may begin with 0
 SHARE = re.compile(r"(\d+(?:\.\d+)?)%( \(.+\))?")
 BARE = re.compile(r"\d+(\.\d+)?")  # a share whose sign stands in the header: "accuracy, %", "% of values"
-NAMES = re.compile(r"(?<!per )\b(image|index|number|seed|year|epoch|step)$")  # headers of what numbers no quantity
+# headers of what numbers no quantity
+NAMES = re.compile(r"(?<!per )\b(image|index|number|seed|year|epoch|step|class|label|answer|taken for)$")
 LENGTHS = {"short": 16, "words": 60, "long": 160}  # characters; what is longer yet is `longest`
 ROWS_OF_BARS = 8  # rows from which on figures look alike
 
