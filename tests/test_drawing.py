@@ -237,7 +237,7 @@ def test_names_are_shown_as_text(opened):
 
 def test_without_javascript_there_is_a_picture_and_a_sentence(opened):
     page = opened(trained("small"), java_script_enabled=False)
-    assert page.locator("noscript img").is_visible() and not page.locator(".live").is_visible()
+    assert page.locator(".without img").is_visible() and not page.locator(".live").is_visible()
 
 
 def as_bytes(pixels):
@@ -331,13 +331,13 @@ def test_everyone_can_use_the_pad_for_pictures(opened, width):
     page.wait_for_function("document.querySelector('.bars li.first')")
     assert page.locator(".bars li:not([hidden])").count() >= 10
     page.evaluate(AXE)
-    found = page.evaluate("() => axe.run('#read-a-picture').then(({ violations }) => violations.map(rule => rule.id))")
+    found = page.evaluate("() => axe.run('.network-pad').then(({ violations }) => violations.map(rule => rule.id))")
     assert found == [] and page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_without_javascript_there_is_a_picture_of_any_form(opened):
     page = opened(trained("small", channels=3, size=32), form=(3, 32, 32), java_script_enabled=False)
-    assert page.locator("noscript img").is_visible() and not page.locator(".live").is_visible()
+    assert page.locator(".without img").is_visible() and not page.locator(".live").is_visible()
 
 
 def test_an_unknown_layer_is_named():
@@ -451,6 +451,68 @@ def test_a_digit_is_drawn_by_keyboard_alone(opened):
     assert page.locator(".answer").inner_text() == "Draw, and the network answers." and not page.complaints
 
 
+@pytest.mark.parametrize("how", ["Clear", "Delete", "example", "load", "photograph"])
+def test_what_is_new_on_the_pad_is_drawn_on_with_the_pen(opened, tmp_path, how):
+    page = opened(trained("small"), examples=[(data.load("digits").images[5].numpy(), "5", "9")])
+    page.wait_for_function("document.querySelector('.bars li.first')")
+    rubber = page.get_by_role("button", name="Rubber")
+    rubber.click()
+    stroke(page, (20, 20), (260, 260))
+    assert rubber.get_attribute("aria-pressed") == "true"  # a stroke leaves it on
+    if how == "Clear":
+        page.get_by_role("button", name="Clear").click()
+    elif how == "Delete":
+        page.locator(".pad").press("Delete")
+    elif how == "example":
+        page.locator("[data-example]").click()
+    elif how == "load":
+        page.evaluate("networkPad.load(new Uint8Array(784).fill(9), true)")
+    else:
+        Image.new("RGB", (90, 90), "white").save(tmp_path / "empty.png")
+        page.locator("input[type=file]").set_input_files(tmp_path / "empty.png")
+        page.wait_for_function("document.querySelector('.answer').textContent.startsWith('No digit')")
+    assert rubber.get_attribute("aria-pressed") == "false"
+
+
+def test_why_it_is_unsure_is_told_where_it_is(opened):
+    network, images = trained("small"), random_images(2, 1, 28, 28)
+    page = opened(network, about={"certainty": known(network, images[:1], 0.9999)})
+    told = page.locator(".unsure")
+    assert not told.is_visible()
+    for pixels, unsure in ((images[0], False), (255 - images[0], True), (images[0], False)):
+        page.evaluate("pixels => networkPad.load(pixels)", pixels.flatten().tolist())
+        assert told.is_visible() is unsure and ("is unsure" in page.locator(".answer").inner_text()) is unsure
+    page.evaluate("pixels => networkPad.load(pixels)", (255 - images[0]).flatten().tolist())
+    page.get_by_role("button", name="Clear").click()
+    assert not told.is_visible() and not page.complaints
+
+
+CARRY = """([selector, kind, name, type]) => {
+    const carried = new DataTransfer();
+    if (name) carried.items.add(new File(["words"], name, { type })); else carried.setData("text/plain", "words");
+    const how = { clipboardData: carried, dataTransfer: carried, bubbles: true, cancelable: true };
+    const event = kind === "paste" ? new ClipboardEvent(kind, how) : new DragEvent(kind, how);
+    document.querySelector(selector).dispatchEvent(event);
+    return event.defaultPrevented;
+}"""
+
+
+def test_what_is_pasted_or_dragged_elsewhere_is_not_for_the_pad(opened):
+    page = opened(trained("small"))
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<textarea></textarea><p class=cm-editor></p>')")
+    picture = ["a.png", "image/png"]
+    for selector, *file in (["textarea", *picture], [".cm-editor", *picture], ["body", "a.txt", "text/plain"]):
+        assert page.evaluate(CARRY, [selector, "paste", *file]) is False, selector
+    for kind in ("dragover", "drop"):
+        assert page.evaluate(CARRY, [".drop", kind, "", ""]) is False
+        assert page.locator(".drop.over").count() == 0
+    assert page.locator(".answer").inner_text() == "Draw, and the network answers."
+    assert page.evaluate(CARRY, [".drop", "dragover", *picture]) and page.locator(".drop.over").count() == 1
+    assert page.evaluate(CARRY, ["body", "paste", *picture])
+    page.evaluate("document.querySelector('.network-pad').remove()")
+    assert page.evaluate(CARRY, ["body", "paste", *picture]) is False and not page.complaints
+
+
 def made_photographs():
     """Return photographs, uint8 (h, w, 3), of training digits: clean ones, large and small, and what is not plain."""
     generator = np.random.default_rng(5)
@@ -517,7 +579,7 @@ def test_everyone_can_use_the_pad_for_drawing(opened, width):
     page = opened(trained("small"), examples=examples, viewport={"width": width, "height": 900}, has_touch=True)
     page.wait_for_function("document.querySelector('.bars li.first')")
     page.evaluate(AXE)
-    found = page.evaluate("() => axe.run('#draw-a-digit').then(({ violations }) => violations.map(rule => rule.id))")
+    found = page.evaluate("() => axe.run('.network-pad').then(({ violations }) => violations.map(rule => rule.id))")
     assert found == [] and page.evaluate("document.documentElement.scrollWidth") <= width
     for target in page.locator("button:visible, input:visible").all():
         box = target.bounding_box()

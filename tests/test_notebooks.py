@@ -255,7 +255,7 @@ def test_pictures_of_any_form_go_through_the_story(reader, monkeypatch, channels
     assert re.search(rf"^recipe +{recipe}$", said["03_training"], re.MULTILINE)
     assert f"by the recipe `{recipe}`" in said["04_results"]
     assert (f"{channels} x 40 x 40" in said["02_prototyping"]) == (size == 44)  # larger ones are shrunk, and it is said
-    assert 'id="read-a-picture"' in said["04_results"] and "Choose a picture" in said["04_results"]
+    assert 'data-kind="picture"' in said["04_results"] and "Choose a picture" in said["04_results"]
     pages = re.compile(r"<div class=\"(network-pad|[a-z]+-(slider|explorer))[ \"].*</div>", re.DOTALL)
     assert not [stem for stem, words in said.items() if re.search(r"\b(ink|paper)\b", pages.sub("", words))]
     singular = re.compile(r"(?<!\S)1 (images|mistakes|batches|threads|pairs|epochs)\b")

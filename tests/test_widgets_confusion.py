@@ -145,6 +145,24 @@ def test_the_table_is_one_stop_of_the_keyboard_and_arrows_move_in_it(pages):
     assert page.evaluate("document.activeElement.tagName") == "BUTTON" and not page.complaints
 
 
+@pytest.mark.parametrize("key", [" ", "Enter"])
+def test_space_and_enter_go_on_to_the_images_and_the_page_stays(pages, key):
+    html = confusion.confusion_table(IMAGES, SOME, DIGITS) + '<div style="height: 3000px"></div>'
+    for script, tag in ((pad(), "BUTTON"), ("", "UL")):
+        page = begun(pages.open(html, script))
+        page.keyboard.press("Tab")
+        page.keyboard.press(key)
+        assert page.evaluate("[document.activeElement.tagName, !!document.activeElement.closest('.answers')]") == [
+            tag,
+            True,
+        ]
+        empty = next(place for place in np.argwhere(evaluation.confusion_matrix(SOME) == 0))
+        cell(page, *empty).click()
+        page.evaluate("addEventListener('keydown', event => { window.scrolls = !event.defaultPrevented; })")
+        page.keyboard.press(key)
+        assert page.evaluate("[document.activeElement.tagName, scrolls]") == ["TD", False] and not page.complaints
+
+
 def test_the_reverse_and_the_fullest_cells_are_at_hand(pages):
     page = begun(pages.open(confusion.confusion_table(IMAGES, SOME, DIGITS)))
     row, column = fullest(SOME)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import AXE
+from widget_pages import Pages
 
 from helpers import checkpoints, corruptions, data, drawing, evaluation, models
 from helpers.widgets import corruption
@@ -175,7 +176,7 @@ def test_what_is_said_is_what_python_found(opened):
     labels = made((1, 28, 28))[1]
     right = (shares.argmax(1).numpy() == labels).mean()
     assert (
-        f"says {int(shares[place].argmax())}, {float(shares[place].max()):.1%}"
+        f"says {int(shares[place].argmax())} ({float(shares[place].max()):.1%})"
         in page.locator(".corruption-slider .says").inner_text()
     )
     assert f"{right:.1%} of 12 such images" in page.locator(".corruption-slider .says").inner_text()
@@ -187,6 +188,35 @@ def test_what_is_said_is_what_python_found(opened):
     first = corruptions.corrupt(page.images, "rotation", middle)[[place]]
     assert strip.first.inner_text() == str(int(evaluation.predict(page.network, first).argmax()))
     assert sum(int(float(grown)) for grown in strip.evaluate_all("all => all.map(one => one.style.flexGrow)")) == 40
+
+
+def test_the_network_is_unsure_in_the_words_of_the_pad(opened):
+    page = opened()
+    page.evaluate(
+        """() => {
+            const { say } = networkPad;
+            networkPad.say = found => ({ ...say(found), sure: false, text: "unsure: 2 (over 99.9%)" });
+        }"""
+    )
+    page.get_by_label("Strength of rotation").fill("75")
+    label = made((1, 28, 28))[1][shown_places(page)[0]]
+    wait_for(page, f"Rotation 75: the network is unsure: 2 (over 99.9%). Its label is {label}.")
+
+
+def test_what_is_nearly_all_is_not_about_all(browser, tmp_path):
+    images, labels = made((1, 28, 28), 2)
+    ways = {"rotation": corruptions.CORRUPTIONS["rotation"]}
+    said = np.eye(10, dtype=np.float32)[labels]
+    right, wrong = (evaluation.Predictions(np.repeat(one, 500, 0), labels.repeat(500)) for one in (said, said[:, ::-1]))
+    nearly = evaluation.Predictions(np.concatenate([right.logits[:-1], wrong.logits[-1:]]), right.labels)
+    html = corruption.corruption_slider(images, labels, NAMES, ways, {"rotation": [nearly] * 6})
+    pages = Pages(browser, tmp_path)
+    page = pages.open(html)
+    page.get_by_label("Strength of rotation").fill("1")
+    wait_for(page, "Between the strengths that were counted, over 99% of such images")
+    page.get_by_label("Strength of rotation").fill("0")
+    wait_for(page, "99.9% of ")
+    pages.close()
 
 
 def test_the_mouse_drags_on_the_curve_and_another_image_is_taken(opened):

@@ -152,6 +152,23 @@ def test_both_sliders_obey_the_keyboard_and_say_what_follows(pages):
     assert not page.complaints
 
 
+def test_a_temperature_that_moves_is_announced_at_its_end_alone(pages):
+    page = begun(pages.open(threshold.threshold_sliders(SOME, FITTED)))
+    page.evaluate(
+        """() => {
+            window.heard = [];
+            const watch = new MutationObserver(all => all.forEach(one => heard.push(one.target.textContent)));
+            document.querySelectorAll("[aria-live]").forEach(one => watch.observe(one, { childList: true }));
+        }"""
+    )
+    page.locator("button.plain").click()
+    page.wait_for_function("document.querySelector('.told').textContent.startsWith('T = 1.00, the scores')")
+    heard = page.evaluate("heard")
+    assert len(heard) == 2 and all("T = 1.00" in text for text in heard)
+    page.locator("input.threshold").press("ArrowRight")
+    assert len(page.evaluate("heard")) == 3  # the temperature is not said again
+
+
 @pytest.mark.parametrize("has_touch", [False, True])
 def test_the_threshold_is_pulled_on_the_chart(pages, has_touch):
     html = threshold.threshold_sliders(SOME, FITTED)

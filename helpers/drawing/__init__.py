@@ -35,14 +35,12 @@ ACROSS = 20  # thumbnails in a row of their sprite
 MISTAKES = "Take a test image that it misclassified, and correct it, or clear the pad and draw:"
 WORDS = {
     "digit": {
-        "ID": "draw-a-digit",
         "WITHOUT": "Drawing",
         "INVITATION": "Take a test image, or clear the pad and draw:",
         "ASK": "Draw, and the network answers.",
         "CHOOSE": "Read a photograph",
     },
     "picture": {
-        "ID": "read-a-picture",
         "WITHOUT": "To try a picture",
         "INVITATION": "Take a test image, or a picture of your own:",
         "ASK": "Choose a picture, and the network answers.",
@@ -291,7 +289,7 @@ def widget(
     values = {
         "layers": weights.pack(layers_of(network)),
         "names": list(class_names),
-        "examples": [{"label": f" Its label is {label}."} for _, label, _ in examples],
+        "examples": [{"label": label} for _, label, _ in examples],
         "temperature": temperature,
         "certainty": None if certainty is None or rounded is None else describe_certainty(certainty, rounded),
         "ink": by_ink,
@@ -329,7 +327,9 @@ def pictures(still: np.ndarray, examples: Sequence[tuple[np.ndarray, str, str]])
 
 def whole(kind: str, parts: dict[str, str]) -> str:
     """Return the pad of a `kind`, "digit" or "picture", with its style and scripts, and `parts` in their places."""
-    scripts = {name.upper(): read(f"{name}.js", FOLDER) for name in ("network", "frame")}
+    scripts = {name.upper(): read(f"{name}.js", FOLDER) for name in ("network", "frame")} | {
+        "COMMON": read("common.js")
+    }
     own = read(f"{kind}.js", FOLDER)
     if kind == "digit":
         own += read("photograph.js", FOLDER)

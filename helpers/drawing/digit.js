@@ -64,7 +64,7 @@
     const [still, brush] = canvas(28, 28);
     brush.putImageData(inked(pixels), 0, 0);
     pen.drawImage(still, 0, 0, 280, 280);
-    paint(pixels);
+    rub(false); paint(pixels);
   }
 
   function drawn() { // and a border of paper, which the first pixel has to be
@@ -101,8 +101,14 @@
   pad.onpointerdown = event => { pad.setPointerCapture(event.pointerId); busy(true); tip.hidden = true; last = place(event); line(last, last); };
   pad.onpointermove = event => { if (last) { const next = place(event); line(last, next); last = next; } };
   pad.onpointerup = pad.onpointercancel = () => { last = null; busy(false); };
-  find("clear").onclick = () => { changed(); clear(); };
-  rubber.onclick = () => rubber.setAttribute("aria-pressed", rubber.getAttribute("aria-pressed") !== "true");
+  const rub = on => rubber.setAttribute("aria-pressed", on);
+  rubber.onclick = () => rub(rubber.getAttribute("aria-pressed") !== "true");
+
+  /** An empty pad, and a pen to draw on it. */
+  function empty() {
+    rub(false); clear();
+  }
+  find("clear").onclick = () => { changed(); empty(); };
 
   /** Show the pen that keys move: a ring, filled while it is down. */
   function point() {
@@ -119,7 +125,7 @@
     } else if (event.key === " ") {
       down = !down; state.textContent = down ? "Pen down" : "Pen up";
       if (down) line(at, at);
-    } else if (event.key === "Delete" || event.key === "Backspace") { changed(); clear(); } else return;
+    } else if (event.key === "Delete" || event.key === "Backspace") { changed(); empty(); } else return;
     event.preventDefault(); point();
   };
   pad.onfocus = () => { if (pad.matches(":focus-visible")) point(); };
@@ -146,4 +152,4 @@
   }
 
   const forget = () => { find("photographed").hidden = true; };
-  const surface = { show, take, empty: clear, forget, focus: pad, parts: { frame, framePlain, greyOf } };
+  const surface = { show, take, empty, forget, focus: pad, parts: { frame, framePlain, greyOf } };

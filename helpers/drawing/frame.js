@@ -28,8 +28,9 @@
       bar.style.width = found ? 100 * found[place] + "%" : "0";
       share.textContent = found ? percent(found[place]).replace("over ", ">") : "";
     });
+    const { sure, text } = found ? say(found) : {};
+    find("unsure").hidden = sure !== false;
     if (!found) return speak(ask);
-    const { sure, text } = say(found);
     speak(`The network ${sure === false ? "is" : "says"} ${text}.${more}`);
   }
 
@@ -122,20 +123,28 @@
     return shown;
   }
 
-  const firstPicture = files => [...files].find(file => file.type.startsWith("image/")) || files[0];
+  const isPicture = file => file.type.startsWith("image/"), firstPicture = files => [...files].find(isPicture) || files[0];
   const chosen = find("file");
   chosen.onchange = () => { if (chosen.files.length) read(chosen.files[0]); };
   chosen.onclick = () => { chosen.value = ""; }; // so that the same file can be chosen again
-  root.ondragover = event => { event.preventDefault(); zone.classList.add("over"); };
+  root.ondragover = event => {
+    if (!event.dataTransfer.types.includes("Files")) return; // text is dragged to where it may go
+    event.preventDefault(); zone.classList.add("over");
+  };
   root.ondragleave = () => zone.classList.remove("over");
   root.ondrop = event => {
+    if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault(); zone.classList.remove("over");
     if (event.dataTransfer.files.length) read(firstPicture(event.dataTransfer.files));
   };
+  const WRITING = "input, textarea, [contenteditable], .cm-editor"; // what is pasted there is not for the pad
   document.addEventListener("paste", event => {
-    const files = event.clipboardData ? event.clipboardData.files : [];
-    if (files.length) { event.preventDefault(); read(firstPicture(files)); }
+    if (!root.isConnected || event.defaultPrevented || (event.target.closest && event.target.closest(WRITING))) return;
+    const picture = [...(event.clipboardData ? event.clipboardData.files : [])].find(isPicture);
+    if (picture) { event.preventDefault(); read(picture); }
   });
+
+  const itsLabel = ({ label }) => ` Its label is ${isolated(label)}.`;
 
   /** Cut the sprite of the examples into thumbnails, and show the first of them, without a word to who listens. */
   async function begin() {
@@ -145,14 +154,14 @@
     brush.drawImage(sheet, 0, 0);
     const images = examples.map((_, i) => planes(brush.getImageData((i % across) * side, Math.floor(i / across) * side, side, side).data));
     root.querySelectorAll("[data-example]").forEach((button, i) => {
-      const thumb = button.querySelector("canvas"), { label } = examples[i];
+      const thumb = button.querySelector("canvas"), label = itsLabel(examples[i]);
       thumb.width = thumb.height = side;
       thumb.getContext("2d").putImageData(brush.getImageData((i % across) * side, Math.floor(i / across) * side, side, side), 0, 0);
       button.onclick = () => { load(images[i], false, label); come(); choose(button); };
     });
     if (asked) return;
     answer.setAttribute("aria-live", "off");
-    load(images[0], false, examples[0].label);
+    load(images[0], false, itsLabel(examples[0]));
     choose(root.querySelector("[data-example]"));
     setTimeout(() => answer.setAttribute("aria-live", "polite"), 500);
   }
@@ -161,8 +170,9 @@
   }
 
   find("examples").hidden = !examples.length;
-  zone.hidden = find("live").hidden = false;
   surface.empty();
   const threshold = certainty ? certainty.threshold : null;
   window.networkPad = { side, channels, names, temperature, threshold, logits, shares, load, say, parts: { fit, ...surface.parts } };
   requestAnimationFrame(() => setTimeout(begin)); // after the page is seen
+  zone.hidden = find("live").hidden = false;
+  find("without").hidden = true; // last: where anything above fails, it stays

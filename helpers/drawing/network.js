@@ -1,7 +1,6 @@
   // A network that is computed layer by layer, and what it says. `root` is the pad.
   const find = name => root.querySelector("." + name);
   const { layers, names, examples, channels, side, temperature, certainty, ink } = JSON.parse(find("values").textContent);
-  const bytes = text => Uint8Array.from(atob(text.trim()), letter => letter.charCodeAt(0));
   let singles, rounded, centres; // numbers of the network: taken from the page when it is first asked
 
   /** Take the numbers of the network from the page, once. */
@@ -145,7 +144,7 @@
     const order = names.map((_, place) => place).sort((one, other) => found[other] - found[one]), best = order[0];
     const known = certainty && familiarities.has(found), sure = known ? familiarities.get(found) >= certainty.threshold : null;
     const others = certainty && certainty.floor ? order.slice(1).filter(place => found[place] >= certainty.floor) : [];
-    const or = others.length <= 3 ? others.map(place => " or " + names[place]).join("") : "";
-    const text = `${sure === false ? "unsure: " : ""}${names[best]} (${percent(found[best])})${or}`;
+    const or = others.length <= 3 ? others.map(place => " or " + isolated(names[place])).join("") : "";
+    const text = `${sure === false ? "unsure: " : ""}${isolated(names[best])} (${percent(found[best])})${or}`;
     return { label: names[best], probability: found[best], sure, text };
   }

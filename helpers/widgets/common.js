@@ -3,7 +3,10 @@
 /** The bytes of a part of the page that is base64. */
 const bytes = text => Uint8Array.from(atob(text.trim()), letter => letter.charCodeAt(0));
 
-/** Call `start` once, when `root` comes near the window or is focused, and the whole page is there. */
+/** A class's name as it stands in a sentence: letters that run from right to left leave those around it in order. */
+const isolated = name => (/[^\0-\u058f]/.test(name) ? `\u2068${name}\u2069` : name);
+
+/** Call `start` once, when `root` comes near the window, is focused or is printed, and the whole page is there. */
 function whenNear(root, start) {
   let begun = false;
   const begin = () => {
@@ -14,6 +17,7 @@ function whenNear(root, start) {
   };
   const watch = new IntersectionObserver(seen => { if (seen.some(one => one.isIntersecting)) begin(); }, { rootMargin: "600px" });
   const ready = () => { watch.observe(root); root.addEventListener("focusin", begin); };
+  addEventListener("beforeprint", begin);
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", ready); else ready();
 }
 

@@ -2,7 +2,7 @@ const find = name => root.querySelector("." + name);
 const { names, counts, images, side, channels, ink, across, kind } = JSON.parse(find("values").textContent);
 const rows = [...root.querySelectorAll("tbody tr")].map(row => [...row.querySelectorAll("td")]);
 const heads = [...root.querySelectorAll("thead th")], box = find("box"), behind = find("behind"), said = find("said");
-const size = names.length, all = counts.map(row => row.reduce((one, other) => one + other));
+const told = names.map(isolated), size = names.length, all = counts.map(row => row.reduce((one, other) => one + other));
 const calm = matchMedia("(prefers-reduced-motion: reduce)"), separate = number => number.toLocaleString("en");
 let at = null; // [row, column] of the cell that is open
 
@@ -48,7 +48,7 @@ function bar(name, share, className) {
   const line = make("span", "share " + className), fill = make("i", "");
   fill.style.width = 100 * share + "%";
   line.append(make("b", "", name), make("span", "", perCent(share)), fill);
-  line.title = `${name}: ${perCent(share)}`;
+  line.title = `${isolated(name)}: ${perCent(share)}`;
   return line;
 }
 
@@ -56,7 +56,7 @@ function card(place) {
   const [image, label, answer, other, first, second] = images[place], item = make("li", "answered");
   const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `Test image ${image}: ${names[label]}, called ${names[answer]}`);
+  canvas.setAttribute("aria-label", `Test image ${image}: ${told[label]}, called ${told[answer]}`);
   if (side < 64) canvas.className = "coarse";
   pixelsOf(place).then(pixels => paint(canvas, pixels));
   const right = label === answer;
@@ -78,11 +78,11 @@ const plural = (count, one) => `${separate(count)} ${one}${count === 1 ? "" : "s
 /** What a cell holds, in a sentence or two. */
 function tell(row, column, shown) {
   const count = counts[row][column], share = all[row] ? ` (${perCent(count / all[row])})` : "", right = row === column;
-  const of = `of ${plural(all[row], "image")} of ${names[row]}`;
-  if (!count) return `${right ? `None ${of}` : `No ${names[row]}`} is called ${names[column]}.`;
+  const of = `of ${plural(all[row], "image")} of ${told[row]}`;
+  if (!count) return `${right ? `None ${of}` : `No ${told[row]}`} is called ${told[column]}.`;
   const how = `${separate(count)} ${of}${share}`;
   const verb = count === 1 ? "is" : "are";
-  const what = right ? `${how} ${verb} called so.` : `${names[row]} called ${names[column]}: ${how}.`;
+  const what = right ? `${how} ${verb} called so.` : `${told[row]} called ${told[column]}: ${how}.`;
   if (!shown) return what + " No image of these is kept in this page.";
   const below = shown === 1 ? "Below: the one" : `Below: the ${shown}`;
   if (right) return `${what} ${below} it doubted most, with the second guess.`;
@@ -132,8 +132,18 @@ function bringIntoSight(cell) {
   if (left || top) box.scrollBy({ left, top, behavior: calm.matches ? "auto" : "smooth" });
 }
 
+/** Go on to the images of the cell that is open. */
+function reach() {
+  const cards = find("answers");
+  if (cards.children.length) (cards.querySelector("button") || cards).focus();
+}
+
 const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 box.onkeydown = event => {
+  if (event.key === " " || event.key === "Enter") { // Space would scroll the page
+    event.preventDefault();
+    return reach();
+  }
   const [row, column] = at, within = place => Math.min(Math.max(place, 0), size - 1), ends = { Home: 0, End: size - 1 };
   if (event.altKey || event.metaKey || !(event.key in moves || event.key in ends)) return;
   event.preventDefault();
@@ -150,7 +160,7 @@ function begin() {
     .filter(([count]) => count).sort((one, other) => other[0] - one[0]);
   const most = names.some(name => name.length > 12) ? 3 : 6;
   const fullest = wrong.slice(0, most).map(([count, row, column]) => {
-    const button = make("button", "", `${names[row]} as ${names[column]}`);
+    const button = make("button", "", `${told[row]} as ${told[column]}`);
     button.type = "button"; button.dataset.cell = `${row},${column}`;
     button.append(make("small", "", ` ${separate(count)}`));
     button.onclick = () => open(row, column);

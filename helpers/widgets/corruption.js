@@ -1,4 +1,4 @@
-const root = document.getElementById("corruption-slider"), find = name => root.querySelector("." + name);
+const find = name => root.querySelector("." + name);
 const { ways, images, names, channels, side, count, ink, half } = JSON.parse(find("values").textContent);
 const area = side * side, size = channels * area, single = Math.fround;
 let pixels, noise; // decoded on first use
@@ -146,6 +146,9 @@ function percent(share, places = 1) {
   return isWhole ? `${rounded}%` : places ? ">99.9%" : ">99%";
 }
 
+/** The same in a sentence. */
+const inText = (share, places) => percent(share, places).replace(">", "over ");
+
 const plain = value => String(Number(value.toPrecision(6)));
 
 /** The network of the page's pad, where there is one for such images. */
@@ -163,10 +166,12 @@ function make(name, attributes = {}, text = "", space = "http://www.w3.org/1999/
 }
 const draw = (name, attributes, text) => make(name, attributes, text, "http://www.w3.org/2000/svg");
 
+const own = Math.random().toString(36); // tells the choices of one slider from those of another in the same page
+
 /** A choice among several, as a button with a small picture: [its input, the picture's canvas]. */
 function choice(group, value, text) {
   const label = make("label", { title: text });
-  const input = make("input", { type: "radio", name: "corruption-" + group, value });
+  const input = make("input", { type: "radio", name: group + own, value });
   const thumb = make("canvas", { width: side, height: side, "aria-hidden": "true" });
   label.append(input, thumb, make("span", {}, text));
   find(group).querySelector(".chips").append(label);
@@ -217,24 +222,24 @@ function accuracy({ strengths, accuracy: shares }, strength) {
   return shares[before] + part * (shares[after] - shares[before]);
 }
 
-/** What is seen, in words. */
+/** What is seen, in words: of the network in those of the pad. */
 function inWords(strength, shares) {
-  const way = ways[kind], { label } = images[place];
+  const way = ways[kind];
   const parts = [`${kind[0].toUpperCase()}${kind.slice(1)} ${plain(strength)}:`];
   const counted = way.strengths.findIndex(value => Math.abs(value - strength) < 1e-9);
   if (shares) {
-    const best = highest(shares);
-    parts.push(`the network says ${names[best]}, ${percent(shares[best])},`);
-    parts.push(best === label ? "which is right." : `but it is ${names[label]}.`);
+    const { sure, text } = network().say(shares);
+    parts.push(`the network ${sure === false ? "is" : "says"} ${text}.`);
+    parts.push(`Its label is ${isolated(names[images[place].label])}.`);
   }
   if (counted >= 0) {
-    const ends = `${percent(way.low[counted])} to ${percent(way.high[counted])}`;
+    const ends = `${inText(way.low[counted])} to ${inText(way.high[counted])}`;
     const many = count.toLocaleString("en");
-    const share = percent(way.accuracy[counted]);
+    const share = inText(way.accuracy[counted]);
     parts.push(`${share} of ${many} such images are classified correctly (95% interval ${ends}).`);
   } else {
-    const near = percent(accuracy(way, strength), 0);
-    parts.push(`Between the strengths that were counted, about ${near} of such images are classified correctly.`);
+    const near = inText(accuracy(way, strength), 0), about = near.startsWith("over") ? "" : "about ";
+    parts.push(`Between the strengths that were counted, ${about}${near} of such images are classified correctly.`);
   }
   return parts.join(" ");
 }
@@ -296,7 +301,7 @@ function moveMark(strength) {
 /** All that moves with the slider, in one go. */
 function show() {
   const strength = Number(slider.value), values = corrupt(place, kind, strength), asks = network();
-  const shares = asks && Array.from(asks.shares(values));
+  const shares = asks && asks.shares(values);
   asked = false;
   changed = performance.now();
   chosen[kind] = strength;
@@ -409,6 +414,7 @@ chart.onpointermove = event => { if (chart.hasPointerCapture(event.pointerId)) s
 find("images").hidden = images.length < 2;
 find("seen").width = find("seen").height = side;
 root.classList.toggle("large", side > 40);
-find("live").hidden = false;
 whenNear(root, start);
 window.corruptionSlider = { corrupt, start };
+find("live").hidden = false;
+find("without").hidden = true; // last: where anything above fails, it stays

@@ -1,4 +1,4 @@
-const root = document.getElementById("epoch-slider"), find = name => root.querySelector("." + name);
+const find = name => root.querySelector("." + name);
 const values = JSON.parse(find("values").textContent);
 const { epochs, train, validation, wrong, newly, corrected, total, names, labels, said, across } = values;
 const slider = find("epoch"), says = find("says"), board = find("tiles"), detail = find("detail"), play = find("play");
@@ -133,9 +133,9 @@ function show() {
   moveMark();
   tiles.forEach((tile, image) => {
     const is = state(image, now), isWrong = said[image][now] !== labels[image];
-    const taken = isWrong ? `taken for ${names[said[image][now]]}, ` : "";
+    const taken = isWrong ? `taken for ${isolated(names[said[image][now]])}, ` : "";
     tile.className = "tile " + is;
-    tile.setAttribute("aria-label", `${names[labels[image]]}, ${taken}${states[is]}`);
+    tile.setAttribute("aria-label", `${isolated(names[labels[image]])}, ${taken}${states[is]}`);
   });
   slider.setAttribute("aria-valuetext", `${epochs[now]}, ${number(wrong[now])} wrong`);
   if (looked !== null) look(looked);
@@ -160,7 +160,7 @@ function look(image) {
   looked = image;
   detail.hidden = false;
   const many = `${right} of ${epochs.length} ${epochs.length === 1 ? "epoch" : "epochs"}`;
-  find("what").textContent = `${names[labels[image]]}, right after ${many}. Said from epoch to epoch:`;
+  find("what").textContent = `${isolated(names[labels[image]])}, right after ${many}. Said from epoch to epoch:`;
   course.replaceChildren();
   for (let e = 0, end; e < epochs.length; e = end) {
     for (end = e + 1; end < epochs.length && answers[end] === answers[e]; end++);
@@ -262,8 +262,9 @@ chart.onpointermove = event => { if (chart.hasPointerCapture(event.pointerId)) s
 board.onkeydown = step;
 stop();
 find("legend").hidden = board.hidden = !labels.length;
-if (sprite) sprite.hidden = true;
 root.classList.toggle("of-ink", Boolean(sprite && sprite.classList.contains("ink")));
-find("live").hidden = false;
 whenNear(root, start);
 window.epochSlider = { start, go };
+if (sprite) sprite.hidden = true;
+find("live").hidden = false;
+find("without").hidden = true; // last: where anything above fails, it stays

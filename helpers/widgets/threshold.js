@@ -4,7 +4,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)"), separate = number =
 const plural = (count, one) => `${separate(count)} ${one}${count === 1 ? "" : "s"}`;
 const perCent = (part, whole) => (100 * part / whole).toFixed(2) + "%";
 const THUMB = 24; // pixels: a slider's value begins half of it from its end
-let values = null, width = { dots: 0, doubts: 0 };
+let values = null, width = { dots: 0, doubts: 0 }, gliding = false;
 
 function draw(tag, attributes, text) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -118,6 +118,11 @@ function drawScale(svg, x) {
   }
 }
 
+/** Say what has changed; of a temperature that is moving, the end alone. */
+function say(name, text) {
+  if (!gliding && find(name).textContent !== text) find(name).textContent = text;
+}
+
 /** The reliability diagram's part of the answer, in words. */
 function tellTemperature(place, { ece, loss, bins }) {
   const T = values.temperatures[place].toFixed(2);
@@ -127,7 +132,7 @@ function tellTemperature(place, { ece, loss, bins }) {
   const points = (100 * Math.abs(gap)).toFixed(2);
   const lean = points === "0.00" ? "equal to accuracy" : `${points} points ${gap > 0 ? "above" : "below"} accuracy`;
   const sums = `ECE ${ece.toFixed(4)}, loss ${loss.toFixed(4)}, mean confidence ${lean}`;
-  find("told").textContent = `T = ${T}${which}: ${sums}.`;
+  say("told", `T = ${T}${which}: ${sums}.`);
   temperature.setAttribute("aria-valuetext", T + which);
   find("plain").setAttribute("aria-pressed", place === values.plain);
   find("fitted").setAttribute("aria-pressed", place === values.fitted);
@@ -141,9 +146,9 @@ function tellThreshold(place, reading, T) {
   find("left").textContent = `${separate(left)} of ${separate(wrong)}`;
   find("right").textContent = rest ? perCent(rest - left, rest) : "–";
   threshold.setAttribute("aria-valuetext", at);
-  find("said").textContent = `Below ${at} at T = ${T}: ${separate(person)} of ${plural(values.images, "image")} ` +
+  say("said", `Below ${at} at T = ${T}: ${separate(person)} of ${plural(values.images, "image")} ` +
     `(${perCent(person, values.images)}) go to a person, who sees ${separate(wrong - left)} of ` +
-    `${plural(wrong, "mistake")}; ${separate(left)} ${left === 1 ? "remains" : "remain"}.`;
+    `${plural(wrong, "mistake")}; ${separate(left)} ${left === 1 ? "remains" : "remain"}.`);
 }
 
 function show() {
@@ -154,7 +159,7 @@ function show() {
   tellThreshold(+threshold.value, reading, values.temperatures[place].toFixed(2));
 }
 
-let moving = 0;
+let moving = 0; // the frame that is asked for
 
 /** Bring the temperature to a place of its slider, step by step where motion is welcome. */
 function glide(place) {
@@ -163,8 +168,9 @@ function glide(place) {
   const step = now => {
     const part = calm.matches ? 1 : Math.min((now - began) / 700, 1);
     temperature.value = Math.round(from + (place - from) * part * part * (3 - 2 * part));
+    gliding = part < 1;
     show();
-    if (part < 1) moving = requestAnimationFrame(step);
+    if (gliding) moving = requestAnimationFrame(step);
   };
   step(began + (calm.matches ? 700 : 0));
 }
@@ -201,7 +207,7 @@ function begin() {
   temperature.value = values.fitted;
   threshold.max = values.thresholds.length - 1;
   threshold.value = first();
-  temperature.oninput = () => { cancelAnimationFrame(moving); show(); };
+  temperature.oninput = () => { cancelAnimationFrame(moving); gliding = false; show(); };
   threshold.oninput = show;
   find("plain").onclick = () => glide(values.plain);
   find("fitted").onclick = () => glide(values.fitted);
