@@ -36,8 +36,10 @@ def tidy_table(html: str) -> str:
     for table in page.find_all("table"):
         del table["border"]
         rows = one_header_row(table)
-        for header, *cells in zip(*rows, strict=False):
+        columns = list(zip(*rows, strict=False))
+        for header, *cells in columns:
             mark_column(header, cells)
+        mark_shares(columns)
         name_cells(rows)
         table.wrap(page.new_tag("div", attrs={"class": "scroll"}))
     return str(page)
@@ -79,9 +81,6 @@ def mark_column(header: Tag, cells: Sequence[Tag]) -> None:
         kind = next((kind for kind, length in LENGTHS.items() if longest <= length), "longest")
     for cell in (header, *cells):
         cell["class"] = kind
-    shares = shares_of(header.text, texts)
-    if shares and cells[0].name == "td":
-        mark_shares(cells, shares)
 
 
 def separate_thousands(header: Tag, cells: Sequence[Tag]) -> None:
@@ -103,16 +102,25 @@ def shares_of(header: str, texts: Sequence[str]) -> list[float]:
     return shares if len(shares) == len(texts) and all(share <= 100 for share in shares) else []
 
 
-def mark_shares(cells: Sequence[Tag], shares: Sequence[float]) -> None:
-    """Draw a bar into cells where they are many, and set the only highest and the only lowest in bold.
+def mark_shares(columns: Sequence[Sequence[Tag]]) -> None:
+    """Draw bars into the columns of shares of a table where rows are many, and set the extremes of each in bold.
 
-    A bar is as long as the share, from 0. Where all are so near each other that bars would look alike, a dot stands
-    between the lowest, at the left, and the highest, at the right.
+    A bar is as long as the share, from 0. Where in every such column the shares are so near each other that bars would
+    look alike, a dot stands between the lowest, at the left, and the highest, at the right.
     """
+    found = []
+    for header, *cells in columns:
+        shares = shares_of(header.text, [cell.text.strip() for cell in cells])
+        if len(shares) >= ROWS_OF_BARS and min(shares) < max(shares) and cells[0].name == "td":
+            found.append((cells, shares))
+    are_near = all(min(shares) > max(shares) / 2 for _, shares in found)
+    for cells, shares in found:
+        draw_shares(cells, shares, are_near)
+
+
+def draw_shares(cells: Sequence[Tag], shares: Sequence[float], are_near: bool) -> None:
+    """Draw a bar, or a dot where all `are_near`, into each cell; the only highest and the only lowest get a class."""
     low, high = min(shares), max(shares)
-    if len(shares) < ROWS_OF_BARS or low == high:
-        return
-    are_near = low > high / 2
     for cell, share in zip(cells, shares, strict=True):
         part = 100 * (share - low) / (high - low) if are_near else share
         cell["class"] = "n dot" if are_near else "n bar"

@@ -78,10 +78,12 @@ def test_many_shares_get_bars_and_near_ones_dots():
     wide, near = [f"{10 * n}%" for n in range(1, 9)], [f"{99 + n / 10:.1f}%" for n in range(8)]
     _, shown = tidied({"wide": wide, "near": near, "same": ["50%"] * 8, "over": ["120%"] * 8, ", %": range(8)})
     assert [cell["style"] for cell in shown["wide"][:2]] == ["--part: 10.0", "--part: 20.0"]
-    assert [cell["style"] for cell in (shown["near"][0], shown["near"][-1])] == ["--part: 0.0", "--part: 100.0"]
-    assert "bar" in shown["wide"][0]["class"] and "dot" in shown["near"][0]["class"]
-    assert "bar" in shown[", %"][0]["class"]
+    assert shown["near"][0]["style"] == "--part: 99.0"  # on the scale of the column beside it
+    assert all("bar" in shown[name][0]["class"] for name in ("wide", "near", ", %"))
     assert not any(cell.has_attr("style") for cell in shown["same"] + shown["over"])
+    _, shown = tidied({"near": near})
+    assert [cell["style"] for cell in (shown["near"][0], shown["near"][-1])] == ["--part: 0.0", "--part: 100.0"]
+    assert "dot" in shown["near"][0]["class"]
     _, shown = tidied({"few": wide[:7]})
     assert not any(cell.has_attr("style") for cell in shown["few"])
 
