@@ -418,3 +418,12 @@ def test_grainy_images_in_colour_are_drawn(shown):
     grainy = np.random.default_rng(0).normal(128, 60, (4, 3, 96, 96)).clip(0, 255).astype(np.uint8)
     _, html = shown(plots.mosaic([grainy], ["grain"], "Grain"))
     assert "data:image/jpeg" in html
+
+
+def test_a_line_that_ends_in_nothing_on_a_logarithmic_axis_is_named_where_it_is_seen():
+    figure = plots.losses_by_step([1.0, 0.1, 0.0], "Loss")
+    (label,) = figure.axes[0].texts
+    assert label.xy == (2, 0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plots.as_html(plots.Panels([figure]), "some", "A caption.", "A loss.")

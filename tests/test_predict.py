@@ -424,7 +424,7 @@ def test_a_report_is_offline_and_its_names_are_text(page):
 def seen_on(path):
     """Return a page as BeautifulSoup, without what is folded away, and all its words, with those of alt."""
     soup = BeautifulSoup(path.read_text(), "html.parser")
-    for part in soup.select("details.code, style, script"):
+    for part in soup.select("details.code, details.setup, style, script"):
         part.decompose()
     return soup, " ".join([soup.get_text(" "), *(image["alt"] for image in soup.select("img"))])
 

@@ -32,7 +32,7 @@ def test_a_run_says_what_it_started_from(project):
     assert second["start"] == {name: first[name] for name in ("weights_sha256", "dataset", "fingerprint", "seed")}
     assert second["parameters"] == first["parameters"]
     page = (project.outputs / "second" / "reports" / "03_training.html").read_text()
-    assert re.search(r"<th>first weights</th>\s*<td>first</td>", page) and "random numbers" not in page
+    assert re.search(r"<th[^>]*>first weights</th>\s*<td[^>]*>first</td>", page) and "random numbers" not in page
     code, out, _ = project.run("--dry-run", "--recipe", "fast", "--start-from", "first")
     assert code == 0 and out.startswith("run digits-fast-1epochs-seed0-from-first\n")
 
@@ -45,7 +45,7 @@ def test_a_run_of_a_fold_validates_on_its_images_and_may_start_another_of_the_sa
     assert len(labels) == 288 and labels == validation.labels.tolist()
     assert files.read_json(folder / "model.json")["recipe"]["fold"] == "2/5"
     page = (folder / "reports" / "03_training.html").read_text()
-    assert re.search(r"<th>validation images</th>\s*<td>288</td>", page) and "<td>fold=2/5</td>" in page
+    assert re.search(r"<th[^>]*>validation images</th>\s*<td[^>]*>288</td>", page) and ">fold=2/5</td>" in page
     code, out, error = project.run("--dry-run", "--recipe", "fast", "--fold", "2/5", "--start-from", "fold")
     assert code == 0 and out.startswith("run digits-fast-1epochs-seed0-fold2of5-from-fold\n"), error
 

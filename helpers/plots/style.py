@@ -129,6 +129,8 @@ def label_lines(axis: Axes, lines: Mapping[str, Line2D], points: float = 8) -> N
     for name, line in lines.items():
         known = np.asarray(line.get_xydata(), dtype=float)
         known = known[np.isfinite(known).all(axis=1)]
+        if axis.get_yscale() == "log":
+            known = known[known[:, 1] > 0]  # 0 has no place
         if len(known):
             style: dict[str, Any] = {"color": line.get_color(), "fontweight": "bold", "annotation_clip": False}
             labels.append(axis.annotate(name, known[-1], (points, 0), textcoords="offset points", va="center", **style))
