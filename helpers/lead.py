@@ -198,10 +198,9 @@ def eda(
     best = max(right, key=right.__getitem__)
     leaked = copies.facts["leaked"]
     suspected, classes = labels["suspected"], labels["classes"]
-    finding = (
-        f"In {images:,} images of {classes:,} classes the checks suspect {no_or_some(suspected, 'label')} and find "
-    )
-    finding += f"{no_or_some(leaked, 'test image')} with a copy outside test."
+    of_all = f"Among {images:,} images of {classes:,} classes"
+    finding = f"{of_all} the checks find {no_or_some(leaked, 'test image')} with a copy outside test; "
+    finding += f"of {labels['checked']:,} labels they suspect {suspected or 'none'}."
     tiles = [
         Tile("images", f"{images:,}", f"of {classes:,} classes"),
         Tile("suspected labels", f"{suspected:,}", f"of {labels['checked']:,} checked"),

@@ -6,12 +6,15 @@ its end; what teaches, asks the reader or failed stays where it is.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .execute import INJECTED
 
@@ -22,9 +25,29 @@ LEAD = "application/vnd.digits.lead+json"  # what a notebook says first; see hel
 FIGURE = '<figure class="figure"'  # how HTML begins that is a figure; see helpers/plots/showing.py
 NAME = re.compile(r'data-name="([\w.-]+)"')
 HEADING = re.compile(r"(#{1,6})\s+(.+)")
-STARRED = re.compile(r"\*([^*].*)\*", re.DOTALL)  # a caption, as notebooks of before wrote it below a picture
+STARRED = re.compile(r"\*([^*]+)\*")  # a caption, as notebooks of before wrote it below a picture
 STAYS = ("show", "exercise")  # tags of code that is read where it stands
 EXERCISE = "Exercise:"  # what the heading of an exercise begins with; its code belongs to the section around it
+
+
+class Tile(BaseModel):
+    """A figure of a lead."""
+
+    model_config = ConfigDict(strict=True)
+
+    label: str
+    value: str
+    detail: str = ""
+
+
+class Lead(BaseModel):
+    """What a page says first; `finding` and `findings` are Markdown."""
+
+    model_config = ConfigDict(strict=True)
+
+    finding: str
+    tiles: list[Tile]
+    findings: list[str]
 
 
 @dataclass
@@ -41,7 +64,7 @@ class Article:
 
     notebook: NotebookNode  # with split cells, without its title, and with numbered figures
     title: str  # Markdown
-    lead: dict[str, Any] | None
+    lead: Lead | None
     figures: dict[str, int]  # {name: number}
     numbers: dict[str, int]  # {id of a cell with code: its number among all, from 1}
     setup: list[str]  # the ids of the cells that are set up in
@@ -163,7 +186,7 @@ def picture_of(output: NotebookNode) -> str:
         if kind in data and "text/html" not in data:
             about = output.get("metadata", {}).get(kind, {})
             content = escape("".join(data[kind].split()))
-            width = f' width="{int(about["width"])}"' if about.get("width") else ""
+            width = f' width="{about["width"]}"' if str(about.get("width")).isdecimal() else ""
             return f'<img src="data:{kind};base64,{content}" alt="{escape(about.get("alt", ""))}"{width}>'
     return ""
 
@@ -211,10 +234,12 @@ def made_by(cell: NotebookNode, figures: Mapping[str, tuple[int, str]]) -> str:
     return "output" if cell.outputs else ""
 
 
-def lead_of(cells: list[NotebookNode]) -> dict[str, Any] | None:
-    """Return the last lead among the outputs of cells: "finding", "tiles" and "findings"; None where there is none."""
+def lead_of(cells: list[NotebookNode]) -> Lead | None:
+    """Return the last lead among the outputs of cells; None where there is none, what is of another form being none."""
     found = None
     for cell in cells:
         for output in cell.get("outputs", []):
-            found = output.get("data", {}).get(LEAD, found)
+            if LEAD in output.get("data", {}):
+                with contextlib.suppress(ValidationError):
+                    found = Lead.model_validate(output.data[LEAD])
     return found

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nbconvert.filters.markdown_mistune import IPythonRenderer
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 FOLD = re.compile(r"<details>\s*<summary>([^<>]+)</summary>")  # what stands before a part that is folded away
 NOTE = "Note: "  # what a summary begins with whose part is a note in the margin
 CLOSED = "</details>"
 PARAGRAPH = r"<p>(?:(?!</?p>|</?details).)*</p>\s*"
 NOTED = re.compile(rf'((?:{PARAGRAPH})?)((?:<details class="note">.*?{CLOSED}\s*)+)', re.DOTALL)
+FORMULA = r"(?<![$\\])\$(?!\s)(?P<math_inline_tex>[^$]+)(?<![\s\\])\$(?!\d)"  # "$5 and $6" are prices
 HEADING_ID = re.compile(r'<h\d id="([^"]+)">')
 
 
@@ -36,29 +38,35 @@ def prose(markdown: str, with_folds: bool = False, places: Places | None = None)
 
     `places`: where links to figures by their names lead to, and names of pages in code.
     """
-    from nbconvert.filters.markdown_mistune import MarkdownWithMath
-
     if with_folds:
-        html = MarkdownWithMath(renderer=renderer(True, places)).render(markdown)
+        html = parser(True, places).render(markdown)
         if len(re.findall('<details class="(?:fold|note)">', html)) == html.count(CLOSED):
             return NOTED.sub(r'<div class="noted">\2\1</div>', html)
         # else the rest of the page would fold
-    return MarkdownWithMath(renderer=renderer(False, places)).render(markdown)
+    return parser(False, places).render(markdown)
+
+
+def parser(with_folds: bool, places: Places | None) -> MarkdownWithMath:
+    """Return what reads Markdown, for `prose`; a dollar before or after a space, or before a digit, ends no formula."""
+    from nbconvert.filters.markdown_mistune import MarkdownWithMath, MathInlineParser
+
+    inline = MathInlineParser(hard_wrap=False)
+    inline.specification["inline_math_tex"] = FORMULA
+    return MarkdownWithMath(renderer=renderer(with_folds, places), inline=inline)
 
 
 def renderer(with_folds: bool, places: Places | None) -> IPythonRenderer:
     """Return what makes HTML of Markdown's parts, as `prose` says."""
-    from latex2mathml.converter import convert
     from nbconvert.filters.markdown_mistune import IPythonRenderer
 
     class Renderer(IPythonRenderer):
         """nbconvert's own renderer, but for formulas, tables, links within the run, and what is folded away."""
 
         def inline_math(self, body: str) -> str:
-            return convert(body)
+            return formula(body, "inline")
 
         def block_math(self, body: str) -> str:
-            return convert(body, display="block")
+            return formula(body, "block")
 
         def table(self, text: str) -> str:
             return f'<div class="scroll"><table>\n{text}</table></div>\n'
@@ -84,6 +92,16 @@ def renderer(with_folds: bool, places: Places | None) -> IPythonRenderer:
             return super().block_html(html)
 
     return Renderer(escape=True, allow_harmful_protocols=False)
+
+
+def formula(latex: str, display: str) -> str:
+    """Return a formula as MathML, `display`ed "inline" or as a "block"; as code where it cannot be read."""
+    from latex2mathml.converter import convert
+
+    try:
+        return convert(latex, display=display)
+    except Exception:  # latex2mathml raises errors of its own, and IndexError and others as well
+        return f"<code>{escape(latex)}</code>"
 
 
 def link_to_figure(text: str, number: int | None) -> str:

@@ -31,6 +31,7 @@ MODULES = ("article", "markdown", "reports", "tables")  # what turns a notebook 
 RENDERED = ".rendered.json"  # {page: {"source": digest of what it was made from, "page": digest of it}}
 ARCHIVE = "reports.zip"  # has an entry of that form there, too
 DIGEST = re.compile("[0-9a-f]{64}")
+TRAINED = ("training", "results")  # the stages that are about the network of the run's recipe
 INDEX = "../../index.html"  # from a page of a run; not in the archive
 TO_INDEX = re.compile(rb'<a class="all-runs"[^>]*>[^<]*</a>')
 KICKER = re.compile(r'(<h1[^>]*>)(\d\d (?:·|&#183;) [^:<]+): (.*?)(<a class="anchor-link".*)?(</h1>)', re.DOTALL)
@@ -68,7 +69,7 @@ def header_of(manifest: Manifest, stage_name: str, links: Mapping[str, str]) -> 
         dataset=manifest.dataset.title,
         run=manifest.run,
         started=in_words(record.started),
-        recipe=manifest.parameters.get("recipe"),
+        recipe=manifest.parameters.get("recipe") if stage_name in TRAINED else None,
         headline=headline,
         note=manifest.dataset.note,
         state=record.state,
@@ -203,6 +204,8 @@ def render(content: bytes, target: Path, header: Header) -> None:
     exporter.register_filter("sentence", markdown.sentence)
     try:
         notebook = nbformat.reads(content.decode(), as_version=4)
+        for number, cell in enumerate(notebook.cells, 1):
+            cell.setdefault("id", f"cell-{number}")  # before nbformat 4.5 cells had none
         failed = failed_cell(notebook, header)
         arranged = article.arrange(notebook, failed)
         headings = [cell.source for cell in arranged.notebook.cells if article.heading_of(cell)[0]]

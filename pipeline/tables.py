@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from bs4 import Tag
 
 FIGURE = re.compile(r"(below )?[-+(]?\d[-+\d.,%()eE /]*(to [-+\d.,%() ]+)?( s| kB| MB)?|nan|[-–—]|")
-WHOLE = re.compile(r"\d+|\d{1,3}(,\d{3})+")
+WHOLE = re.compile("0|[1-9][0-9]*|[1-9][0-9]{0,2}(,[0-9]{3})+")  # names of classes may begin with 0
 SHARE = re.compile(r"(\d+(?:\.\d+)?)%( \(.+\))?")
 BARE = re.compile(r"\d+(\.\d+)?")  # a share whose sign stands in the header: "accuracy, %", "% of values"
-NAMES = re.compile(r"(?<!per )\b(image|index|number|seed|year|epoch|step)$")  # headers of what numbers no quantity
+# headers of what numbers no quantity
+NAMES = re.compile(r"(?<!per )\b(image|index|number|seed|year|epoch|step|class|label|answer|taken for)$")
 LENGTHS = {"short": 16, "words": 60, "long": 160}  # characters; what is longer yet is `longest`
 ROWS_OF_BARS = 8  # rows from which on figures look alike
 
@@ -35,8 +36,10 @@ def tidy_table(html: str) -> str:
     for table in page.find_all("table"):
         del table["border"]
         rows = one_header_row(table)
-        for header, *cells in zip(*rows, strict=False):
+        columns = list(zip(*rows, strict=False))
+        for header, *cells in columns:
             mark_column(header, cells)
+        mark_shares(columns)
         name_cells(rows)
         table.wrap(page.new_tag("div", attrs={"class": "scroll"}))
     return str(page)
@@ -78,9 +81,6 @@ def mark_column(header: Tag, cells: Sequence[Tag]) -> None:
         kind = next((kind for kind, length in LENGTHS.items() if longest <= length), "longest")
     for cell in (header, *cells):
         cell["class"] = kind
-    shares = shares_of(header.text, texts)
-    if shares and cells[0].name == "td":
-        mark_shares(cells, shares)
 
 
 def separate_thousands(header: Tag, cells: Sequence[Tag]) -> None:
@@ -102,16 +102,25 @@ def shares_of(header: str, texts: Sequence[str]) -> list[float]:
     return shares if len(shares) == len(texts) and all(share <= 100 for share in shares) else []
 
 
-def mark_shares(cells: Sequence[Tag], shares: Sequence[float]) -> None:
-    """Draw a bar into cells where they are many, and set the only highest and the only lowest in bold.
+def mark_shares(columns: Sequence[Sequence[Tag]]) -> None:
+    """Draw bars into the columns of shares of a table where rows are many, and set the extremes of each in bold.
 
-    A bar is as long as the share, from 0. Where all are so near each other that bars would look alike, a dot stands
-    between the lowest, at the left, and the highest, at the right.
+    A bar is as long as the share, from 0. Where in every such column the shares are so near each other that bars would
+    look alike, a dot stands between the lowest, at the left, and the highest, at the right.
     """
+    found = []
+    for header, *cells in columns:
+        shares = shares_of(header.text, [cell.text.strip() for cell in cells])
+        if len(shares) >= ROWS_OF_BARS and min(shares) < max(shares) and cells[0].name == "td":
+            found.append((cells, shares))
+    are_near = all(min(shares) > max(shares) / 2 for _, shares in found)
+    for cells, shares in found:
+        draw_shares(cells, shares, are_near)
+
+
+def draw_shares(cells: Sequence[Tag], shares: Sequence[float], are_near: bool) -> None:
+    """Draw a bar, or a dot where all `are_near`, into each cell; the only highest and the only lowest get a class."""
     low, high = min(shares), max(shares)
-    if len(shares) < ROWS_OF_BARS or low == high:
-        return
-    are_near = low > high / 2
     for cell, share in zip(cells, shares, strict=True):
         part = 100 * (share - low) / (high - low) if are_near else share
         cell["class"] = "n dot" if are_near else "n bar"

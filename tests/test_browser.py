@@ -216,6 +216,17 @@ def test_a_note_stands_in_the_margin_where_there_is_one_and_folds_elsewhere(visi
     assert narrow.evaluate("document.documentElement.scrollWidth") == 390 if has_script else True
 
 
+def test_an_address_with_a_percent_sign_stops_no_script(visit, tmp_path):
+    path = written(tmp_path, [nbformat.v4.new_markdown_cell(f"{NOTE}\n\n## 95% of images\n\nThey are.")])
+    address = f"{path.as_uri()}#95%-of-images"
+    page = visit(path)
+    page.complaints.clear()
+    page.goto(address)
+    page.reload()
+    assert page.locator(".contents details").evaluate("fold => fold.open")
+    assert [said for said in page.complaints if said != address] == []
+
+
 def test_what_a_page_says_first_fits_a_phone(visit, tmp_path):
     tiles = [{"label": "calibration error", "value": "12 min 52 s", "detail": "95% interval 99.55 to 99.77%"}] * 4
     lead = {"finding": "It is right.", "tiles": tiles, "findings": ["One.", "Two.", "Three."]}

@@ -128,15 +128,16 @@ def test_the_walkthrough_is_compared_with_baselines_as_the_verdict_has_it(right,
 
 
 @pytest.mark.parametrize(
-    ("suspected", "leaked", "said"),
-    [(0, 0, "suspect no label and find no test image with"), (1, 12, "suspect 1 label and find 12 test images with")],
+    ("suspected", "leaked", "copies_said", "labels_said"),
+    [(0, 0, "find no test image with ", "suspect none."), (1, 12, "find 12 test images with ", "suspect 1.")],
 )
-def test_a_dataset_is_counted(suspected, leaked, said):
+def test_a_dataset_is_counted(suspected, leaked, copies_said, labels_said):
     ladder = verdicts.ladder_of_rules({"majority class": some(10, 100), "nearest neighbour": some(90, 100)})
     copies = verdicts.copies_in_test(leaked, 1000)
     labels = {"checked": 5000, "suspected": suspected, "classes": 2}
     shown = lead.eda(ladder, verdicts.class_shares([90, 90], [10, 10]), copies, 3, 12000, labels)
-    assert said in shown.finding and "In 12,000 images of 2 classes" in shown.finding
+    assert shown.finding.startswith("Among 12,000 images of 2 classes the checks ")
+    assert copies_said in shown.finding and f"of 5,000 labels they {labels_said}" in shown.finding
     assert tiles_of(shown)["best simple rule"] == ("90.00%", "nearest neighbour, 95% interval 82.56 to 94.48%")
     assert tiles_of(shown)["suspected labels"] == (f"{suspected}", "of 5,000 checked")
 

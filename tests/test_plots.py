@@ -412,3 +412,9 @@ def test_the_name_of_a_point_stands_to_its_left_where_another_point_is_to_its_ri
         plots.lay_out(figure, plots.NARROW)
     sides = {text.get_text(): text.get_ha() for text in axis.texts}
     assert sides == {"one": "right", "other": "left"}
+
+
+def test_grainy_images_in_colour_are_drawn(shown):
+    grainy = np.random.default_rng(0).normal(128, 60, (4, 3, 96, 96)).clip(0, 255).astype(np.uint8)
+    _, html = shown(plots.mosaic([grainy], ["grain"], "Grain"))
+    assert "data:image/jpeg" in html

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from conftest import METRICS
 
-from helpers import errors, files, runs, verdicts
+from helpers import errors, files, lead, runs, verdicts
 from helpers.runs import DatasetRecord, Manifest, StageRecord
 from pipeline import article, execute, index, markdown, reports, tables
 from pipeline.reports import Header
@@ -61,6 +61,13 @@ def test_counts_from_a_thousand_on_have_separators_and_numbers_of_images_have_no
     assert texts["share"] == ["0.5", "5429.5"] and texts["words"] == ["5429", "a"] and texts[""] == ["1", "5429"]
 
 
+def test_names_of_classes_that_look_like_numbers_stay_as_they_are():
+    columns = {"taken for": ["1", "2019"], "called": ["0001", "2019"], "also": ["\u0663", "2019"], "images": [3, 2019]}
+    _, shown = tidied(columns)
+    texts = {header: [cell.text for cell in cells] for header, cells in shown.items() if header}
+    assert texts == columns | {"images": ["3", "2,019"]}
+
+
 def test_longer_texts_get_more_room():
     texts = {"a": ["x" * 16], "b": ["x" * 17], "c": ["x" * 61], "d": ["x" * 161]}
     _, shown = tidied(texts)
@@ -71,10 +78,12 @@ def test_many_shares_get_bars_and_near_ones_dots():
     wide, near = [f"{10 * n}%" for n in range(1, 9)], [f"{99 + n / 10:.1f}%" for n in range(8)]
     _, shown = tidied({"wide": wide, "near": near, "same": ["50%"] * 8, "over": ["120%"] * 8, ", %": range(8)})
     assert [cell["style"] for cell in shown["wide"][:2]] == ["--part: 10.0", "--part: 20.0"]
-    assert [cell["style"] for cell in (shown["near"][0], shown["near"][-1])] == ["--part: 0.0", "--part: 100.0"]
-    assert "bar" in shown["wide"][0]["class"] and "dot" in shown["near"][0]["class"]
-    assert "bar" in shown[", %"][0]["class"]
+    assert shown["near"][0]["style"] == "--part: 99.0"  # on the scale of the column beside it
+    assert all("bar" in shown[name][0]["class"] for name in ("wide", "near", ", %"))
     assert not any(cell.has_attr("style") for cell in shown["same"] + shown["over"])
+    _, shown = tidied({"near": near})
+    assert [cell["style"] for cell in (shown["near"][0], shown["near"][-1])] == ["--part: 0.0", "--part: 100.0"]
+    assert "dot" in shown["near"][0]["class"]
     _, shown = tidied({"few": wide[:7]})
     assert not any(cell.has_attr("style") for cell in shown["few"])
 
@@ -265,6 +274,31 @@ def test_the_last_lead_of_a_notebook_stands_at_the_top_of_its_page(rendered):
     assert "javascript" not in str(lead.ul) and "test accuracy" not in lead.select_one("p.meta").text
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        None,
+        [1],
+        "words",
+        {},
+        LEAD | {"tiles": 5},
+        LEAD | {"tiles": ["a"]},
+        LEAD | {"finding": 5},
+        LEAD | {"findings": None},
+    ],
+)
+def test_what_has_another_form_is_no_lead(rendered, other):
+    it = shown(**{"text_markdown": "It is said here, too."})
+    it.data[article.LEAD] = other
+    page = soup(rendered(code("1", it), headline="test accuracy 99%"))
+    assert page.select_one(".tiles, .finding") is None and "test accuracy 99%" in page.select_one("p.meta").text
+    assert "said here, too" in page.main.text
+
+
+def test_the_page_knows_a_lead_as_the_notebook_shows_it():
+    assert article.LEAD == lead.FORMAT
+
+
 def test_a_page_without_a_lead_says_its_headline(rendered):
     page = soup(rendered(headline="test accuracy 99%"))
     assert page.select_one(".tiles, .finding") is None and "test accuracy 99%" in page.select_one("p.meta").text
@@ -292,6 +326,18 @@ def test_a_picture_and_its_caption_become_a_figure(rendered):
     assert (
         figure.img["width"] == "300" and figure.figcaption.text == "Figure 1. Of <b>. code" and not figure.b.find("b")
     )
+
+
+def test_no_caption_ends_before_its_text_does_and_no_width_is_a_word(rendered):
+    picture = nbformat.v4.new_output("display_data", {"image/png": "ab"}, metadata={"image/png": {"width": "wide"}})
+    page = soup(
+        rendered(
+            code("1", picture, shown(text_markdown="*One* and *two*")), code("2", picture, shown(text_markdown="*It.*"))
+        )
+    )
+    (figure,) = page.find_all("figure")
+    assert figure.figcaption.text == "Figure 1. It. code" and not figure.img.has_attr("width")
+    assert [part.text for part in page.find_all("em")] == ["One", "two"]
 
 
 def test_notes_stand_with_the_paragraph_before_them(rendered):
@@ -473,6 +519,26 @@ def test_a_manifest_of_a_later_version_is_refused_with_one_line(tmp_path):
     files.write_json(tmp_path / "run.json", {"version": 4})
     with pytest.raises(errors.BadInput, match=r"its run.json is of version 4, and this code knows 3; use newer code"):
         runs.load_manifest(tmp_path)
+
+
+def test_a_notebook_whose_cells_have_no_ids_is_rendered(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[text("# Old"), code("1", shown(text_plain="one"))])
+    notebook.nbformat_minor = 4
+    for cell in notebook.cells:
+        del cell["id"]
+    reports.render(json.dumps(notebook).encode(), tmp_path / "01_eda.html", Header("digits", "r", "2026-01-01"))
+    assert soup((tmp_path / "01_eda.html").read_text()).main.find(id="cell-2").text.strip() == "one"
+
+
+@pytest.mark.parametrize("delimiter", ["$", "$$"])
+def test_a_formula_that_cannot_be_read_is_shown_as_it_is(delimiter):
+    html = markdown.prose(f"It is {delimiter}<\\frac{{{delimiter} here.")
+    assert "<code>&lt;\\frac{</code> here." in html
+
+
+def test_prices_are_no_formulas():
+    assert markdown.prose("It costs $5 and $6.").strip() == "<p>It costs $5 and $6.</p>"
+    assert [part.text for part in soup(markdown.prose("For $5 one gets $n$, $m$.")).find_all("math")] == ["n", "m"]
 
 
 def test_what_is_no_notebook_is_told_by_the_pages_name(tmp_path):

@@ -8,6 +8,7 @@ picture.js is the pad for pictures of any other form.
 import copy
 import io
 import math
+import sys
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -26,7 +27,8 @@ from ..models import Normalise, NormaliseEach, Residual, count_parameters
 from ..widgets.frame import as_json, encode, fill, read, sprite
 
 FOLDER = Path(__file__).resolve().parent
-LARGE = 100_000  # parameters: of networks with more, weights are rounded to 16 bits, or a page would be megabytes long
+LARGE = 100_000  # parameters: of networks with more, weights are rounded, or a page would be megabytes long
+HEAVY = (20_000, 100_000, sys.maxsize)  # weights from which on a layer's take 8 bits, tried in this order; others 16
 MOST_ROUNDED = 0.01  # by how much that may change a probability
 
 ACROSS = 20  # thumbnails in a row of their sprite
@@ -110,16 +112,46 @@ def describe_weights(layer: nn.Conv2d | nn.Linear) -> Layer:
     return {"outputs": outputs, "inputs": inputs, "weights": weights, "bias": bias}
 
 
-class Weights:
-    """Arrays of a network, one after another: single precision, and the `weights` of large ones in half precision."""
+class Levels(NamedTuple):
+    """Weights of a layer, rounded: those that lead to an output are its step times `levels`."""
 
-    def __init__(self, half: bool) -> None:
-        self.half = half
+    levels: np.ndarray  # int8 or int16 (outputs, ...)
+    steps: np.ndarray  # float32 (outputs,)
+
+
+def round_weights(weights: np.ndarray, heavy: int) -> Levels:
+    """Return weights, float32 (outputs, ...), in 8 bits each where there are `heavy` or more, or else in 16.
+
+    The largest of an output is the last level on either side of 0, which is a level: symmetric quantisation, channel by
+    channel (Krishnamoorthi 2018, Quantizing deep convolutional networks for efficient inference).
+    """
+    kind = np.dtype("i1" if weights.size >= heavy else "<i2")
+    most = np.iinfo(kind).max
+    steps = (np.abs(weights).reshape(len(weights), -1).max(axis=1) / most).astype("<f4")
+    steps[steps == 0] = 1  # no weight leads there
+    return Levels(np.round(weights / column(steps, weights)).clip(-most, most).astype(kind), steps)
+
+
+def restore(rounded: Levels) -> np.ndarray:
+    """Return the weights that Levels stand for, float32 (outputs, ...), as network.js has them."""
+    return rounded.levels * column(rounded.steps, rounded.levels)
+
+
+def column(steps: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return a step for each output in a form that meets its weights, (outputs, 1, ...)."""
+    return steps.reshape(-1, *[1] * (weights.ndim - 1))
+
+
+class Weights:
+    """Arrays of a network, one after another: single precision; `weights` rounded, unless `heavy` is None."""
+
+    def __init__(self, heavy: int | None) -> None:
+        self.heavy = heavy
         self.singles: list[np.ndarray] = []
-        self.halves: list[np.ndarray] = []
+        self.rounded: dict[int, list[np.ndarray]] = {8: [], 16: []}  # by their bits
 
     def pack(self, layers: list[Layer]) -> list[Layer]:
-        """Return `layers` with each array as [first, end) of the singles, or of the halves where "half" is true."""
+        """Return `layers` with each array as [first, end) of the singles, or of those rounded to as many "bits"."""
         return [self.pack_layer(layer) for layer in layers]
 
     def pack_layer(self, layer: Layer) -> Layer:
@@ -130,8 +162,10 @@ class Weights:
                 packed[name] = self.pack(value)
             elif not isinstance(value, np.ndarray):
                 packed[name] = value
-            elif self.half and name == "weights":
-                packed |= {"half": True, name: add(self.halves, value.astype("<f2"))}
+            elif self.heavy is not None and name == "weights":
+                levels, steps = round_weights(value, self.heavy)
+                bits = 8 * levels.itemsize
+                packed |= {"bits": bits, "steps": add(self.singles, steps), name: add(self.rounded[bits], levels)}
             else:
                 packed[name] = add(self.singles, value.astype("<f4"))
         return packed
@@ -144,14 +178,45 @@ def add(arrays: list[np.ndarray], array: np.ndarray) -> list[int]:
     return [first, first + array.size]
 
 
-def rounding_error(network: nn.Module, images: Tensor) -> float:
-    """Return by how much a probability for `images`, uint8 (n, c, h, w), changes at most with weights of 16 bits."""
+class Rounding(NamedTuple):
+    """How the weights of a network are rounded."""
+
+    heavy: int | None  # from so many weights on, a layer's are rounded to 8 bits, of fewer to 16; None: none at all
+    error: float = 0.0  # by how much that changes a probability at most
+
+
+def choose_rounding(network: nn.Module, images: Tensor, temperature: float = 1.0) -> Rounding:
+    """Return the coarsest rounding that changes no probability for `images`, uint8 (n, c, h, w), by MOST_ROUNDED.
+
+    Nor does it change an answer. Layers of few weights take 16 bits each all the same: they are a small part of a page
+    and the larger part of the error. Weights of networks with up to LARGE parameters are not rounded.
+    """
+    if count_parameters(network) > LARGE:
+        for heavy in HEAVY:
+            error = rounding_error(network, images, heavy, temperature)
+            if error < MOST_ROUNDED:
+                return Rounding(heavy, error)
+    return Rounding(None)
+
+
+def round_network(network: nn.Module, heavy: int) -> nn.Module:
+    """Return a copy of a network on the CPU with the weights that it has in a page after `round_weights`."""
     rounded = copy.deepcopy(network)
     for layer in rounded.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.weight.data = layer.weight.data.half().float()
-    before, after = (predict(one, images).softmax(1) for one in (network, rounded))
-    return float((before - after).abs().max())
+            layer.weight.data = torch.from_numpy(restore(round_weights(layer.weight.detach().numpy(), heavy)))
+    return rounded
+
+
+def rounding_error(network: nn.Module, images: Tensor, heavy: int, temperature: float = 1.0) -> float:
+    """Return by how much a probability for `images`, uint8 (n, c, h, w), changes at most with rounded weights.
+
+    1.0 where an answer changes.
+    """
+    both = (network, round_network(network, heavy))
+    before, after = ((predict(one, images) / temperature).softmax(1) for one in both)
+    is_same = bool((before.argmax(1) == after.argmax(1)).all())
+    return float((before - after).abs().max()) if is_same else 1.0
 
 
 class Rounded(NamedTuple):
@@ -213,14 +278,13 @@ def widget(
     their form. `network` is on the CPU, in evaluation mode. `examples`: [(pixels uint8 (c, s, s), the label's name,
     the answer's name)]. `still`: uint8 (c, s, s), shown to readers without JavaScript.
 
-    The page divides scores by `temperature`, and says "unsure" where `certainty` would; with None it never does. Where
-    the network has more than LARGE parameters, its weights are rounded to 16 bits, and the page says so, unless that
-    would change a probability of these images by MOST_ROUNDED.
+    The page divides scores by `temperature`, and says "unsure" where `certainty` would; with None it never does. The
+    weights of large networks are rounded as `choose_rounding` finds on these images, and the page says so.
     """
     still = np.asarray(still).reshape(-1, *np.shape(still)[-2:])
     shown = np.stack([still, *(pixels for pixels, _, _ in examples)])
-    error = rounding_error(network, torch.from_numpy(shown)) if count_parameters(network) > LARGE else 1.0
-    weights = Weights(half=error < MOST_ROUNDED)
+    rounding = choose_rounding(network, torch.from_numpy(shown), temperature)
+    weights = Weights(rounding.heavy)
     rounded = None if certainty is None else round_centres(certainty.centres)
     values = {
         "layers": weights.pack(layers_of(network)),
@@ -235,10 +299,11 @@ def widget(
     kind = "digit" if is_drawn(still) else "picture"
     numbers = {
         "SINGLES": join(weights.singles),
-        "HALVES": join(weights.halves),
+        "EIGHTS": join(weights.rounded[8]),
+        "SIXTEENS": join(weights.rounded[16]),
         "CENTRES": "" if rounded is None else encode(rounded.levels.tobytes()),
         "VALUES": as_json(values),
-        "NOTE": note(error) if weights.half else "",
+        "NOTE": note(rounding.error, [bits for bits, arrays in weights.rounded.items() if arrays]),
     }
     return whole(kind, words(kind, examples, by_ink) | pictures(still, examples) | numbers)
 
@@ -283,10 +348,16 @@ def buttons(examples: Sequence[tuple[np.ndarray, str, str]]) -> str:
     return "\n".join(lines)
 
 
-def note(error: float) -> str:
-    """Return a paragraph that says what rounding did, where it changed a probability by `error` at most."""
+def note(error: float, bits: Sequence[int]) -> str:
+    """Return a paragraph that says what rounding did, which changed a probability by `error` at most; or "".
+
+    `bits`: what weights are rounded to, with the fewest first.
+    """
+    if not bits:
+        return ""
     most = max(math.ceil(10_000 * error), 1) / 10_000
+    rest = ", or 16 in small layers" if len(bits) > 1 else ""
     return (
-        "<p><small>To keep this page small, the network's weights are rounded to 16 bits here. On the test images that "
-        f"it holds, that changes a probability by {most:g} at most.</small></p>"
+        f"<p><small>To keep this page small, the network's weights are rounded to {bits[0]} bits here{rest}. On the "
+        f"test images above, that changes no answer, and a probability by {most:g} at most.</small></p>"
     )

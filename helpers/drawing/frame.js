@@ -45,7 +45,14 @@
     if (focus) surface.focus.focus({ preventScroll: true });
     if (focus) come();
   }
-  const come = () => surface.focus.scrollIntoView({ block: "nearest", behavior: still.matches ? "auto" : "smooth" });
+
+  /** Bring the pad and its answer into sight, or its top where they are higher than the window. */
+  function come() {
+    const board = find("board"), { top, bottom, height } = board.getBoundingClientRect();
+    const isFar = Math.max(-top, bottom - innerHeight) > 2 * innerHeight; // along a page that is long, that takes seconds
+    const block = height < 0.9 * innerHeight ? "nearest" : "start";
+    board.scrollIntoView({ block, behavior: isFar || still.matches ? "instant" : "smooth" });
+  }
 
   async function read(blob) {
     changed();

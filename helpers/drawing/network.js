@@ -1,30 +1,32 @@
   // A network that is computed layer by layer, and what it says. `root` is the pad.
   const find = name => root.querySelector("." + name);
   const { layers, names, examples, channels, side, temperature, certainty, ink } = JSON.parse(find("values").textContent);
-  let singles, halves, centres; // numbers of the network: taken from the page when it is first asked
+  let singles, rounded, centres; // numbers of the network: taken from the page when it is first asked
 
   /** Take the numbers of the network from the page, once. */
   function prepare() {
     if (singles) return;
-    singles = new Float32Array(bytes(find("singles").textContent).buffer);
-    halves = Float32Array.from(new Uint16Array(bytes(find("halves").textContent).buffer), widen);
-    centres = bytes(find("centres").textContent);
+    const taken = name => bytes(find(name).textContent).buffer;
+    rounded = { 8: new Int8Array(taken("eights")), 16: new Int16Array(taken("sixteens")) };
+    centres = new Uint8Array(taken("centres"));
+    singles = new Float32Array(taken("singles"));
     unpack(layers);
   }
 
-  /** The number that 16 bits stand for: a sign, 5 bits of exponent, 10 of fraction (IEEE 754). */
-  function widen(bits) {
-    const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
-    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
-  }
-
-  /** Let each array of `list` of layers, [first, end) of singles or halves, become the numbers themselves. */
+  /** Let each array of `list` of layers, [first, end) of singles or rounded numbers, become the numbers themselves. */
   function unpack(list) {
     for (const layer of list) {
-      for (const name of ["scale", "shift", "bias"]) if (layer[name]) layer[name] = singles.subarray(...layer[name]);
-      if (layer.weights) layer.weights = (layer.half ? halves : singles).subarray(...layer.weights);
+      for (const name of ["scale", "shift", "bias", "steps"]) if (layer[name]) layer[name] = singles.subarray(...layer[name]);
+      if (layer.weights) layer.weights = layer.bits ? restore(layer) : singles.subarray(...layer.weights);
       for (const name of ["body", "shortcut", "after"]) if (layer[name]) unpack(layer[name]);
     }
+  }
+
+  /** The weights of a layer that are rounded: those that lead to an output are its step times whole numbers. */
+  function restore({ bits, weights, steps, outputs }) {
+    const levels = rounded[bits].subarray(...weights), each = levels.length / outputs, out = new Float32Array(levels.length);
+    for (let o = 0, w = 0; o < outputs; o++) for (const end = w + each; w < end; w++) out[w] = steps[o] * levels[w];
+    return out;
   }
 
   // Each layer takes and gives {values: Float32Array in the order channel, row, column; channels; side}.

@@ -65,10 +65,6 @@ STYLE: dict[Any, Any] = {
 }
 MORE_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei", "Noto Sans")
 
-# Names of earlier figures.
-BLUE, ORANGE, RED, SKY, YELLOW, BLACK = ACCENT, ERROR, ERROR, ACCENT, BROWN, INK
-PHONE = NARROW
-
 
 def use_style() -> None:
     """Draw every figure of this process in this project's style.

@@ -34,7 +34,6 @@ VARIABLE = re.compile(r"var\([^,]+,([^)]+)\)")
 ON_IMAGE = "on-image-"
 SAME = re.compile(r"rotate\(-?0 [^)]*\)")  # by 0 degrees
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-AS_ALL = {("font-size", f"{TEXT}px"), ("text-anchor", "start"), ("fill", INK)}  # what ROOT says, or no word does
 PIXELS = "image-rendering:pixelated"
 QUALITY = 88  # of the JPEG of images in colour
 DPI = 144  # of what is drawn as pixels: twice what a page shows
@@ -174,7 +173,7 @@ def smallest(source: str) -> str:
     (red if is_grey else picture).save(files["png"], "PNG", optimize=True)
     if not is_grey:
         files["jpeg"] = io.BytesIO()
-        picture.save(files["jpeg"], "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+        picture.save(files["jpeg"], "JPEG", quality=QUALITY, subsampling=0)  # optimised, grainy images fail in Pillow
     kind, file = min(files.items(), key=lambda pair: len(pair[1].getvalue()))
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 

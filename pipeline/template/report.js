@@ -1,5 +1,6 @@
 "use strict";
 {
+  const decoded = (hash) => { try { return decodeURIComponent(hash.slice(1)); } catch { return hash.slice(1); } };  // 100%
   const root = document.documentElement, themes = ["auto", "light", "dark"], switcher = document.getElementById("theme");
   const store = (value) => { try { if (value) localStorage.theme = value; return localStorage.theme; } catch { return value; } };
   const wear = (theme) => {
@@ -22,7 +23,7 @@
   }
 
   const reveal = () => {  // what a link leads to is unfolded
-    let box = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let box = location.hash.length > 1 && document.getElementById(decoded(location.hash));
     if (!box || !box.closest("details:not([open])")) return;
     for (let fold = box; fold; fold = fold.parentElement) if (fold.localName === "details") fold.open = true;
     box.scrollIntoView();
@@ -48,7 +49,7 @@
   addEventListener("resize", reachable);
   addEventListener("toggle", reachable, true);
 
-  const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
+  const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [decoded(link.hash), link]));
   const headings = [...document.querySelectorAll("main h2[id]")];
   let chosen = null;  // the heading that was gone to, until the reader scrolls on
   const follow = () => {
@@ -60,7 +61,7 @@
     if (current) links.get(current.id)?.setAttribute("aria-current", "true");
   };
   const go = () => {
-    chosen = headings.find((heading) => heading.id === decodeURIComponent(location.hash.slice(1))) ?? null;
+    chosen = headings.find((heading) => heading.id === decoded(location.hash)) ?? null;
     follow();
   };
   addEventListener("hashchange", go);
