@@ -403,7 +403,6 @@ def test_an_image_is_shown_and_gone_to_by_other_parts_of_a_page(opened):
     page = opened(trained("small", channels=3, size=32), form=(3, 32, 32))
     page.evaluate("networkPad.load(new Uint8Array(3 * 32 * 32).fill(90), true)")
     assert page.evaluate("document.activeElement.className") == "pad"
-    page.wait_for_timeout(50)
     assert page.locator(".answer").inner_text().startswith("The network says") and not page.complaints
 
 

@@ -104,7 +104,7 @@ def test_a_cell_opens_its_images_with_both_probabilities(pages):
     row, column = fullest(SOME)
     count = evaluation.confusion_matrix(SOME)[row, column]
     assert f"{row} called {column}: {count} of" in page.locator(".said").inner_text()
-    assert page.locator(".said").get_attribute("aria-live") == "polite"
+    page.locator(".said[aria-live=polite]").wait_for()
     cell(page, 4, 4).click()
     begun(page)
     doubted = [place for place in confusion.choose_right(SOME).tolist() if SOME.labels[place] == 4]

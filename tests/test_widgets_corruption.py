@@ -46,7 +46,7 @@ def opened(browser, tmp_path, trained):
     """Return a function that opens a page of the widget, offline, and keeps what it was made of and complains of."""
     contexts = []
 
-    def open_page(form=(1, 28, 28), names=NAMES, pad=True, network=None, **options):
+    def open_page(form=(1, 28, 28), names=NAMES, pad=True, network=None, script="", **options):
         images, true = made(form)
         if network is None:
             network = checkpoints.load_model(trained / "hand").network if form == (1, 28, 28) else untrained(form)
@@ -57,6 +57,7 @@ def opened(browser, tmp_path, trained):
         head = '<!DOCTYPE html><html lang="en"><meta charset=utf-8><meta name=viewport content="width=device-width">'
         path.write_text(f"{head}<title>t</title><body><main><h1>t</h1>{before}{html}</main>")
         context = browser.new_context(offline=True, **options)
+        context.add_init_script(script)
         page = context.new_page()
         page.complaints = []
         page.on("console", lambda message: page.complaints.append(message.text))
@@ -160,7 +161,10 @@ def test_image_bars_mark_and_words_move_together_by_keyboard(opened):
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     wait_for(page, "Shift 0.2")
-    assert "Between the strengths that were counted, about" in page.locator(".corruption-slider .says").inner_text()
+    assert (
+        "By the line between the strengths that were counted, about"
+        in page.locator(".corruption-slider .says").inner_text()
+    )
     assert page.get_by_label("Strength of shift").get_attribute("aria-valuetext") == "0.2, pixels, in any direction"
     assert page.locator(".corruption-slider .says").get_attribute("aria-live") == "polite" and not page.complaints
 
@@ -203,6 +207,34 @@ def test_the_network_is_unsure_in_the_words_of_the_pad(opened):
     wait_for(page, f"Rotation 75: the network is unsure: 2 (over 99.9%). Its label is {label}.")
 
 
+SLOW = """
+let pad;
+window.asked = 0;
+Object.defineProperty(window, "networkPad", { get: () => pad, set: one => {
+    const shares = values => {
+        for (const began = performance.now(); performance.now() - began < 120;);
+        asked++;
+        return one.shares(values);
+    };
+    pad = { ...one, shares };
+} });
+"""
+
+
+def test_a_slow_network_is_asked_when_the_slider_is_let_go(opened):
+    page = opened(script=SLOW)
+    slider = page.get_by_label("Strength of rotation")
+    slider.focus()
+    page.wait_for_function("document.querySelector('.strip').hidden")
+    before = page.evaluate("asked")
+    slider.evaluate("one => { one.value = 60; one.dispatchEvent(new Event('input')); }")
+    wait_for(page, "Rotation 60: ")
+    assert page.evaluate("asked") == before == 2 and page.locator(".answer.old").is_visible()
+    slider.dispatch_event("change")
+    wait_for(page, "Rotation 60: the network says")
+    assert page.evaluate("asked") == 3 and not page.locator(".answer.old").count() and not page.complaints
+
+
 def test_what_is_nearly_all_is_not_about_all(browser, tmp_path):
     images, labels = made((1, 28, 28), 2)
     ways = {"rotation": corruptions.CORRUPTIONS["rotation"]}
@@ -213,7 +245,7 @@ def test_what_is_nearly_all_is_not_about_all(browser, tmp_path):
     pages = Pages(browser, tmp_path)
     page = pages.open(html)
     page.get_by_label("Strength of rotation").fill("1")
-    wait_for(page, "Between the strengths that were counted, over 99% of such images")
+    wait_for(page, "By the line between the strengths that were counted, over 99% of such images")
     page.get_by_label("Strength of rotation").fill("0")
     wait_for(page, "99.9% of ")
     pages.close()

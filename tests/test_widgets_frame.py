@@ -28,3 +28,14 @@ def test_json_cannot_end_a_script_and_a_part_is_taken_as_it_is():
     assert frame.fill("a [[ONE]] b", {"ONE": r"\1 [[TWO]]"}) == r"a \1 [[TWO]] b"
     with pytest.raises(KeyError):
         frame.fill("[[NONE]]", {})
+
+
+def test_a_number_that_json_has_not_is_told_here():
+    with pytest.raises(ValueError, match="JSON"):
+        frame.as_json({"loss": float("nan")})
+
+
+def test_grainy_images_are_written():
+    images = np.random.default_rng(0).integers(0, 256, (100, 3, 40, 40), dtype=np.uint8)
+    with Image.open(io.BytesIO(frame.jpeg(images, quality=95))) as sheet:
+        assert sheet.format == "JPEG" and sheet.size == (800, 200)

@@ -146,7 +146,7 @@ def test_both_sliders_obey_the_keyboard_and_say_what_follows(pages):
     page.keyboard.press("Home")
     assert page.inner_text("dd.person") == "0"
     for name in ("told", "said"):
-        assert page.locator(f".{name}").get_attribute("aria-live") == "polite"
+        page.locator(f".{name}[aria-live=polite]").wait_for()
     page.locator("button.plain").press("Enter")
     page.wait_for_function("document.querySelector('.told').textContent.startsWith('T = 1.00, the scores')")
     assert not page.complaints

@@ -122,3 +122,42 @@ def test_names_from_right_to_left_leave_sentences_in_order(pages):
     assert page.locator(".fullest button").first.inner_text() == f"{name} as 1 19"
     assert page.inner_text(".epoch-slider .what").startswith(f"{name}, right after 1 of 2 epochs")
     assert page.inner_text(".network-pad .bars .name >> nth=0") == HEBREW[0] and not page.complaints
+
+
+@pytest.mark.parametrize("root", [".epoch-slider", ".corruption-slider", ".confusion-explorer", ".threshold-explorer"])
+def test_what_nobody_asked_for_is_not_announced(pages, root):
+    page = pages.open(
+        AFAR + MAKE[root](DIGITS),
+        """window.heard = [];
+        addEventListener("DOMContentLoaded", () => new MutationObserver(all => all.forEach(({ target }) => {
+            if (target.closest("[aria-live=polite]") && target.textContent) heard.push(target.textContent);
+        })).observe(document.body, { childList: true, subtree: true }));""",
+    )
+    page.locator(root).scroll_into_view_if_needed()
+    said = f"[...document.querySelectorAll('{root} p[aria-live=polite]')]"
+    page.wait_for_function(f"{said}.length && {said}.every(one => one.textContent)")
+    assert page.evaluate("heard") == [] and not page.complaints
+
+
+def test_texts_of_the_charts_stand_clear(pages):
+    """Of the marks at their ends, where a line or a number is as high as it can be."""
+    page = pages.open(make_threshold(DIGITS) + make_epochs(DIGITS), reduced_motion="reduce")
+    page.wait_for_selector(".doubts .line", state="attached")
+    page.locator("input.temperature").press("End")
+    page.locator(".epoch-slider").scroll_into_view_if_needed()
+    page.locator("input.epoch").press("Home")
+    box = "one => { const { x, y, right, bottom } = one.getBoundingClientRect(); return [x, y, right, bottom]; }"
+    name = page.locator(".dots .name").last.evaluate(box)
+    dots = page.locator(".dot:not([style*='opacity: 0']) circle").evaluate_all(f"all => all.map({box})")
+    assert dots and all(dot[1] > name[3] for dot in dots)
+    count = page.locator(".epoch-slider .mark text").last.evaluate(box)
+    above = page.locator(".epoch-slider .tick", has_text="images wrong").evaluate(box)
+    assert page.locator(".epoch-slider .mark text").last.text_content() == "1" and count[1] >= above[3] - 1
+
+
+@pytest.mark.parametrize("hidden", [".confusion-explorer", ".network-pad .examples"])
+def test_what_paper_cannot_do_is_not_printed(pages, hidden):
+    page = pages.open(make_confusion(DIGITS) + make_pad(DIGITS))
+    assert page.locator(hidden).is_visible()
+    page.emulate_media(media="print")
+    assert not page.locator(hidden).is_visible()

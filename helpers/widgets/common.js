@@ -6,13 +6,19 @@ const bytes = text => Uint8Array.from(atob(text.trim()), letter => letter.charCo
 /** A class's name as it stands in a sentence: letters that run from right to left leave those around it in order. */
 const isolated = name => (/[^\0-\u058f]/.test(name) ? `\u2068${name}\u2069` : name);
 
-/** Call `start` once, when `root` comes near the window, is focused or is printed, and the whole page is there. */
+/** Call `start` once, when `root` comes near the window, is focused or is printed, and the whole page is there.
+ *
+ * What the live regions say then nobody asked for: it is not announced.
+ */
 function whenNear(root, start) {
   let begun = false;
   const begin = () => {
     if (begun) return;
     begun = true;
     watch.disconnect();
+    const live = [...root.querySelectorAll("[aria-live]")];
+    live.forEach(one => one.setAttribute("aria-live", "off"));
+    setTimeout(() => live.forEach(one => one.setAttribute("aria-live", "polite")), 500);
     start();
   };
   const watch = new IntersectionObserver(seen => { if (seen.some(one => one.isIntersecting)) begin(); }, { rootMargin: "600px" });

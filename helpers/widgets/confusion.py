@@ -1,6 +1,5 @@
 """The confusion matrix as a table whose cells open the images behind them, with the network's probabilities."""
 
-import io
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -106,17 +105,10 @@ def pack(images: np.ndarray, wrong: np.ndarray, right: np.ndarray) -> Sheet:
             content = frame.sprite(chosen, ACROSS)
             if len(content) <= LARGEST:
                 return Sheet(places, content, "image/png")
-        content = as_jpeg(chosen)
+        content = frame.jpeg(chosen, QUALITY, ACROSS)
         if len(content) <= LARGEST or part >= max(len(wrong), len(right)):
             return Sheet(places, content, "image/jpeg")
         part *= 2
-
-
-def as_jpeg(images: np.ndarray) -> bytes:
-    """Return a sprite of images, uint8 (n, c, s, s), as a JPEG."""
-    file = io.BytesIO()
-    frame.lay_out(images, ACROSS).save(file, "JPEG", quality=QUALITY, subsampling=0)
-    return file.getvalue()
 
 
 def describe(predictions: Predictions, place: int) -> list[float]:

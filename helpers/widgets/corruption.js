@@ -132,7 +132,8 @@ const most = 12; // classes whose bars all show; of more, the ten most probable 
 const quiet = 250; // milliseconds without a change after which the result is said
 const cells = 40; // strengths along the slider at which the network is asked
 let kind = kinds[0], place = 0, plot = null;
-let started = false, asked = false, changed = 0, saying = 0, job = 0;
+const patience = 100; // milliseconds: a network that takes longer is asked when the slider is let go, and for no strip
+let started = false, asked = false, changed = 0, saying = 0, job = 0, sliding = false, answered = 0, fastest = Infinity;
 
 /** The strength, among those that were counted, halfway from no change to the hardest. */
 function halfway({ strengths, neutral }) {
@@ -156,6 +157,15 @@ function network() {
   const pad = window.networkPad;
   return pad && pad.side === side && pad.channels === channels ? pad : null;
 }
+
+/** The shares of the classes, as that network finds them, and how long it takes. */
+function answer(asks, values) {
+  const began = performance.now(), shares = asks.shares(values);
+  answered++;
+  fastest = Math.min(fastest, performance.now() - began);
+  return shares;
+}
+const isSlow = () => answered > 1 && fastest > patience; // the first answer has to unpack the network
 
 /** An element with these attributes and this text. */
 function make(name, attributes = {}, text = "", space = "http://www.w3.org/1999/xhtml") {
@@ -239,7 +249,7 @@ function inWords(strength, shares) {
     parts.push(`${share} of ${many} such images are classified correctly (95% interval ${ends}).`);
   } else {
     const near = inText(accuracy(way, strength), 0), about = near.startsWith("over") ? "" : "about ";
-    parts.push(`Between the strengths that were counted, ${about}${near} of such images are classified correctly.`);
+    parts.push(`By the line between the strengths that were counted, ${about}${near} of such images are right.`);
   }
   return parts.join(" ");
 }
@@ -301,12 +311,14 @@ function moveMark(strength) {
 /** All that moves with the slider, in one go. */
 function show() {
   const strength = Number(slider.value), values = corrupt(place, kind, strength), asks = network();
-  const shares = asks && asks.shares(values);
+  const shares = asks && !(sliding && isSlow()) ? answer(asks, values) : null;
   asked = false;
   changed = performance.now();
   chosen[kind] = strength;
   paint(find("seen"), values);
-  find("answer").hidden = strip.hidden = find("along").hidden = find("take").hidden = !asks;
+  find("answer").hidden = find("take").hidden = !asks;
+  strip.hidden = find("along").hidden = !asks || isSlow();
+  find("answer").classList.toggle("old", Boolean(asks) && !shares);
   if (shares) tell(shares);
   moveMark(strength);
   output.textContent = plain(strength);
@@ -327,9 +339,10 @@ function fillStrip() {
   const mine = ++job, name = kind, of = place, said = [], asks = network(), { least, limit } = plot;
   const next = () => {
     if (mine !== job) return;
+    if (isSlow()) return void (strip.hidden = find("along").hidden = true);
     if (performance.now() - changed < 200) return void setTimeout(next, 200);
     const strength = least + ((said.length + 0.5) / cells) * (limit - least), began = performance.now();
-    said.push(highest(Array.from(asks.shares(corrupt(of, name, strength)))));
+    said.push(highest(answer(asks, corrupt(of, name, strength))));
     if (said.length < cells) setTimeout(next, performance.now() - began); // half of the time is left to everything else
     else strip.replaceChildren(...runs(said).map(run => makePart(run, images[of].label)));
   };
@@ -389,7 +402,7 @@ function drawThumbs() {
 function slideTo(event) {
   const box = chart.getBoundingClientRect(), share = (event.clientX - box.left - plot.left) / (plot.right - plot.left);
   slider.value = plot.least + Math.min(Math.max(share, 0), 1) * (plot.limit - plot.least);
-  ask();
+  moving(true);
 }
 
 /** Begin, once it is in sight. */
@@ -407,7 +420,9 @@ const portraits = images.map(({ label }, i) => choice("images", i, names[label])
 pickers.forEach(([input]) => { input.onchange = () => takeKind(input.value); });
 portraits.forEach(([input], i) => { input.onchange = () => takeImage(i); });
 pickers[0][0].checked = portraits[0][0].checked = true;
-slider.oninput = ask;
+const moving = is => { sliding = is; ask(); };
+slider.oninput = () => moving(true);
+slider.onchange = chart.onpointerup = chart.onpointercancel = () => moving(false);
 find("take").onclick = () => network().load(corrupt(place, kind, Number(slider.value)), true);
 chart.onpointerdown = event => { chart.setPointerCapture(event.pointerId); slideTo(event); };
 chart.onpointermove = event => { if (chart.hasPointerCapture(event.pointerId)) slideTo(event); };

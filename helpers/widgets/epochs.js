@@ -44,7 +44,7 @@ const text = (name, x, y, words, anchor) => draw("text", { class: name, x, y, "t
 /** The curves of loss over bars of how many images are wrong, as wide as there is room; `plot` says what is where. */
 function drawCurve() {
   const width = Math.max(chart.clientWidth, 240), left = 66, room = width - left - 24, edge = 16;
-  const top = 26, tall = 150, low = 74, floor = top + tall + 30 + low, height = floor + 26;
+  const top = 26, tall = 150, low = 74, floor = top + tall + 44 + low, height = floor + 26;
   const span = Math.max(epochs.length - 1, 1), positive = loss => Math.max(loss, 1e-6);
   const losses = [...train, ...validation].map(positive);
   const least = Math.min(...losses) / 1.15, most = Math.max(...losses) * 1.15;
@@ -68,7 +68,7 @@ function drawCurve() {
     chart.append(text("name " + name, x(0) + 10, y(values[name][0]) + (i ? 19 : -7), name, "start"));
   });
   chart.append(text("tick", start, top - 12, "loss, log scale", "start"));
-  chart.append(text("tick", start, floor - low - 10, "images wrong", "start"));
+  chart.append(text("tick", start, floor - low - 24, "images wrong", "start"));
   const mark = draw("g", { class: "mark" });
   mark.append(draw("line", { y1: top - 4, y2: floor }), draw("circle", { r: 7 }), draw("text", {}), draw("text", {}));
   chart.append(mark);

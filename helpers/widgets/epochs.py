@@ -1,6 +1,5 @@
 """The epochs of a training under a slider: which validation images are wrong after each, and which no longer are."""
 
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from .frame import as_json, assemble, encode, sprite
+from .frame import as_json, assemble, encode, jpeg, sprite
 
 MOST = 200  # images shown
 MOST_PICTURES = 100  # of those of another form than MNIST's, which take more bytes
@@ -89,12 +88,9 @@ def choose(wrong: np.ndarray, most: int) -> np.ndarray:
 
 def picture(images: np.ndarray, is_ink: bool) -> str:
     """Return the images, uint8 (k, c, s, s), as an HTML image of rows of ACROSS: a PNG, or in colour a JPEG."""
-    content = sprite(shrink(images), ACROSS)
-    kind = "png"
-    if images.shape[1] == 3:
-        buffer = io.BytesIO()
-        Image.open(io.BytesIO(content)).save(buffer, "JPEG", quality=QUALITY)
-        content, kind = buffer.getvalue(), "jpeg"
+    shrunk = shrink(images)
+    kind = "jpeg" if images.shape[1] == 3 else "png"
+    content = jpeg(shrunk, QUALITY, ACROSS) if kind == "jpeg" else sprite(shrunk, ACROSS)
     alternative = f"Validation images that were wrong after at least one epoch, {len(images)} in number"
     style = "sprite ink" if is_ink else "sprite"
     source = f"data:image/{kind};base64,{encode(content)}"

@@ -21,8 +21,8 @@ def encode(content: bytes) -> str:
 
 
 def as_json(value: Any) -> str:
-    """Return a value as JSON that may stand in a script element, whatever text it holds."""
-    return json.dumps(value).replace("<", "\\u003c")
+    """Return a value as JSON that may stand in a script element, whatever text it holds; ValueError on a NaN."""
+    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
 
 
 def read(name: str, folder: Path = FOLDER) -> str:
@@ -60,4 +60,14 @@ def sprite(images: np.ndarray, across: int = 20) -> bytes:
     """Return images, uint8 (n, c, h, w), as one PNG, laid out by `lay_out`; every value is kept."""
     file = io.BytesIO()
     lay_out(images, across).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def jpeg(images: np.ndarray, quality: int, across: int = 20) -> bytes:
+    """Return images, uint8 (n, c, h, w), as one JPEG, laid out by `lay_out`.
+
+    Not optimised: of grainy images Pillow cannot write such a file.
+    """
+    file = io.BytesIO()
+    lay_out(images, across).save(file, "JPEG", quality=quality, subsampling=0)
     return file.getvalue()

@@ -24,7 +24,7 @@ function board(name, height) {
 let dots = [], scale = null;
 
 function drawAxes() {
-  const side = Math.min(width.dots, 400), left = 46, bottom = 44, top = 12, right = 14, svg = board("dots", side);
+  const side = Math.min(width.dots, 400), left = 46, bottom = 44, top = 30, right = 14, svg = board("dots", side);
   const x = value => left + value * (width.dots - left - right);
   const y = value => side - bottom - value * (side - bottom - top);
   for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
@@ -33,7 +33,7 @@ function drawAxes() {
     svg.append(draw("text", { class: "tick", x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, tick));
   }
   svg.append(draw("text", { class: "name", x: x(1), y: side - 6, "text-anchor": "end" }, "confidence"));
-  svg.append(draw("text", { class: "name", x: left + 6, y: top + 12 }, "share right"));
+  svg.append(draw("text", { class: "name", x: left, y: 12 }, "share right"));
   svg.append(draw("line", { class: "diagonal", x1: x(0), y1: y(0), x2: x(1), y2: y(1) }));
   for (const [, count, confidence, accuracy] of values.readings[values.plain].bins)
     svg.append(draw("circle", { class: "ghost", cx: x(confidence), cy: y(accuracy), r: radius(count) }));
@@ -79,7 +79,8 @@ function drawDoubts(reading) {
   const pitch = (width.doubts - THUMB) / (bins.length - 1), x = place => THUMB / 2 + place * pitch;
   svg.append(draw("rect", { class: "shade", x: 0, y: 0, width: x(at), height: DEEP }));
   drawBars(svg, bins, place => Math.min(x(place) + 0.5, width.doubts - pitch), Math.max(pitch - 1, 1), at);
-  svg.append(draw("line", { class: "line", x1: x(at), x2: x(at), y1: 0, y2: TALL }));
+  const broken = [LANE - 12, GAP - 8, HANG]; // where the texts stand there is no line
+  svg.append(draw("line", { class: "line", x1: x(at), x2: x(at), y1: 18, y2: DEEP, "stroke-dasharray": broken }));
   drawScale(svg, x);
   const wrong = reading.mistakes[0], right = values.images - wrong, end = { x: width.doubts, "text-anchor": "end" };
   svg.append(draw("text", { class: "name bad", y: 13, ...end }, wrong ? plural(wrong, "mistake") : "no mistake"));
