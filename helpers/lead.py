@@ -43,9 +43,10 @@ class Lead:
         """Raise ValueError where there are more or fewer than a page has room for, or where a figure is no number."""
         if len(self.tiles) not in (3, 4) or len(self.findings) not in (0, 3):
             raise ValueError(f"a lead has 3 or 4 tiles and 3 findings, not {len(self.tiles)} and {len(self.findings)}")
-        figures = " ".join(f"{tile.value} {tile.detail}" for tile in self.tiles)
-        if re.search(r"\b(nan|inf)\b(?!`)", f"{figures} {self.finding}"):
-            raise ValueError(f"not a number: {self.finding} {figures}")
+        said = [self.finding, *(text for tile in self.tiles for text in (tile.value, tile.detail))]
+        for text in said:
+            if re.search(r"\b(nan|inf)(%|$)", text):  # elsewhere in a text it may be a name
+                raise ValueError(f"not a number: {text}")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return what a notebook shows: the sentences; and all of it, for the page."""

@@ -81,7 +81,7 @@ def arrange(notebook: NotebookNode, stays: str | None) -> Article:
     figures = number_figures(notebook.cells, numbers)
     setup = setup_of(notebook.cells)
     folds = fold_code(notebook.cells[len(setup) :], figures, stays)
-    names = {name: number for number, name in figures.values() if name}
+    names = {name: number for number, name in reversed(figures.values()) if name}  # of two of a name the first
     return Article(notebook, title, lead_of(notebook.cells), names, numbers, setup, folds)
 
 
@@ -118,7 +118,7 @@ def split_at_headings(cells: list[NotebookNode]) -> Iterator[NotebookNode]:
 
 
 def pieces_of(markdown: str) -> list[str]:
-    """Return Markdown in pieces, each but the first beginning with a heading of the second level or below."""
+    """Return Markdown in pieces, each but the first beginning with a heading."""
     pieces: list[list[str]] = [[]]
     is_code, folds = False, 0
     for line in markdown.split("\n"):
@@ -158,7 +158,8 @@ def number_figures(cells: list[NotebookNode], numbers: Mapping[str, int]) -> dic
             html = html.replace("<figure ", f'<figure id="figure-{number}" ', 1)
             html = html.replace("<figcaption>", f"<figcaption><b>Figure {number}.</b> ", 1)
             before, ending, after = html.rpartition("</figcaption>")
-            link = f' <a class="to-code" href="#code-{numbers[cell.id]}">code</a>' if cell.id in numbers else ""
+            label = f'aria-label="code of Figure {number}"'
+            link = f' <a class="to-code" href="#code-{numbers[cell.id]}" {label}>code</a>' if cell.id in numbers else ""
             output.data["text/html"] = before + link + ending + after
     return found
 
@@ -228,7 +229,8 @@ def made_by(cell: NotebookNode, figures: Mapping[str, tuple[int, str]]) -> str:
     places = [f"{cell.id}, {place}" for place in range(len(cell.outputs))]
     numbers = [str(figures[place][0]) for place in places if place in figures]
     if numbers:
-        return f"Figure{'s' * (len(numbers) > 1)} {' and '.join(numbers)}"
+        *others, last = numbers
+        return f"Figures {', '.join(others)} and {last}" if others else f"Figure {last}"
     if any('class="dataframe"' in output.get("data", {}).get("text/html", "") for output in cell.outputs):
         return "table"
     return "output" if cell.outputs else ""

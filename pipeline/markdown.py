@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -17,6 +17,8 @@ CLOSED = "</details>"
 PARAGRAPH = r"<p>(?:(?!</?p>|</?details).)*</p>\s*"
 NOTED = re.compile(rf'((?:{PARAGRAPH})?)((?:<details class="note">.*?{CLOSED}\s*)+)', re.DOTALL)
 FORMULA = r"(?<![$\\])\$(?!\s)(?P<math_inline_tex>[^$]+)(?<![\s\\])\$(?!\d)"  # "$5 and $6" are prices
+LINK = re.compile(r"</?a\b[^>]*>")
+OF_THE_PAGE = re.compile(r'( id="| href="#)((?:theme|unfold|failed|(?:figure|code|cell)-\d+)")')  # ids it has itself
 HEADING_ID = re.compile(r'<h\d id="([^"]+)">')
 
 
@@ -82,6 +84,9 @@ def renderer(with_folds: bool, places: Places | None) -> IPythonRenderer:
             html = super().codespan(text)
             return super().link(html, page) if page else html
 
+        def heading(self, text: str, level: int, **attrs: dict[str, Any]) -> str:
+            return OF_THE_PAGE.sub(r"\1part-\2", super().heading(without_links(text), level, **attrs))
+
         def block_html(self, html: str) -> str:
             opening = FOLD.fullmatch(html.strip()) if with_folds else None
             if opening:
@@ -115,6 +120,11 @@ def link_to_figure(text: str, number: int | None) -> str:
     if re.search(r"\bfigure\b", text, re.IGNORECASE):
         return f'<a href="#figure-{number}">{label}</a>'
     return f'{text} (<a href="#figure-{number}">{label}</a>)'
+
+
+def without_links(html: str) -> str:
+    """Return HTML whose links are text."""
+    return LINK.sub("", html)
 
 
 def sentence(markdown: str) -> str:

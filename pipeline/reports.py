@@ -202,6 +202,7 @@ def render(content: bytes, target: Path, header: Header) -> None:
     exporter.register_filter("tidy_table", tables.tidy_table)
     exporter.register_filter("prose", markdown.prose)
     exporter.register_filter("sentence", markdown.sentence)
+    exporter.register_filter("without_links", markdown.without_links)
     try:
         notebook = nbformat.reads(content.decode(), as_version=4)
         for number, cell in enumerate(notebook.cells, 1):
@@ -211,7 +212,7 @@ def render(content: bytes, target: Path, header: Header) -> None:
         headings = [cell.source for cell in arranged.notebook.cells if article.heading_of(cell)[0]]
         places = markdown.Places(arranged.figures, markdown.heading_ids(headings), other_pages(header, target.name))
         page = asdict(header) | {
-            "title": title(notebook),
+            "title": arranged.title or "Report",
             "heading": heading(arranged.title),
             "article": arranged,
             "places": places,
@@ -241,15 +242,6 @@ def failed_cell(notebook: NotebookNode, header: Header) -> str | None:
     return cells[number - 1].id
 
 
-def title(notebook: NotebookNode) -> str:
-    """Return the text of a notebook's first heading."""
-    for cell in notebook.cells:
-        heading = re.search(r"^# (.+)$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
-        if heading:
-            return heading[1]
-    return "Report"
-
-
 def heading(text: str) -> str:
     """Return a title, Markdown, as a heading of the first level, with "04 · Results" before its colon set off."""
     html = markdown.prose(f"# {text}") if text else ""
@@ -264,7 +256,7 @@ def other_pages(header: Header, file: str) -> dict[str, str]:
 
 def with_contents(html: str) -> str:
     """Return a report with a list of its headings of the second level."""
-    headings = re.findall(r'<h2 id="([^"]+)">(.*?)<a', html.split("<main>", 1)[1])
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', html.split("<main>", 1)[1])
     items = "".join(f'<li><a href="#{name}">{text}</a></li>' for name, text in headings)
     if not headings:
         return html

@@ -24,7 +24,7 @@ def tidy_table(html: str) -> str:
 
     Columns of figures have the class `n`, others `short`, `words`, `long` or `longest`, by which they get their width.
     Whole numbers get separators; where there are many, shares get a bar, and the class `best` or `worst` where one
-    alone is the highest or lowest. Any other HTML is returned as it is.
+    alone is the highest or lowest of its column, which a line below the table says. Other HTML is returned as it is.
     """
     if 'class="dataframe"' not in html:
         return html
@@ -36,12 +36,14 @@ def tidy_table(html: str) -> str:
     for table in page.find_all("table"):
         del table["border"]
         rows = one_header_row(table)
-        columns = list(zip(*rows, strict=False))
-        for header, *cells in columns:
+        columns = [(header, cells) for header, *cells in zip(*rows, strict=False)]
+        for header, cells in columns:
             mark_column(header, cells)
-        mark_shares(columns)
+        legend = mark_shares(columns)
         name_cells(rows)
-        table.wrap(page.new_tag("div", attrs={"class": "scroll"}))
+        box = table.wrap(page.new_tag("div", attrs={"class": "scroll"}))
+        if legend:
+            box.insert_after(page.new_tag("p", attrs={"class": "legend"}, string=legend))
     return str(page)
 
 
@@ -102,30 +104,37 @@ def shares_of(header: str, texts: Sequence[str]) -> list[float]:
     return shares if len(shares) == len(texts) and all(share <= 100 for share in shares) else []
 
 
-def mark_shares(columns: Sequence[Sequence[Tag]]) -> None:
-    """Draw bars into the columns of shares of a table where rows are many, and set the extremes of each in bold.
+def mark_shares(columns: Sequence[tuple[Tag, Sequence[Tag]]]) -> str:
+    """Draw bars into a table's shares where they are many, set extremes in bold, and return what tells of both.
 
-    A bar is as long as the share, from 0. Where in every such column the shares are so near each other that bars would
-    look alike, a dot stands between the lowest, at the left, and the highest, at the right.
+    A bar is as long as the share, from 0. Where all are so near each other that bars would look alike, a dot stands
+    between the lowest, at the left, and the highest, at the right. All columns have one scale. In bold are the only
+    highest and the only lowest of a column.
     """
-    found = []
-    for header, *cells in columns:
-        shares = shares_of(header.text, [cell.text.strip() for cell in cells])
-        if len(shares) >= ROWS_OF_BARS and min(shares) < max(shares) and cells[0].name == "td":
-            found.append((cells, shares))
-    are_near = all(min(shares) > max(shares) / 2 for _, shares in found)
+    found = [(cells, shares_of(header.text, [cell.text.strip() for cell in cells])) for header, cells in columns]
+    found = [(cells, shares) for cells, shares in found if len(shares) >= ROWS_OF_BARS and cells[0].name == "td"]
+    found = [(cells, shares) for cells, shares in found if min(shares) < max(shares)]
+    if not found:
+        return ""
+    low, high = (extreme(share for _, shares in found for share in shares) for extreme in (min, max))
+    are_near = low > high / 2
+    told = []
     for cells, shares in found:
-        draw_shares(cells, shares, are_near)
+        for cell, share in zip(cells, shares, strict=True):
+            part = 100 * (share - low) / (high - low) if are_near else share
+            cell["class"] = "n dot" if are_near else "n bar"
+            cell["style"] = f"--part: {part:.1f}"
+        told += mark_extremes(cells, shares)
+    scale = f"Dots: from {low:g}% at the left to {high:g}% at the right." if are_near else "Bars: from 0 to 100%."
+    return f"{scale} Bold: the highest and the lowest of a column." if told else scale
 
 
-def draw_shares(cells: Sequence[Tag], shares: Sequence[float], are_near: bool) -> None:
-    """Draw a bar, or a dot where all `are_near`, into each cell; the only highest and the only lowest get a class."""
-    low, high = min(shares), max(shares)
-    for cell, share in zip(cells, shares, strict=True):
-        part = 100 * (share - low) / (high - low) if are_near else share
-        cell["class"] = "n dot" if are_near else "n bar"
-        cell["style"] = f"--part: {part:.1f}"
-    for name, extreme in (("best", high), ("worst", low)):
+def mark_extremes(cells: Sequence[Tag], shares: Sequence[float]) -> list[Tag]:
+    """Give the only highest of a column's cells the class `best`, and the only lowest `worst`; return these."""
+    marked = []
+    for name, extreme in (("best", max(shares)), ("worst", min(shares))):
         holders = [cell for cell, share in zip(cells, shares, strict=True) if share == extreme]
         if len(holders) == 1:
             holders[0]["class"] = f"{holders[0]['class']} {name}"
+            marked += holders
+    return marked

@@ -263,6 +263,11 @@ def test_a_notebook_gets_sentences_and_a_page_gets_all_of_it():
     assert bundle["text/markdown"].startswith(f"{shown.finding}\n\n- ")
 
 
+def test_a_name_may_be_a_word_that_is_no_number():
+    tiles = [lead.Tile("best rule", "1.00%", "nan, 95% interval 0.50 to 1.50%")] * 3
+    assert lead.Lead("It is better than nan and inf.", tuple(tiles), ()).tiles[0].value == "1.00%"
+
+
 @pytest.mark.parametrize(
     ("finding", "tiles", "findings"),
     [
@@ -271,6 +276,7 @@ def test_a_notebook_gets_sentences_and_a_page_gets_all_of_it():
         ("It is so.", [lead.Tile("a", "1")] * 3, ["it"] * 2),
         ("It is nan% so.", [lead.Tile("a", "1")] * 3, ["it"] * 3),
         ("It is so.", [lead.Tile("a", "nan%")] * 3, ["it"] * 3),
+        ("It is so.", [lead.Tile("a", "0.1", "chance leaves up to nan")] * 3, ["it"] * 3),
     ],
 )
 def test_what_a_page_has_no_room_for_and_what_is_no_number_is_refused(finding, tiles, findings):

@@ -14,6 +14,7 @@ from helpers import errors, files, lead, runs, verdicts
 from helpers.runs import DatasetRecord, Manifest, StageRecord
 from pipeline import article, execute, index, markdown, reports, tables
 from pipeline.reports import Header
+from pipeline.stages import STAGES
 
 
 def test_of_a_line_that_was_drawn_again_and_again_the_last_state_is_written(tmp_path):
@@ -95,6 +96,20 @@ def test_of_many_shares_the_best_and_the_worst_stand_out_where_one_alone_is():
     assert not any({"best", "worst"} & set(cell["class"]) for cell in shown["count"])
     _, shown = tidied({"share": ["1%", "2%", "3%"]})  # few rows are seldom of one kind
     assert [cell["class"] for cell in shown["share"]] == [["n"], ["n"], ["n"]]
+
+
+def test_shares_of_a_table_have_one_scale_and_a_line_tells_of_it():
+    near, wide = [f"{95 + n / 2:.1f}%" for n in range(8)], [f"{10 * n}%" for n in range(1, 9)]
+    table, shown = tidied({"confidence": near, "accuracy": wide})
+    assert all("bar" in cells[0]["class"] for header, cells in shown.items() if header)
+    assert shown["confidence"][0]["style"] == "--part: 95.0"
+    said = "Bars: from 0 to 100%. Bold: the highest and the lowest of a column."
+    assert table.parent.find_next_sibling("p", class_="legend").text == said
+    table, shown = tidied({"precision": near, "recall": [f"{98 + n / 10:.1f}%" for n in range(8)]})
+    assert [shown[name][0]["style"] for name in ("precision", "recall")] == ["--part: 0.0", "--part: 81.1"]
+    assert "Dots: from 95% at the left to 98.7% at the right." in table.parent.find_next_sibling("p").text
+    table, _ = tidied({"count": range(8)})
+    assert table.parent.find_next_sibling() is None
 
 
 def test_paths_are_hidden_where_they_end_and_nowhere_else():
@@ -196,7 +211,7 @@ def test_the_code_of_a_section_is_folded_at_its_end(rendered):
             code("five = 5", tags=["show"]),
         )
     )
-    expected = {"First part": ["one = 1"], "Second *part*": ["two = 2", "check(three)"], "Below it": ["four = 4"]}
+    expected = {"First part": ["one = 1"], "Second part": ["two = 2", "check(three)"], "Below it": ["four = 4"]}
     assert folds_of(page) == {f"code: {name}": sources for name, sources in expected.items()}
     assert [box.pre.text.strip() for box in page.select(".shown")] == ["three = None", "five = 5"]
     first = page.select_one("details.code")
@@ -326,6 +341,37 @@ def test_a_picture_and_its_caption_become_a_figure(rendered):
     assert (
         figure.img["width"] == "300" and figure.figcaption.text == "Figure 1. Of <b>. code" and not figure.b.find("b")
     )
+
+
+def test_a_link_to_one_of_two_figures_of_a_name_leads_to_the_first(rendered):
+    two = code("1", *[shown(text_html=FIGURE.format("loss"))] * 3)
+    page = soup(rendered(text("## [The figure](#loss)\n\n[The figure](#loss)"), two))
+    assert [link["href"] for link in page.main.p.find_all("a")] == ["#figure-1"]
+    names = ["code of Figure 1", "code of Figure 2", "code of Figure 3"]
+    assert [link["aria-label"] for link in page.select(".to-code")] == names
+    assert page.find("a", href="#cell-3").text == "Figures 1, 2 and 3"
+
+
+def test_headings_hold_no_links_and_have_no_ids_of_the_page(rendered):
+    heading = "## See `03_training` and [*more*](http://x.org)"
+    cells = [text(heading), code("1", shown(text_html=FIGURE.format("a"))), text("## figure-1\n\n## theme")]
+    page = soup(rendered(*cells, links={"01_eda.html": "eda", "03_training.html": "training"}))
+    assert [link.text for link in page.select(".contents li a")][1:] == [
+        "See 03_training and more",
+        "figure-1",
+        "theme",
+    ]
+    assert page.select_one("details.code summary").text == "code: See 03_training and more"
+    assert not page.select("summary a") and len(page.select("main h2 a:not(.anchor-link)")) == 0
+    ids = [tag["id"] for tag in page.find_all(id=True)]
+    assert len(ids) == len(set(ids)) and "part-figure-1" in ids and page.find(id="figure-1").name == "figure"
+    assert page.select_one(".contents a[href='#part-theme']") is not None
+
+
+def test_only_what_is_about_the_network_of_a_recipe_names_it():
+    stages = dict.fromkeys(STAGES, StageRecord(state="done", started="2026-01-31T12:00:00+00:00"))
+    about = manifest("a", parameters={"recipe": "fast"}, stages=stages)
+    assert [reports.header_of(about, name, {}).recipe for name in STAGES] == [None, None, None, "fast", "fast"]
 
 
 def test_no_caption_ends_before_its_text_does_and_no_width_is_a_word(rendered):

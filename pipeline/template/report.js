@@ -2,7 +2,7 @@
 {
   const decoded = (hash) => { try { return decodeURIComponent(hash.slice(1)); } catch { return hash.slice(1); } };  // 100%
   const root = document.documentElement, themes = ["auto", "light", "dark"], switcher = document.getElementById("theme");
-  const store = (value) => { try { if (value) localStorage.theme = value; return localStorage.theme; } catch { return value; } };
+  const store = (value) => { try { if (value) localStorage.digitsTheme = value; return localStorage.digitsTheme; } catch { return value; } };
   const wear = (theme) => {
     if (theme === "auto") root.removeAttribute("data-theme"); else root.dataset.theme = theme;
     switcher.textContent = `theme: ${theme}`;
