@@ -103,6 +103,8 @@ def test_a_recipe_is_marked_in_the_figures_by_touch_and_by_address(visit):
     page.get_by_role("button", name="best").tap()
     assert page.locator(".has-mark, .marked").count() == 0
     assert visit(anchor="#recipe-fast").locator("tr.marked th").inner_text() == "fast"
+    other = visit(anchor="#100%")
+    assert other.locator(".marked").count() == 0 and other.complaints == []
     assert visit(anchor="#recipe-none").locator(".marked").count() == 0 and page.complaints == []
 
 

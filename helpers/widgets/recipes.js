@@ -39,7 +39,8 @@
   };
 
   const fromAddress = () => {
-    const key = decodeURIComponent(location.hash.slice(1));
+    let key = location.hash.slice(1);
+    try { key = decodeURIComponent(key); } catch { /* an address with a percent sign that encodes nothing */ }
     const row = key.startsWith("recipe-") && document.getElementById(key);
     if (row && body.contains(row)) mark(row.dataset.recipe);
   };
