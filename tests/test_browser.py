@@ -48,6 +48,7 @@ def page_of(finished, name):
     return folder / "reports" / f"{name}.html"
 
 
+FAILED = Header("digits", "it", "2026-01-31 12:00 UTC", state="failed", message="It failed.")
 RUN_AXE = """
 async options => {
     const { violations } = await axe.run({ ...options, resultTypes: ["violations"] });
@@ -319,3 +320,13 @@ def test_what_a_class_is_called_runs_nowhere(visit, tmp_path):
     page.evaluate("document.querySelectorAll('main a').forEach(link => link.click())")
     assert page.title().startswith("A <script>") and page.locator("main img").count() == 1
     assert page.inner_text("main").count('<script>document.title="run"</script>') >= 5
+
+
+def test_a_traceback_can_be_read_in_both_themes(visit, tmp_path):
+    words = "\x1b[38;5;28;01mraise\x1b[39;00m \x1b[38;5;167;01mValueError\x1b[39;00m"
+    error = nbformat.v4.new_output("error", ename="ValueError", evalue="it", traceback=[words])
+    cells = [nbformat.v4.new_markdown_cell("# It"), nbformat.v4.new_code_cell("raise", outputs=[error])]
+    reports.render(nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode(), tmp_path / "it.html", FAILED)
+    for scheme in ("light", "dark"):
+        page = visit(tmp_path / "it.html", color_scheme=scheme)
+        assert page.get_by_text("ValueError").first.is_visible() and violations(page, COLOUR_RULES) == []
