@@ -297,15 +297,19 @@ def widget(
         "side": still.shape[-1],
     }
     kind = "digit" if is_drawn(still) else "picture"
-    numbers = {
+    centres = "" if rounded is None else encode(rounded.levels.tobytes())
+    parts = words(kind, examples, by_ink) | pictures(still, examples) | numbers(weights, rounding.error)
+    return whole(kind, parts | {"VALUES": as_json(values), "CENTRES": centres})
+
+
+def numbers(weights: Weights, error: float) -> dict[str, str]:
+    """Return the weights of a pad, and the note on their rounding, by the names of its parts."""
+    return {
         "SINGLES": join(weights.singles),
         "EIGHTS": join(weights.rounded[8]),
         "SIXTEENS": join(weights.rounded[16]),
-        "CENTRES": "" if rounded is None else encode(rounded.levels.tobytes()),
-        "VALUES": as_json(values),
-        "NOTE": note(rounding.error, [bits for bits, arrays in weights.rounded.items() if arrays]),
+        "NOTE": note(error, [bits for bits, arrays in weights.rounded.items() if arrays]),
     }
-    return whole(kind, words(kind, examples, by_ink) | pictures(still, examples) | numbers)
 
 
 def words(kind: str, examples: Sequence[tuple[np.ndarray, str, str]], by_ink: bool) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
@@ -98,6 +99,16 @@ def images(
     layout = figure.get_layout_engine()
     if isinstance(layout, ConstrainedLayoutEngine):
         layout.set(w_pad=0.03, h_pad=0.04)
+    draw_each(axes, pixels, texts, size)
+    for axis, title in zip(axes[::columns], row_titles or (), strict=False):
+        axis.set_ylabel(title, rotation=0, ha="right", va="center")
+    return figure
+
+
+def draw_each(
+    axes: Sequence[Axes], pixels: Sequence[np.ndarray] | np.ndarray, texts: Sequence[str], size: float
+) -> None:
+    """Draw an image, (h, w) or (c, h, w), in each of `axes`, at most `size` inches wide, each below its text."""
     for axis, image in zip(axes, pixels, strict=True):
         without_ticks(axis)
         picture = drawable(image)
@@ -105,9 +116,6 @@ def images(
         axis.imshow(picture, interpolation=blocks_or_means(picture, size), vmin=lowest)
     for axis, text in zip(axes, texts, strict=False):
         axis.set_title(text, fontsize=TEXT, fontweight="normal", loc="center", pad=3)
-    for axis, title in zip(axes[::columns], row_titles or (), strict=False):
-        axis.set_ylabel(title, rotation=0, ha="right", va="center")
-    return figure
 
 
 def title_height(figure: Figure) -> float:
