@@ -220,7 +220,9 @@ def prototyping(
     so many `seconds`.
     """
     facts = shortlist.facts
-    first, images, listed_ones = facts["first"], facts["images"], facts["shortlist"]
+    first = facts["first"]
+    images = facts["images"]
+    listed_ones = facts["shortlist"]
     right, candidates = facts["correct"][first], len(facts["correct"])
     finding = f"Of {candidates} small networks `{first}` has the highest accuracy, {right / images:.2%} of "
     finding += (

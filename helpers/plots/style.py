@@ -26,7 +26,9 @@ GRID = "#d8dee4"  # grid lines, frames: no data
 ACCENT = "#0072b2"  # what the figure is about
 ERROR = "#d55e00"  # mistakes, what is wrong
 GREY = "#6b7280"  # what it is compared with
-GREEN, PURPLE, BROWN = "#00805e", "#a2508a", "#8a5a00"  # only where more than two lines must be told apart
+GREEN = "#00805e"  # this and the next two: only where more than two lines must be told apart
+PURPLE = "#a2508a"
+BROWN = "#8a5a00"
 PAPER = "#ffffff"
 COLOURS = (ACCENT, ERROR, GREEN, PURPLE, BROWN, GREY)
 

@@ -27,3 +27,13 @@ function whenNear(root, start) {
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", ready); else ready();
 }
 
+/** An element with these attributes and this text. */
+function elementOf(name, attributes = {}, text = "", space = "http://www.w3.org/1999/xhtml") {
+  const made = document.createElementNS(space, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.textContent = text;
+  return made;
+}
+/** The same of a chart. */
+const svgElement = (name, attributes, text) => elementOf(name, attributes, text, "http://www.w3.org/2000/svg");
+

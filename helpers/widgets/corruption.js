@@ -167,23 +167,14 @@ function answer(asks, values) {
 }
 const isSlow = () => answered > 1 && fastest > patience; // the first answer has to unpack the network
 
-/** An element with these attributes and this text. */
-function make(name, attributes = {}, text = "", space = "http://www.w3.org/1999/xhtml") {
-  const made = document.createElementNS(space, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.textContent = text;
-  return made;
-}
-const draw = (name, attributes, text) => make(name, attributes, text, "http://www.w3.org/2000/svg");
-
 const own = Math.random().toString(36); // tells the choices of one slider from those of another in the same page
 
 /** A choice among several, as a button with a small picture: [its input, the picture's canvas]. */
 function choice(group, value, text) {
-  const label = make("label", { title: text });
-  const input = make("input", { type: "radio", name: group + own, value });
-  const thumb = make("canvas", { width: side, height: side, "aria-hidden": "true" });
-  label.append(input, thumb, make("span", {}, text));
+  const label = elementOf("label", { title: text });
+  const input = elementOf("input", { type: "radio", name: group + own, value });
+  const thumb = elementOf("canvas", { width: side, height: side, "aria-hidden": "true" });
+  label.append(input, thumb, elementOf("span", {}, text));
   find(group).querySelector(".chips").append(label);
   return [input, thumb];
 }
@@ -202,9 +193,9 @@ function paint(canvas, values) {
 
 /** A row of the bars for each class. */
 function makeRow(name) {
-  const row = make("div", { class: "row" }), track = make("span", { class: "track" });
-  track.append(make("i"));
-  row.append(make("span", { class: "name", title: name }, name), track, make("span", { class: "share" }));
+  const row = elementOf("div", { class: "row" }), track = elementOf("span", { class: "track" });
+  track.append(elementOf("i"));
+  row.append(elementOf("span", { class: "name", title: name }, name), track, elementOf("span", { class: "share" }));
   find("bars").append(row);
   return row;
 }
@@ -261,8 +252,8 @@ function drawCurve() {
   const x = value => left + ((value - least) / (limit - least)) * (right - left);
   const y = share => floor - share * (floor - top);
   const points = shares => way.strengths.map((value, i) => `${x(value).toFixed(1)},${y(shares[i]).toFixed(1)}`);
-  const line = (name, x1, y1, x2, y2) => draw("line", { class: name, x1, y1, x2, y2 });
-  const tick = (x, y, text, anchor) => draw("text", { class: "tick", x, y, "text-anchor": anchor }, text);
+  const line = (name, x1, y1, x2, y2) => svgElement("line", { class: name, x1, y1, x2, y2 });
+  const tick = (x, y, text, anchor) => svgElement("text", { class: "tick", x, y, "text-anchor": anchor }, text);
   const unharmed = way.accuracy[way.strengths.indexOf(way.neutral)];
   chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
   chart.style.height = height + "px";
@@ -279,13 +270,13 @@ function drawCurve() {
   }
   chart.append(line("clean", left, y(unharmed), right, y(unharmed)));
   const around = [...points(way.low), ...points(way.high).reverse()];
-  chart.append(draw("polygon", { class: "band", points: around.join(" ") }));
-  chart.append(draw("polyline", { class: "line", points: points(way.accuracy).join(" ") }));
+  chart.append(svgElement("polygon", { class: "band", points: around.join(" ") }));
+  chart.append(svgElement("polyline", { class: "line", points: points(way.accuracy).join(" ") }));
   way.strengths.forEach((value, i) => {
-    chart.append(draw("circle", { class: "counted", cx: x(value), cy: y(way.accuracy[i]), r: 3 }));
+    chart.append(svgElement("circle", { class: "counted", cx: x(value), cy: y(way.accuracy[i]), r: 3 }));
   });
-  const mark = draw("g", { class: "mark" });
-  mark.append(draw("line", { y1: top - 4, y2: floor }), draw("circle", { r: 7 }), draw("text", {}));
+  const mark = svgElement("g", { class: "mark" });
+  mark.append(svgElement("line", { y1: top - 4, y2: floor }), svgElement("circle", { r: 7 }), svgElement("text", {}));
   chart.append(mark);
   slider.style.marginLeft = left - 13 + "px"; // the middle of its thumb, 26 wide, is under the mark
   slider.style.width = right - left + 26 + "px";
@@ -361,9 +352,9 @@ function runs(said) {
 
 /** A part of the strip, as long as the answer is the same. */
 function makePart([answer, length], label) {
-  const part = make("span", { class: answer === label ? "right" : "wrong", title: names[answer] });
+  const part = elementOf("span", { class: answer === label ? "right" : "wrong", title: names[answer] });
   part.style.flexGrow = length;
-  part.append(make("b", {}, names[answer]));
+  part.append(elementOf("b", {}, names[answer]));
   return part;
 }
 

@@ -7,14 +7,6 @@ const quiet = 250; // milliseconds without a change after which the result is sa
 let now = epochs.length - 1, tiles = [], looked = null, plot = null; // epochs and images by their places, from 0
 let started = false, saying = 0, playing = 0;
 
-/** An element with these attributes and this text. */
-function make(name, attributes = {}, text = "", space = "http://www.w3.org/1999/xhtml") {
-  const made = document.createElementNS(space, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.textContent = text;
-  return made;
-}
-const draw = (name, attributes, text) => make(name, attributes, text, "http://www.w3.org/2000/svg");
 const number = value => value.toLocaleString("en");
 
 /** What an image is after epoch `e`, both counted from 0: wrong before and now, newly wrong, newly right, or right. */
@@ -38,8 +30,8 @@ function ticks(least, most) {
 }
 
 /** The parts of the chart, one by one. */
-const line = (name, x1, y1, x2, y2) => draw("line", { class: name, x1, y1, x2, y2 });
-const text = (name, x, y, words, anchor) => draw("text", { class: name, x, y, "text-anchor": anchor }, words);
+const line = (name, x1, y1, x2, y2) => svgElement("line", { class: name, x1, y1, x2, y2 });
+const text = (name, x, y, words, anchor) => svgElement("text", { class: name, x, y, "text-anchor": anchor }, words);
 
 /** The curves of loss over bars of how many images are wrong, as wide as there is room; `plot` says what is where. */
 function drawCurve() {
@@ -69,8 +61,8 @@ function drawCurve() {
   });
   chart.append(text("tick", start, top - 12, "loss, log scale", "start"));
   chart.append(text("tick", start, floor - low - 24, "images wrong", "start"));
-  const mark = draw("g", { class: "mark" });
-  mark.append(draw("line", { y1: top - 4, y2: floor }), draw("circle", { r: 7 }), draw("text", {}), draw("text", {}));
+  const mark = svgElement("g", { class: "mark" });
+  mark.append(svgElement("line", { y1: top - 4, y2: floor }), svgElement("circle", { r: 7 }), svgElement("text", {}), svgElement("text", {}));
   chart.append(mark);
   slider.style.marginLeft = left - 13 + "px"; // the middle of its thumb, 26 wide, is under the mark
   slider.style.width = room + 26 + "px";
@@ -81,7 +73,7 @@ function drawCurve() {
 function drawBars(x, roof, floor, room) {
   const width = Math.min((0.7 * room) / epochs.length, 26), every = Math.ceil(epochs.length / Math.max(room / 34, 1));
   const bars = wrong.map((count, e) =>
-    draw("rect", { class: "bar", x: x(e) - width / 2, y: roof(count), width, height: floor - roof(count) }));
+    svgElement("rect", { class: "bar", x: x(e) - width / 2, y: roof(count), width, height: floor - roof(count) }));
   chart.append(...bars);
   epochs.forEach((epoch, e) => {
     if (e % every === 0) chart.append(text("tick", x(e), floor + 20, String(epoch), "middle"));
@@ -92,8 +84,8 @@ function drawBars(x, roof, floor, room) {
 /** A curve, with dots where there are few epochs. */
 function drawLosses(name, losses, x, y) {
   const points = losses.map((loss, e) => `${x(e).toFixed(1)},${y(loss).toFixed(1)}`).join(" ");
-  const dots = losses.map((loss, e) => draw("circle", { class: name, cx: x(e), cy: y(loss), r: 3 }));
-  return [draw("polyline", { class: "line " + name, points }), ...(epochs.length < 40 ? dots : [])];
+  const dots = losses.map((loss, e) => svgElement("circle", { class: name, cx: x(e), cy: y(loss), r: 3 }));
+  return [svgElement("polyline", { class: "line " + name, points }), ...(epochs.length < 40 ? dots : [])];
 }
 
 /** Put the mark on the curve and on the bar of the epoch. */
@@ -146,7 +138,7 @@ function show() {
 /** Let an element show one image of the sprite. */
 function fill(element, image) {
   const down = Math.ceil(labels.length / across), column = image % across, row = Math.floor(image / across);
-  const picture = make("i");
+  const picture = elementOf("i");
   picture.style.backgroundSize = `${100 * across}% ${100 * down}%`;
   picture.style.backgroundPosition = `${(100 * column) / (across - 1)}% ${down > 1 ? (100 * row) / (down - 1) : 0}%`;
   element.replaceChildren(picture);
@@ -165,9 +157,9 @@ function look(image) {
   for (let e = 0, end; e < epochs.length; e = end) {
     for (end = e + 1; end < epochs.length && answers[end] === answers[e]; end++);
     const isNow = now >= e && now < end, isRight = answers[e] === labels[image], name = names[answers[e]];
-    const part = make("span", { class: (isRight ? "right" : "wrong") + (isNow ? " now" : ""), title: name });
+    const part = elementOf("span", { class: (isRight ? "right" : "wrong") + (isNow ? " now" : ""), title: name });
     part.style.flexGrow = end - e;
-    part.append(make("b", {}, name));
+    part.append(elementOf("b", {}, name));
     course.append(part);
   }
 }
@@ -220,7 +212,7 @@ function step(event) {
 
 /** A tile for an image. */
 function makeTile(_, image) {
-  const tile = make("button", { type: "button", class: "tile" });
+  const tile = elementOf("button", { type: "button", class: "tile" });
   fill(tile, image);
   tile.onclick = tile.onpointerenter = () => look(image);
   tile.onfocus = () => { reach(image); look(image); };
