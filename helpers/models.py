@@ -165,26 +165,6 @@ def small(classes: int, channels: int = 1, size: int = 28) -> Layers:
     )
 
 
-def small_with_a_stride(classes: int, channels: int = 1, size: int = 28) -> Layers:
-    """The network `small` with a stride in its second block in place of the pooling; to be tried."""
-    padding = size != 28
-    return Layers(
-        block1=block(channels, 16, 5, stride=2, padding=padding),
-        block2=block(16, 32, stride=2, padding=padding),
-        block3=block(32, 64, padding=padding),
-        **pool_to(3, size),
-        flatten=nn.Flatten(),
-        output=nn.Linear(64 * 3 * 3, classes),
-    )
-
-
-def wide_with_dropout(classes: int, channels: int = 1, size: int = 28) -> Layers:
-    """The network `wide` with dropout before its linear layer; to be tried."""
-    layers = wide(classes, channels, size)
-    output = layers.pop("output")
-    return Layers(**layers, dropout=nn.Dropout(), output=output)
-
-
 def compact(classes: int, channels: int = 1, size: int = 28, width: int = 32) -> Layers:
     """Two pairs of blocks, at 12x12 and 6x6, and one linear layer: 72,000 parameters at this width.
 
@@ -277,8 +257,6 @@ NETWORKS: dict[str, Callable[[int, int, int], Layers]] = {
     "small": small,
     "compact": compact,
     "wide": wide,
-    "small-with-a-stride": small_with_a_stride,
-    "wide-with-dropout": wide_with_dropout,
     "residual": residual,
 }
 
