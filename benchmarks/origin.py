@@ -50,6 +50,18 @@ def keep(path: Path, row: dict[str, Any]) -> None:
     files.write_json(path, results)
 
 
+def set_aside(results: dict[str, Any], part: str, commit: str | None) -> dict[str, Any]:
+    """Return the content of a file of named parts in which `part`, where it is of another commit, is in "earlier".
+
+    A part that notes no commit is of that of the file.
+    """
+    known = results.get(part)
+    of_file = {name: results[name] for name in ("commit", "versions", "machine") if name in results}
+    if known is None or (of_file | known).get("commit") == commit:
+        return results
+    return results | {"earlier": [*results.get("earlier", []), {"part": part} | of_file | known]}
+
+
 def call(main: Callable[[], None]) -> None:
     """Call `main`; an error that a person can fix is one line, and ends the process."""
     try:

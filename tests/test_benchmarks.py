@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import replace
 
 import accuracy
+import busy
 import choices
 import faults
 import fuzz
@@ -400,7 +401,32 @@ def test_findings_of_faults_are_not_lost_with_a_results_file_that_is_not_whole(t
     faults.main()
     fuzz.keep({"done": 1})
     assert json.loads(path.read_text()).keys() == {"cost", "fuzz"}
+    faults.main()
+    assert "earlier" not in json.loads(path.read_text())
+    monkeypatch.setattr(origin, "facts", lambda: FACTS | {"commit": "later"})
+    faults.main()
+    fuzz.keep({"done": 2, "commit": "later"})
+    content = json.loads(path.read_text())
+    assert content["cost"]["commit"] == content["fuzz"]["commit"] == "later"
+    assert [(row["part"], row.get("commit")) for row in content["earlier"]] == [("cost", "c"), ("fuzz", None)]
     capsys.readouterr()
+
+
+def test_a_part_without_a_commit_is_of_that_of_its_file():
+    content = {"commit": "a", "machine": {"cores": 2}, "cost": {"seconds": 1}}
+    assert origin.set_aside(content, "cost", "a") == content == origin.set_aside(content, "grid", "b")
+    moved = origin.set_aside(content, "cost", "b")["earlier"]
+    assert moved == [{"part": "cost", "commit": "a", "machine": {"cores": 2}, "seconds": 1}]
+
+
+def test_a_reading_beside_busy_programs_keeps_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(busy, "RESULTS", tmp_path / "busy.json")
+    (tmp_path / "busy.json").write_text(json.dumps({"commit": "first", "rows": [{"seconds": 1}]}))
+    for seconds in (2, 3):
+        busy.keep([{"seconds": seconds}], FACTS)
+    content = json.loads((tmp_path / "busy.json").read_text())
+    assert content["rows"] == [{"seconds": 3} | FACTS]
+    assert content["earlier"] == [{"commit": "first", "seconds": 1}, {"seconds": 2} | FACTS]
 
 
 def test_a_model_that_was_trained_elsewhere_is_read_as_such(small_world, monkeypatch):
