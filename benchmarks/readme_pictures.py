@@ -2,23 +2,25 @@
 
     python benchmarks/readme_pictures.py
 
-In Chromium without a window: the head of the results report with its confusion matrix, and its drawing pad after a 3
-was drawn with the mouse.
+In Chromium without a window: the head of the results report, its confusion matrix beside it; and its drawing pad after
+a 3 was drawn with the mouse.
 """
 
 import argparse
+import io
 from pathlib import Path
 
 import origin
 from pages import CHROMIUM
+from PIL import Image
 from playwright import sync_api
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from helpers import files
 from helpers.errors import BadInput
 
 REPORT = files.PROJECT / "docs" / "sample" / "04_results.html"
-WIDTH, HEIGHT = 1280, 860  # of a picture, in pixels
+WIDTH, HEIGHT = 960, 620  # of a window, in pixels
 MARGIN = 24  # pixels between the edge of a picture and what it shows
 THREE = [(85, 75), (112, 48), (150, 38), (190, 50), (212, 92), (195, 122), (150, 138)]  # on a pad of 280 pixels
 THREE += [(195, 150), (222, 185), (205, 225), (160, 245), (115, 235), (80, 212)]
@@ -32,7 +34,8 @@ def scroll_to(page: Page, selector: str) -> None:
 
 
 def draw(page: Page) -> None:
-    """Draw a 3 with the mouse, and wait until the network has answered."""
+    """Draw a 3 with the mouse on an empty pad, and wait until the network has answered."""
+    page.get_by_role("button", name="Clear").first.click()
     box = page.locator(".pad").first.bounding_box()
     assert box is not None
     scale = box["width"] / 280
@@ -46,6 +49,14 @@ def draw(page: Page) -> None:
     page.wait_for_timeout(1_000)
 
 
+def beside(left: bytes, right: bytes) -> Image.Image:
+    """Return two pictures of windows, as PNG files, side by side."""
+    both = Image.new("RGB", (2 * WIDTH, HEIGHT), "white")
+    both.paste(Image.open(io.BytesIO(left)), (0, 0))
+    both.paste(Image.open(io.BytesIO(right)), (WIDTH, 0))
+    return both
+
+
 def take(report: Path, folder: Path) -> None:
     """Write report.png and draw.png into a folder; BadInput where there is no report."""
     if not report.is_file():
@@ -53,14 +64,21 @@ def take(report: Path, folder: Path) -> None:
     program = next((name for name in CHROMIUM if Path(name).is_file()), None)
     with sync_api.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-        page.goto(report.resolve().as_uri())
-        scroll_to(page, "#confusion_matrix")
-        page.screenshot(path=folder / "report.png")
-        scroll_to(page, ".network-pad")
-        draw(page)
-        page.screenshot(path=folder / "draw.png")
+        take_in(browser, report, folder)
         browser.close()
+
+
+def take_in(browser: Browser, report: Path, folder: Path) -> None:
+    """Write the pictures of a report, as a browser shows it, into a folder."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+    page.goto(report.resolve().as_uri())
+    head = page.screenshot()
+    scroll_to(page, ".confusion-explorer")
+    beside(head, page.screenshot()).save(folder / "report.png", optimize=True)
+    scroll_to(page, ".network-pad")
+    draw(page)
+    page.locator(".network-pad").first.screenshot(path=folder / "draw.png")
+    page.close()
 
 
 def main() -> None:

@@ -91,7 +91,7 @@ def reading_parts() -> list[Part]:
     settled = [python("soundness.py", "--seeds", "0", "1", "2", "3", "4")]
     run_all = (sys.executable, str(files.PROJECT / "run_all.py"))
     run_all += ("--dataset", "mnist", "--epochs", "10", "--run", RUN, "--force")
-    by_others = [("tesseract", 2.0), ("rapidocr", 3.0)]
+    by_others = [("tesseract", 1.0), ("rapidocr", 2.0)]
     test = ("--split", "test")
     return [
         accuracy_part("accuracy-fast", 1, ["fast"]),
@@ -102,7 +102,7 @@ def reading_parts() -> list[Part]:
         Part(
             "robustness",
             10,
-            (python("robustness.py", *test),),
+            (python("robustness.py", *test, "--threads", str(machine.cores())),),
             tuple(("robustness", row | {"split": "test"}) for row in corrupted),
         ),
         Part("run", 1.5, (run_all,), leaves=(runs.outputs_folder() / RUN / "reports" / "04_results.html",)),
@@ -122,11 +122,11 @@ def reading_parts() -> list[Part]:
             for name, minutes in by_others
         ),
         Part("certainty", 3, (python("certainty.py", "--run", RUN),), (("certainty", {}),)),
-        Part("sheets", 3, (python("sheets.py", "--run", RUN, "--seed", "5"),), (("sheets", {"seed": 5}),)),
-        Part("soundness", 3, tuple(settled), tuple(("soundness", {"seed": seed}) for seed in range(5))),
+        Part("sheets", 2, (python("sheets.py", "--run", RUN, "--seed", "5"),), (("sheets", {"seed": 5}),)),
+        Part("soundness", 2, tuple(settled), tuple(("soundness", {"seed": seed}) for seed in range(5))),
         Part("baselines", 1, (python("baselines.py"),), (("baselines", {"dataset": "mnist"}),)),
         pictures_part(),
-        Part("few", 3, (python("few.py", "--run", RUN),), (("few", {}),)),
+        Part("few", 1.5, (python("few.py", "--run", RUN),), (("few", {}),)),
         Part("folder", 2, (python("folder.py"),), (("folder", {}),)),
         Part("many-runs", 3, (python("many_runs.py"),), (("many_runs", {"points": 300}),)),
     ]
@@ -147,7 +147,7 @@ def pictures_part() -> Part:
         for seed in (0, 1)
     ]
     rows = [*wanted, {"what": "photographs"}, {"what": "speed"}]
-    return Part("pictures", 8, commands, tuple(("pictures", row) for row in rows))
+    return Part("pictures", 6, commands, tuple(("pictures", row) for row in rows))
 
 
 def steps_part() -> Part:
@@ -187,7 +187,7 @@ def parts_of_record() -> list[Part]:
         steps_part(),
         speed_part("speed-example", 50, WITH_THE_EXAMPLE),
         speed_part("speed", 20, OTHER_TIMES),
-        Part("busy", 6, (python("busy.py"),), (("busy", {}),)),
+        Part("busy", 9, (python("busy.py"),), (("busy", {}),)),
         faults_part("faults-kills", 32, AT_LAST[0]),
         faults_part("faults-writes", 35, OTHER_FAULTS),
         faults_part("faults-grid", 18, AT_LAST[1]),
