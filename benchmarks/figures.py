@@ -31,7 +31,7 @@ class Figure:
     value: float
     low: float = math.nan
     high: float = math.nan
-    unit: str = "share"  # or "s", "times", "images", "GB"
+    unit: str = "share"  # or "s", "times", "images/s", "GB", ...
 
     def __str__(self) -> str:
         """Return it in words, with its range."""
@@ -45,10 +45,12 @@ class Figure:
             return f"{value:.2%}"
         return f"{value:.4g} {self.unit}"
 
-    def agrees_with(self, other: "Figure") -> bool:
-        """Return whether chance explains the difference: the ranges meet. Where one has none, only the same will do."""
+    def agrees_with(self, other: "Figure") -> bool | None:
+        """Return whether chance explains the difference: whether the ranges meet; None where one is not known."""
+        if math.isclose(self.value, other.value, rel_tol=1e-6):
+            return True
         if math.isnan(self.low) or math.isnan(other.low):
-            return math.isclose(self.value, other.value, rel_tol=1e-6)
+            return None
         return self.low <= other.high and other.low <= self.high
 
 
@@ -193,7 +195,42 @@ def of_run(folder: Path) -> dict[str, Figure]:
     return found
 
 
-ALL: tuple[Callable[[Path], Figures], ...] = (of_recipes, of_simple_classifiers, of_photographs, of_labels, of_times)
+def of_own_images(folder: Path) -> Figures:
+    """Return how well made pictures, crops and few images a class were learnt."""
+    found: Figures = {}
+    for row in rows_of(folder, "pictures"):
+        if "accuracy" in row:
+            of = ", ".join(str(row[name]) for name in ("dataset", "generator", "size", "channels") if name in row)
+            name = f"{row['recipe']}, {row['epochs']} epochs, seed {row['seed']}"
+            found[f"pictures, {of}", name] = Figure(row["accuracy"], *row["accuracy_ci95"])
+    row = last(folder, "few", a_class=5)
+    for name in ("from_nothing", "from_nothing_gently", "from_run"):
+        found["five images a class", name.replace("_", " ")] = over_seeds(row[name])
+    return found
+
+
+def of_sizes(folder: Path) -> Figures:
+    """Return what a folder of many images and a grid of many runs take; read once, so without a range."""
+    row = last(folder, "folder", images=20_000)
+    found = {("a folder", part): Figure(taken["seconds"], unit="s") for part, taken in row["parts"].items()}
+    row = last(folder, "many_runs", points=300)
+    for name, value in row.items():
+        if name.startswith("seconds"):
+            found["a grid", name] = Figure(value, unit="s")
+        elif name.startswith("bytes"):
+            found["a grid", name] = Figure(value, unit="bytes")
+    return found
+
+
+ALL: tuple[Callable[[Path], Figures], ...] = (
+    of_recipes,
+    of_simple_classifiers,
+    of_photographs,
+    of_labels,
+    of_times,
+    of_own_images,
+    of_sizes,
+)
 
 
 def all_of(folder: Path) -> Figures:
@@ -208,7 +245,7 @@ def all_of(folder: Path) -> Figures:
 
 
 def agreement(before: Figures, after: Figures) -> list[Row]:
-    """Return {"of", "figure", "before", "after", "agrees"} of each figure; agrees is None where one side has none."""
+    """Return {"of", "figure", "before", "after", "agrees"} of each figure; agrees is None where that cannot be told."""
     rows = []
     for place in dict.fromkeys((*before, *after)):
         old, new = before.get(place), after.get(place)

@@ -138,8 +138,8 @@ def pictures_part() -> Part:
     commands = (
         python("pictures.py", *made),
         python("pictures.py", *made, "--kinds", "textures", "--epochs", "10"),
-        python("pictures.py", "photographs"),
-        python("pictures.py", "speed"),
+        python("pictures.py", "photographs", "--epochs", "10"),
+        python("pictures.py", "speed", "--threads", "1"),
     )
     wanted = [
         {"what": "made", "dataset": kind, "epochs": epochs, "seed": seed, "recipe": "balanced"}  # the last of three
@@ -299,7 +299,7 @@ def compare(facts: Row) -> Iterator[str]:
     content = origin.read_results(RECORD, {"rows": []})
     content["figures"] = [*content.get("figures", []), {"taken": runs.now(), "compared": rows} | facts]
     files.write_json(RECORD, content)
-    marks = {True: "", False: "  <- beyond chance", None: "  <- on one side alone"}
+    marks = {True: "", False: "  <- beyond chance", None: "  <- nothing to tell by"}
     for row in rows:
         yield f"{row['of']}, {row['figure']}: {row['before']} -> {row['after']}{marks[row['agrees']]}"
     beyond = [f"{row['of']}, {row['figure']}" for row in rows if row["agrees"] is False]
