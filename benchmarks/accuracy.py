@@ -204,7 +204,7 @@ def with_reading(
 
 def with_ensemble(name: str, results: Results, source: data.Dataset, facts: Facts, anew: bool = False) -> Results:
     """Return `results` with the joint answer of the models of recipe `name`, where one code read five seeds or more."""
-    rows = scores.compare(results).rows.get(name, [])
+    rows = [row for row in scores.compare(results).rows.get(name, []) if is_done(row, facts, anew)]
     keys = [row["key"] for row in rows]
     known = [entry["keys"] for entry in results["ensembles"] if is_done(entry, facts, anew)]
     if len(rows) < 5 or keys in known:

@@ -251,20 +251,27 @@ def run(part: Part, facts: Row) -> str:
     print(f"{part.name}: {in_words(seconds_of(part))} last time or as estimated", flush=True)
     started = time.perf_counter()
     neighbours = machine.Neighbours()
-    wrong = ""
-    for command in part.commands:
-        code = subprocess.run(command, env=os.environ | part.environment, cwd=files.PROJECT, check=False).returncode
-        if code:
-            wrong = f"exit code {code} of {Path(command[1]).name}"
-            break
-    seconds = time.perf_counter() - started
-    row = {"part": part.name, "seconds": round(seconds, 1), "others": round(neighbours.cores_taken(), 2)}
-    add(row | {"failed": bool(wrong), "taken": runs.now()} | facts)
+    wrong = "interrupted"
+    try:
+        wrong = failure_of(part)
+    finally:
+        seconds = time.perf_counter() - started
+        row = {"part": part.name, "seconds": round(seconds, 1), "others": round(neighbours.cores_taken(), 2)}
+        add(row | {"failed": bool(wrong), "taken": runs.now()} | facts)
     wrong = wrong or missing(part, facts["commit"])
     print(f"{part.name}: {in_words(seconds)}, {f'FAILED: {wrong}' if wrong else 'done'}", flush=True)
     if row["others"] > 0.2:
         print(f"  other programs kept {row['others']:.1f} cores busy meanwhile: its times are too long", flush=True)
     return wrong
+
+
+def failure_of(part: Part) -> str:
+    """Run the commands of a part, up to the first that fails; return which that was, "" where none did."""
+    for command in part.commands:
+        code = subprocess.run(command, env=os.environ | part.environment, cwd=files.PROJECT, check=False).returncode
+        if code:
+            return f"exit code {code} of {Path(command[1]).name}"
+    return ""
 
 
 def add(row: Row) -> None:
@@ -319,7 +326,12 @@ def main() -> None:
     if options.list:
         print("\n".join(listing(parts, facts["commit"])))
         return
-    sys.exit(1 if take(parts, facts) else 0)
+    try:
+        failed = take(parts, facts)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(1 if failed else 0)
 
 
 def take(parts: Sequence[Part], facts: Row) -> list[str]:

@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 
@@ -241,7 +242,10 @@ def test_a_reading_of_another_commit_is_taken_anew_only_if_that_is_asked_for(sma
     before = accuracy.measure(["best"], None, small_world, FACTS)
     later = FACTS | {"commit": "later"}
     assert accuracy.measure(["best"], None, before, later) == before
-    after = accuracy.measure(["best"], None, before, later, anew=True)
+    shutil.rmtree(accuracy.folder_of("best", 4))  # what another commit has trained is not needed
+    some = accuracy.measure(["best"], [0, 1], before, later, anew=True)
+    assert some["ensembles"] == before["ensembles"]
+    after = accuracy.measure(["best"], None, some, later, anew=True)
     assert {row["commit"] for row in after["rows"]} == {"later"}
     assert [entry["commit"] for entry in after["ensembles"]] == ["c", "later"]  # no row is taken out
     assert [row["key"] for row in after["earlier"]] == [row["key"] for row in before["rows"]]

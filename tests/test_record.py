@@ -96,6 +96,23 @@ def test_a_part_that_leaves_nothing_has_failed(world, capsys):
     assert "FAILED: idle.json: no row of this commit" in capsys.readouterr().out
 
 
+def test_a_record_that_is_stopped_notes_the_time_and_goes_on(world, monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(record, "parts_of_record", lambda: [part(world, "one")])
+    monkeypatch.setattr(origin, "facts", lambda: FACTS)
+    monkeypatch.setattr("sys.argv", ["record.py"])
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(record.subprocess, "run", stop)
+        record.main()
+    assert ended.value.code == 130 and "stopped; the same command goes on" in capsys.readouterr().err
+    assert [row["failed"] for row in rows(world)] == [True] and record.missing(part(world, "one"), "c") != ""
+    with pytest.raises(SystemExit) as ended:
+        record.main()
+    assert ended.value.code == 0 and [row["failed"] for row in rows(world)] == [True, False]
+
+
 def test_a_list_has_the_time_of_last_time_and_the_sum_of_what_is_left(world):
     one, other = part(world, "one"), part(world, "other", minutes=90)
     record.take([one], FACTS)
