@@ -28,6 +28,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "results": blocks.results,
     "reading": blocks.reading,
     "run": blocks.run,
+    "speed": blocks.speed,
     "soundness": blocks.soundness,
     "history": history.table,
     "own-images": blocks.own_images,
