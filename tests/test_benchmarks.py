@@ -18,6 +18,7 @@ import origin
 import photographs
 import pytest
 import soundness as soundness_benchmark
+import speed
 import torch
 from conftest import ROOT
 from test_comparison import FACTS, ensemble, reading
@@ -198,6 +199,16 @@ def test_the_mean_has_the_interval_of_student():
     mean, low, high = evaluation.mean_interval([1, 2, 3, 4, 5])
     assert (mean, low, high) == pytest.approx((3, 3 - 2.776 * math.sqrt(0.5), 3 + 2.776 * math.sqrt(0.5)), abs=1e-3)
     assert math.isnan(evaluation.mean_interval([1])[1])
+
+
+def test_a_part_of_the_times_keeps_the_reading_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed, "RESULTS", tmp_path / "speed.json")
+    rows = [{"part": "growth", "ours": 1}, {"part": "example", "ours": 2}]
+    (tmp_path / "speed.json").write_text(json.dumps({"commit": "first", "rows": rows}))
+    speed.keep("growth", [{"part": "growth", "ours": 3}], FACTS)
+    content = json.loads((tmp_path / "speed.json").read_text())
+    assert content["rows"] == [{"part": "example", "ours": 2}, {"part": "growth", "ours": 3} | FACTS]
+    assert content["earlier"] == [{"commit": "first", "part": "growth", "ours": 1}] and content["commit"] == "first"
 
 
 @pytest.fixture
