@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison record sample setup lock lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -14,7 +14,7 @@ test: $(READY)  ## run the tests, on up to eight cores
 lab: $(READY)  ## open the notebooks in JupyterLab
 	GOMP_SPINCOUNT=1000 .venv/bin/jupyter lab --notebook-dir=notebooks $(ARGS)
 
-bench-accuracy: $(READY)  ## train recipes x seeds on MNIST and write README's result table
+bench-accuracy: $(READY)  ## train recipes x seeds on MNIST and score each once on test images
 	.venv/bin/python benchmarks/accuracy.py $(ARGS)
 
 bench-speed: $(READY)  ## time training and inference beside plain baselines
@@ -29,7 +29,7 @@ bench-faults: $(READY)  ## kill, damage and collide runs, and see whether anythi
 bench-photographs: $(READY)  ## read 2,000 photographs of validation digits with the run trained last
 	.venv/bin/python benchmarks/photographs.py $(ARGS)
 
-bench-robustness: $(READY)  ## train balanced and fast, and read images in bad light; --split test: MNIST-C, the final reading
+bench-robustness: $(READY)  ## train balanced and fast, and read images in bad light; --split test: MNIST-C on the models of bench-accuracy
 	.venv/bin/python benchmarks/robustness.py $(ARGS)
 
 bench-certainty: $(READY)  ## ask the run that was trained last what it is sure of: digits, letters, paper, pictures
@@ -68,6 +68,9 @@ comparison: $(READY)  ## make outputs/comparison.html, published.html and speed.
 sample: $(READY)  ## make docs/sample: the reports of one run on MNIST
 	.venv/bin/python run_all.py --dataset mnist --epochs 10 --run sample $(ARGS)
 	rm -rf docs/sample && cp -R outputs/sample/reports docs/sample
+
+record: $(READY)  ## read every figure that README and docs quote anew, from one commit; some hours, ARGS=--list says which
+	.venv/bin/python benchmarks/record.py $(ARGS)
 
 setup: $(READY)  ## create .venv and install everything
 

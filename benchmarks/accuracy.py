@@ -1,13 +1,13 @@
 """Train recipes x seeds exactly as run_all.py does, score each once on test, and keep every reading.
 
     python benchmarks/accuracy.py --recipes balanced --seeds 0 1 2 3 4     (make bench-accuracy runs all)
-    python benchmarks/accuracy.py --readme                                 write README's result table from the file
+    python benchmarks/accuracy.py --anew                                   also what was read from another commit
 
 Readings go to benchmarks/results/accuracy.json after each training, so that it resumes where it stopped; the models
 stay in outputs/accuracy/. A reading that was made with other code or versions than today's is read again, and moves to
 "earlier" in the file. Last, the models of all seeds of `best` answer together, with the mean of their probabilities.
 Every row says where it comes from; commit before you read. helpers/scores.py checks the file and says what of it may be
-compared.
+compared; written.py puts it into README.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from helpers import (
 from helpers.scores import Results, Row
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.json"
-README = files.PROJECT / "README.md"
+NAMES = tuple(name for name in recipes.RECIPES if name != "pictures")  # those for MNIST
 SEEDS = {"fast": range(10)}  # five for every other recipe
 TOGETHER = ("best",)  # recipes whose models answer together as well
 
@@ -49,14 +49,15 @@ def folder_of(recipe: str, seed: int) -> Path:
     return runs.outputs_folder() / "accuracy" / f"{recipe}-seed{seed}"
 
 
-def read(recipe: recipes.Recipe, seed: int, source: data.Dataset, facts: Facts) -> Row:
+def read(recipe: recipes.Recipe, seed: int, source: data.Dataset, facts: Facts, anew: bool = False) -> Row:
     """Return one row of the results file: `recipe` trained on `source` with `seed`, scored at the end.
 
-    Accuracies, F1 and calibration errors are fractions from 0 to 1, losses nats.
+    Accuracies, F1 and calibration errors are fractions from 0 to 1, losses nats. `anew`: train again what another
+    commit has trained.
     """
     folder = folder_of(recipe.name, seed)
     key = training.fingerprint(recipe, seed, source, torch.device("cpu"))
-    facts = begin(folder, key, facts)
+    facts = begin(folder, key, facts, anew)
     bar = progress.training_bar(recipe.epochs)
     network, history = training.train(source, recipe, seed, "cpu", folder, bar)
     splits = data.split(source, seed, recipe.validation_size, recipe.fold)
@@ -85,19 +86,24 @@ def read(recipe: recipes.Recipe, seed: int, source: data.Dataset, facts: Facts) 
     return scores.seal(row | facts | {"code": code, "taken": runs.now()})
 
 
-def begin(folder: Path, key: str, facts: Facts) -> Facts:
+def begin(folder: Path, key: str, facts: Facts, anew: bool = False) -> Facts:
     """Return what a training in `folder` was begun with: `facts`, or what is noted there of the one with this `key`.
 
-    What another training left there, or one of which nothing is noted, is deleted: a finished model is not trained
-    again, and its time is that of the machine that took it.
+    What another training left there, or one of which nothing is noted, is deleted, and with `anew` that of another
+    commit: a finished model is not trained again, and its time is that of the machine that took it.
     """
     note = folder / "origin.json"
     noted = files.read_json(note)
-    if isinstance(noted, dict) and noted.get("key") == key:
+    if isinstance(noted, dict) and noted.get("key") == key and is_done(noted["facts"], facts, anew):
         return noted["facts"]
     shutil.rmtree(folder, ignore_errors=True)
     files.write_json(note, {"key": key, "facts": facts})
     return facts
+
+
+def is_done(row: Row, facts: Facts, anew: bool) -> bool:
+    """Return whether what notes its commit in `row` need not be done again; with `anew` that of another commit must."""
+    return not anew or row.get("commit") == facts["commit"]
 
 
 def misclassified(predicted: np.ndarray, labels: np.ndarray) -> list[list[int]]:
@@ -139,141 +145,83 @@ def together(recipe: str, rows: Sequence[Row], source: data.Dataset, facts: Fact
     return scores.seal(entry | facts | {"code": rows[0].get("code"), "taken": runs.now()})
 
 
-def recipe_line(name: str, rows: Sequence[Row]) -> str:
-    """Return the line of README's table for the readings `rows` of a recipe."""
-    mean, low, high = evaluation.mean_interval([row["test_accuracy"] for row in rows])
-    interval = f"{low:.2%} to {high:.2%}" if len(rows) > 1 else "one seed"
-    seconds = np.median([row["train_seconds"] for row in rows])
-    first = rows[0]
-    return (
-        f"| `{name}` | {first['parameters']:,} | {first['epochs']} | **{mean:.2%}** | {interval} "
-        f"| {len(rows)} | {seconds:.0f} s |"
-    )
-
-
-def ensemble_line(entry: Row, member: Row) -> str:
-    """Return the line of README's table for an ensemble; `member` is the reading of one of its models."""
-    count = len(entry["seeds"])
-    images = scores.images_of(member)
-    low, high = evaluation.wilson(images - len(entry["wrong"]), images)
-    return (
-        f"| {count} of `{entry['recipe']}` | {count * member['parameters']:,} "
-        f"| **{entry['test_accuracy']:.2%}** | {low:.2%} to {high:.2%} | {entry['train_seconds']:.0f} s |"
-    )
-
-
-def ensemble_table(compared: scores.Comparable) -> list[str]:
-    """Return the lines of README's second table: networks that answer together, apart from single ones."""
-    if not compared.ensembles:
-        return []
-    lines = [
-        "",
-        "Ensembles: networks of several seeds answer together, with the mean of their probabilities.",
-        "",
-        "| networks | parameters, all | test accuracy | its 95% interval, over images | training, all |",
-        "| --- | ---: | ---: | --- | ---: |",
-    ]
-    for entry in compared.ensembles:
-        lines.append(ensemble_line(entry, compared.rows[entry["recipe"]][0]))
-    return lines
-
-
-def table(results: Results) -> str:
-    """Return README's result tables as Markdown, from the content of accuracy.json; BadInput as scores.check."""
-    results = scores.check(results)  # before rows of recipes that are no more are left out
-    present = [row for row in results["rows"] if row["recipe"] in recipes.RECIPES]
-    compared = scores.compare(results | {"rows": in_order(present)})
-    lines = [
-        "| recipe | parameters | epochs | test accuracy, mean over seeds | its 95% interval | seeds | training |",
-        "| --- | ---: | ---: | ---: | --- | ---: | ---: |",
-    ]
-    lines += [recipe_line(name, rows) for name, rows in compared.rows.items()]
-    lines += ensemble_table(compared)
-    said = [
-        "MNIST's 10,000 test images; every weight and image from one seed, and each seed scored once.",
-        "Training time is the median over the seeds.",
-        compared.origin(),
-        compared.age(),
-    ]
-    lines += ["", " ".join(said).strip()]
-    return "\n".join(lines)
-
-
 def in_order(rows: Sequence[Row]) -> list[Row]:
     """Return rows in the order of the recipes, those of recipes that are no more at the end."""
     order = {name: place for place, name in enumerate(recipes.RECIPES)}
     return sorted(rows, key=lambda row: (order.get(row["recipe"], len(order)), row["recipe"], row["seed"]))
 
 
-def write_readme(results: Results) -> None:
-    """Put the result tables between their marks in README."""
-    before, after = origin.around_table(README.read_text(encoding="utf-8"))
-    files.write_file(README, f"{before}{origin.BEGIN}\n\n{table(results)}\n\n{origin.END}{after}")
-
-
 def main() -> None:
-    """Read what is asked for and not there yet, then write README's table."""
+    """Read what is asked for and not there yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipes", nargs="+", choices=recipes.RECIPES, default=list(recipes.RECIPES))
+    parser.add_argument("--recipes", nargs="+", choices=recipes.RECIPES, default=list(NAMES))
     parser.add_argument("--seeds", nargs="+", type=int)
-    parser.add_argument("--readme", action="store_true")
+    parser.add_argument("--anew", action="store_true", help="read again what was read from another commit")
     options = parser.parse_args()
-    results = scores.load(RESULTS)
-    if not options.readme:
-        results = measure(options.recipes, options.seeds, results, origin.facts())
-    write_readme(results)
+    facts = origin.facts()
+    measure(options.recipes, options.seeds, scores.load(RESULTS), facts, options.anew)
 
 
-def measure(names: Sequence[str], seeds: Sequence[int] | None, results: Results, facts: Facts) -> Results:
+def measure(
+    names: Sequence[str], seeds: Sequence[int] | None, results: Results, facts: Facts, anew: bool = False
+) -> Results:
     """Return `results` with a reading for each recipe and seed that today's code has not read; each is kept at once.
 
-    seeds: None is as many as the recipe gets by default. facts: what each new row notes of its origin.
+    seeds: None is as many as the recipe gets by default. facts: what each new row notes of its origin. anew: read again
+    what was read from another commit.
     """
     computing.keep_freed_memory()  # as the notebooks do
     source = data.load("mnist")
     for name in names:
-        for seed in seeds or SEEDS.get(name, range(5)):
-            results = with_reading(name, seed, results, source, facts)
+        for seed in seeds or seeds_of(name):
+            results = with_reading(name, seed, results, source, facts, anew)
     for name in TOGETHER:
-        results = with_ensemble(name, results, source, facts)
+        if name in names:
+            results = with_ensemble(name, results, source, facts, anew)
     return results
 
 
-def with_reading(name: str, seed: int, results: Results, source: data.Dataset, facts: Facts) -> Results:
+def seeds_of(name: str) -> range:
+    """Return the seeds that a recipe is read with."""
+    return SEEDS.get(name, range(5))
+
+
+def with_reading(
+    name: str, seed: int, results: Results, source: data.Dataset, facts: Facts, anew: bool = False
+) -> Results:
     """Return `results` with a reading of recipe `name` with `seed` by today's code; one by other code moves aside."""
     recipe = recipes.choose(name)
     old = [row for row in results["rows"] if row["recipe"] == name and row["seed"] == seed]
-    if old and old[-1]["key"] == training.fingerprint(recipe, seed, source, torch.device("cpu")):
+    key = training.fingerprint(recipe, seed, source, torch.device("cpu"))
+    if old and old[-1]["key"] == key and is_done(old[-1], facts, anew):
         return results
-    row = read(recipe, seed, source, facts)
-    print(f"{name}, seed {seed}: test accuracy {row['test_accuracy']:.2%}, {row['train_seconds']:.0f} s")
+    row = read(recipe, seed, source, facts, anew)
+    print(f"{name}, seed {seed}: test accuracy {row['test_accuracy']:.2%}, {row['train_seconds']:.0f} s", flush=True)
     others = [other for other in results["rows"] if other not in old]
     earlier = [*results["earlier"], *(in_short(other) for other in old)]
     return keep(results, facts, rows=[*others, row], earlier=earlier)
 
 
-def with_ensemble(name: str, results: Results, source: data.Dataset, facts: Facts) -> Results:
+def with_ensemble(name: str, results: Results, source: data.Dataset, facts: Facts, anew: bool = False) -> Results:
     """Return `results` with the joint answer of the models of recipe `name`, where one code read five seeds or more."""
-    rows = scores.compare(results).rows.get(name, [])
+    rows = [row for row in scores.compare(results).rows.get(name, []) if is_done(row, facts, anew)]
     keys = [row["key"] for row in rows]
-    others = [entry for entry in results["ensembles"] if entry["recipe"] != name]
-    known = [entry["keys"] for entry in results["ensembles"] if entry["recipe"] == name]
+    known = [entry["keys"] for entry in results["ensembles"] if is_done(entry, facts, anew)]
     if len(rows) < 5 or keys in known:
         return results
-    return keep(results, facts, ensembles=[*others, together(name, rows, source, facts)])
+    return keep(results, facts, ensembles=[*results["ensembles"], together(name, rows, source, facts)])
 
 
 def in_short(row: Row) -> Row:
     """Return what is kept of a reading that another has replaced."""
-    names = ("recipe", "seed", "commit", "code", "taken", "parameters", "epochs")
-    names += ("test_accuracy", "validation_accuracy", "train_seconds")
+    names = ("recipe", "seed", "commit", "code", "key", "taken", "parameters", "epochs")
+    names += ("test_accuracy", "validation_accuracy", "train_seconds", "test_ece", "test_ece_calibrated")
     return {name: row[name] for name in names if name in row}
 
 
 def keep(results: Results, facts: Facts, **changes: list[Row]) -> Results:
     """Write the results file with `changes`, in the order of the recipes, and return its content."""
-    parts = {part: results[part] for part in scores.PARTS}
-    results = facts | parts | changes
+    results = facts | results | changes  # what the file notes as a whole is of its early readings
     results["rows"] = in_order(results["rows"])
     files.write_json(RESULTS, results)
     return results

@@ -3,7 +3,7 @@
     python benchmarks/baselines.py        (make bench-baselines)
 
 They are those of helpers/baselines.py, as they stand there: nothing is chosen by what comes out here. One row of
-benchmarks/results/baselines.json; what stands there by today's code is not scored again. Commit before you score.
+benchmarks/results/baselines.json; what stands there from today's commit is not scored again. Commit before you score.
 """
 
 import argparse
@@ -53,8 +53,8 @@ def main() -> None:
     facts = origin.facts()
     computing.keep_freed_memory()
     rows = origin.read_results(RESULTS, {"rows": []})["rows"]
-    if any(row["code"] == code() for row in rows):
-        print("they stand there already, by today's code")
+    if any((row["code"], row["commit"]) == (code(), facts["commit"]) for row in rows):
+        print("they stand there already, from today's commit")
         return
     row = score(data.load("mnist"), facts)
     origin.keep(RESULTS, row)

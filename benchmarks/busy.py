@@ -10,7 +10,8 @@ the recipe `fast` on MNIST, in processes that are started once and take turns.
 Readings go to benchmarks/results/busy.json, one row per setting and load: `threads`, `spin_count` (GOMP_SPINCOUNT; None
 is libgomp's own), `short_turns` (computing.take_short_turns), `programs` (that only count), `seconds` (median),
 `range`, `repeats`, and `of_fair_share`: `seconds` over what the quickest setting of an idle machine would take if every
-thread and every program got the same share of the processors.
+thread and every program got the same share of the processors; where the reading comes from. None is ever taken out:
+what was read before stands in "earlier".
 
 Tried, and no better: to look every quarter of a second which share of the cores other programs take, and to keep the
 threads to the rest (`gives_way`, in the readings of commit 66370e9 alone).
@@ -31,7 +32,7 @@ from typing import Any
 
 import origin
 
-from helpers import files
+from helpers import files, runs
 from pipeline import machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "busy.json"
@@ -188,8 +189,16 @@ def main() -> None:
         return
     facts = origin.facts()
     rows = measure(options.repeats)
-    files.write_json(RESULTS, facts | {"rows": rows})
+    keep(rows, facts | {"taken": runs.now()})
     print(table(rows))
+
+
+def keep(rows: Sequence[dict[str, Any]], noted: dict[str, Any]) -> None:
+    """Write the rows of a reading, each with its origin; those of the reading before move to "earlier"."""
+    before = origin.read_results(RESULTS, {"rows": []})
+    about = {name: before[name] for name in ("commit", "versions", "machine") if name in before}  # of early rows
+    earlier = [*before.get("earlier", []), *(about | row for row in before["rows"])]
+    files.write_json(RESULTS, {"rows": [row | noted for row in rows], "earlier": earlier})
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python benchmarks/certainty.py --run NAME [--fonts FOLDER]
 
 Photographs are of validation digits that the run never trained on, drawn by another seed than those that its
-threshold was fitted on. Letters are printed in ten fonts of Debian (FONTS; those that are missing are named and left
-out), on clean paper, and drawn as with a mouse from strokes (STROKES), bent anew each time. Left out are the letters
+threshold was fitted on. Letters are printed in ten fonts of Debian (FONTS; `--some-fonts` leaves out those that are
+missing), on clean paper, and drawn as with a mouse from strokes (STROKES), bent anew each time. Left out are letters
 that are a digit's shape in print (LIKE_DIGITS). None of these fonts and strokes was looked at while the way to tell was
 chosen; DejaVu, STIX and Computer Modern were. Nothing here may change it.
 
@@ -27,6 +27,7 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFont
 
 from helpers import certainty, checkpoints, data, framing, photographs, reading, runs
+from helpers.errors import BadInput
 
 RESULTS = Path(__file__).resolve().parent / "results" / "certainty.json"
 FONTS = {  # the package of Debian that brings each
@@ -89,6 +90,11 @@ def read_photographs(reader: reading.Reader, split: data.Split, images: int, gen
         counts["possible"] += name in answer.possible
         counts["labels"] += len(answer.possible)
     return counts
+
+
+def missing_fonts(folder: Path) -> list[str]:
+    """Return the packages of Debian that bring those of FONTS that are not below `folder`."""
+    return sorted({package for name, package in FONTS.items() if next(folder.rglob(name), None) is None})
 
 
 def letters(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -173,9 +179,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", help="the trained run that reads (the one that was trained last)")
     parser.add_argument("--images", type=int, default=2_000, help="photographs of digits")
+    parser.add_argument("--some-fonts", action="store_true", help="leave out the fonts that are missing")
     parser.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts"), help="the folder that FONTS are below")
     options = parser.parse_args()
     facts = origin.facts()
+    missing = missing_fonts(options.fonts)
+    if missing and not options.some_fonts:
+        way_out = f"apt-get install {' '.join(missing)}, or leave them out with --some-fonts"
+        raise BadInput("lacks fonts", field="--fonts", value=str(options.fonts), way_out=way_out)
     torch.set_num_threads(1)
     reader = reading.load(options.run)
     found = checkpoints.load_model(runs.run_folder(reader.run))

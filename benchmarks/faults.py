@@ -509,6 +509,12 @@ def cost(_: argparse.Namespace) -> dict[str, Any]:
     return {"seconds, median": sorted(seconds)[len(seconds) // 2], "seconds, longest": max(seconds)}
 
 
+def keep(name: str, found: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Write what came of a part; what was found from another commit moves to "earlier"."""
+    results = origin.read_results(RESULTS, {})
+    files.write_json(RESULTS, origin.set_aside(results, name, facts["commit"]) | {name: found})
+
+
 TRIALS = (kills, signals, hangups, changes, writes, pairs, collisions, hashes, cost, grid, fuzz)
 PARTS = {part.__name__: part for part in TRIALS}
 
@@ -528,8 +534,7 @@ def main() -> None:
         started = time.perf_counter()
         found = PARTS[name](options)
         about = {"what": PARTS[name].__doc__, "seed": options.seed, "seconds": round(time.perf_counter() - started)}
-        results = origin.read_results(RESULTS, {})
-        files.write_json(RESULTS, results | {name: about | facts | found})
+        keep(name, about | facts | found | {"taken": runs.now()}, facts)
         print(name, json.dumps(found, indent=1), flush=True)
 
 

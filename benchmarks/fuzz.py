@@ -454,18 +454,20 @@ def code() -> str:
 def keep(found: Mapping[str, Any]) -> None:
     """Write what was found so far to the results file."""
     results = origin.read_results(RESULTS, {})
-    files.write_json(RESULTS, results | {"fuzz": dict(found)})
+    aside = origin.set_aside(results, "fuzz", found.get("commit"))
+    files.write_json(RESULTS, aside | {"fuzz": dict(found)})
 
 
 def fuzz(options: argparse.Namespace) -> dict[str, Any]:
     """One change to a finished run and one command, 1,000 times unless said otherwise.
 
-    A second time it goes on where the first has ended, unless the seed or the code is another. Nothing false may be
+    A second time it goes on where the first has ended, unless seed, code or commit is another. Nothing false may be
     shown without a word, nothing outside the run's folder touched, nothing of a user's lost, and there is no traceback.
     """
     found = origin.read_results(RESULTS, {}).get("fuzz", {})
-    if (found.get("seed"), found.get("code")) != (options.seed, code()):
-        found = {"seed": options.seed, "code": code(), "commit": machine.commit(), "done": 0, "seconds": 0}
+    about = {"seed": options.seed, "code": code(), "commit": machine.commit()}
+    if not about.items() <= found.items():
+        found = about | {"done": 0, "seconds": 0}
     if found["done"] >= options.fuzz:
         return found
     with tempfile.TemporaryDirectory() as folder:

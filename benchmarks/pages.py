@@ -1,6 +1,6 @@
 """Visit pages as their readers do: wide and narrow, light and dark, without a network, without JavaScript, on paper.
 
-    python benchmarks/pages.py FOLDER ...              every page of these folders of outputs
+    python benchmarks/pages.py FOLDER ...              every page of these folders of outputs; also single pages
     python benchmarks/pages.py FOLDER --axe axe.min.js    by another edition of axe-core than the one that is installed
     python benchmarks/pages.py FOLDER --keep           and add the reading to benchmarks/results/pages.json
 
@@ -177,8 +177,8 @@ def faults(name: str, found: dict[str, Any]) -> list[str]:
 
 
 def pages_of(folders: Sequence[Path]) -> list[Path]:
-    """Return the pages in folders of outputs; BadInput where there is none."""
-    found = [path for folder in folders for path in sorted(folder.rglob("*.html"))]
+    """Return the pages in folders of outputs, or the pages themselves; BadInput where there is none."""
+    found = [path for folder in folders for path in ([folder] if folder.is_file() else sorted(folder.rglob("*.html")))]
     if not found:
         raise BadInput("holds no page", field="folder", value=str(folders[0]), way_out="run `make reports` first")
     return found

@@ -1,9 +1,12 @@
 """Train recipes and read how they hold up: in bad light on validation images, and by MNIST-C on test images.
 
     python benchmarks/robustness.py --against-plain                in the ten ways of bad_light.py, on validation images
-    python benchmarks/robustness.py --against-plain --split test   MNIST-C and clean test images: the final reading
+    python benchmarks/robustness.py --split test                   MNIST-C and clean test images: the final reading
     python benchmarks/robustness.py --split test --data mnist_c    the published images of MNIST-C, not made ones
     python benchmarks/robustness.py --without light                trained without one operation of its roughening
+
+The final reading is of all recipes, and trains nothing twice: it takes the models that accuracy.py has kept, where
+these are those of its readings. It resumes where it stopped.
 
 Each reading is one row of benchmarks/results/robustness.json, and none is ever taken out. Accuracies are shares from 0
 to 1. "corruptions" has one for each; "mean" is over all of them, "mean_without_affine" leaves shear, scale, rotate and
@@ -20,12 +23,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import accuracy
 import bad_light
 import mnist_c
 import origin
 import torch
 
-from helpers import data, evaluation, files, recipes, runs, training
+from helpers import checkpoints, data, evaluation, files, recipes, runs, scores, training
 
 RESULTS = Path(__file__).resolve().parent / "results" / "robustness.json"
 SEEDS = {"balanced": range(5), "fast": range(3)}
@@ -74,25 +78,48 @@ def mnist_c_of(source: data.Dataset, folder: Path | None) -> Splits:
     return found
 
 
-def accuracy(network: torch.nn.Module, split: data.Split) -> float:
+def share_read(network: torch.nn.Module, split: data.Split) -> float:
     """Return the share of a split's images that a network reads."""
     return float(evaluation.predict_split(network, split).correct.mean())
 
 
-def read(source: data.Dataset, recipe: recipes.Recipe, seed: int, corrupted: Splits | None) -> dict[str, Any]:
-    """Return what came of one training: accuracies and its seconds; test images only where they come `corrupted`."""
+def kept(source: data.Dataset, recipe: recipes.Recipe, seed: int) -> tuple[torch.nn.Module, dict[str, Any]] | None:
+    """Return the model behind today's reading of accuracy.json, and what that says of it; None where it is not kept."""
+    code = training.code_fingerprint(recipe, source.fingerprint)
+    rows = scores.load(accuracy.RESULTS)["rows"]
+    taken = [row for row in rows if (row["recipe"], row["seed"], row.get("code")) == (recipe.name, seed, code)]
+    model = checkpoints.load_model(accuracy.folder_of(recipe.name, seed)) if taken else None
+    if model is None or model.description["key"] != taken[-1]["key"]:
+        return None
+    return model.network, {name: taken[-1][name] for name in ("key", "validation_accuracy", "train_seconds")}
+
+
+def train(source: data.Dataset, recipe: recipes.Recipe, seed: int) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """Return a model that was trained here, and what is noted of it."""
     network, history = training.train(source, recipe, seed)
-    splits = data.split(source, seed, recipe.validation_size, recipe.fold)
-    found = {
+    return network, {
+        "key": training.fingerprint(recipe, seed, source, torch.device("cpu")),
+        "threads": torch.get_num_threads(),
         "validation_accuracy": history[-1]["validation_accuracy"],
         "train_seconds": round(sum(epoch["seconds"] for epoch in history), 2),
     }
+
+
+def read(
+    source: data.Dataset, recipe: recipes.Recipe, seed: int, corrupted: Splits | None, against_plain: bool
+) -> dict[str, Any]:
+    """Return what came of one model: accuracies and its seconds; test images only where they come `corrupted`.
+
+    With test images the model is the one that accuracy.py has kept, where there is one; not `against_plain`, where the
+    seconds of both are compared.
+    """
+    known = kept(source, recipe, seed) if corrupted is not None and not against_plain else None
+    network, found = known or train(source, recipe, seed)
+    splits = data.split(source, seed, recipe.validation_size, recipe.fold)
     if corrupted is None:
-        by_corruption = bad_light.accuracies(network, splits["validation"])
-    else:
-        found["test_accuracy"] = accuracy(network, splits["test"])
-        by_corruption = {name: accuracy(network, split) for name, split in corrupted.items()}
-    return found | {"corruptions": by_corruption}
+        return found | {"corruptions": bad_light.accuracies(network, splits["validation"])}
+    by_corruption = {name: share_read(network, split) for name, split in corrupted.items()}
+    return found | {"test_accuracy": share_read(network, splits["test"]), "corruptions": by_corruption}
 
 
 def means(by_corruption: dict[str, float], relatives: Sequence[str]) -> dict[str, float]:
@@ -114,14 +141,13 @@ def reading(
     """Return one row of the results file, without its origin: `recipe`, and its plain form where that is asked for."""
     trained = [recipe, plain(recipe)] if against_plain else [recipe]
     order = trained[::-1] if seed % 2 else trained
-    found = {each: read(source, each, seed, corrupted) for each in order}
+    found = {each: read(source, each, seed, corrupted, against_plain) for each in order}
     relatives = {name: operation for name, operation in RELATIVES.items() if operation in recipe.roughening}
     for each in found.values():
         each |= means(each["corruptions"], list(relatives))
     row = {
         "recipe": recipe.name,
         "seed": seed,
-        "threads": torch.get_num_threads(),
         "roughening": recipe.roughening,
         "relatives": {name: relatives[name] for name in found[recipe]["corruptions"] if name in relatives},
     }
@@ -129,10 +155,13 @@ def reading(
     if against_plain:
         row["plain"] = found[plain(recipe)]
         row["ratio"] = round(row["train_seconds"] / row["plain"]["train_seconds"], 3)
-    return row | {
-        "key": training.fingerprint(recipe, seed, source, torch.device("cpu")),
-        "code": training.code_fingerprint(recipe, source.fingerprint),
-    }
+    return row | {"code": training.code_fingerprint(recipe, source.fingerprint)}
+
+
+def is_there(about: dict[str, Any], recipe: str, seed: int, commit: str) -> bool:
+    """Return whether the file has a row that says `about`, of this recipe and seed, read from this commit."""
+    wanted = about | {"recipe": recipe, "seed": seed, "commit": commit}
+    return any(wanted.items() <= row.items() for row in origin.read_results(RESULTS, {"rows": []})["rows"])
 
 
 def lines(row: dict[str, Any]) -> Iterator[str]:
@@ -152,7 +181,7 @@ def lines(row: dict[str, Any]) -> Iterator[str]:
 def main() -> None:
     """Train and read what is asked for; every reading is kept at once."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipes", nargs="+", choices=recipes.RECIPES, default=list(SEEDS))
+    parser.add_argument("--recipes", nargs="+", choices=recipes.RECIPES)
     parser.add_argument("--seeds", nargs="+", type=int)
     parser.add_argument("--split", choices=("validation", "test"), default="validation")
     parser.add_argument("--data", type=Path, help="the folder of the published MNIST-C; its images are made without it")
@@ -171,10 +200,13 @@ def main() -> None:
         corrupted = mnist_c_of(source, options.data)
         about["spoilt_code"] = files.code_digest(Path(mnist_c.__file__))
         about["images"] = "published" if options.data else "made here, as published"
-    for name in options.recipes:
+    is_final = options.split == "test" and not options.against_plain
+    for name in options.recipes or (accuracy.NAMES if is_final else SEEDS):
         recipe = recipes.choose(name)
         recipe = replace(recipe, roughening=tuple(part for part in recipe.roughening if part not in options.without))
-        for seed in options.seeds or SEEDS.get(name, range(3)):
+        for seed in options.seeds or (accuracy.seeds_of(name) if is_final else SEEDS.get(name, range(3))):
+            if is_final and is_there(about, name, seed, facts["commit"]):
+                continue
             row = reading(source, recipe, seed, corrupted, options.against_plain)
             origin.keep(RESULTS, about | row | {"taken": runs.now()} | facts)
             print("\n".join(lines(row)), flush=True)

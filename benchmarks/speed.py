@@ -6,11 +6,12 @@
 make sets GOMP_SPINCOUNT as run_all.py sets it for its kernels. What is compared is measured in one run, in turns, so
 that a slow moment of the machine falls on both. Seconds count the preparation of the data where it says so.
 
-Readings go to benchmarks/results/speed.json, one row each. `part` is the function that took it and `what` says in words
-what was measured; whatever a row is selected by stands in a field of its own: `recipe`, `images`, `epochs`, `width`,
-`threads`, `operator`, `share_of` and the like. Then come `ours` and `baseline` (medians, in `unit`), `ratio` (how many
-times less ours took, median over the rounds), `range` (lowest and highest) and `repeats` (how many rounds). Each row
-notes the commit, versions, machine and time of its own; commit before you measure.
+Readings go to benchmarks/results/speed.json, one row each; those that another has replaced move to "earlier". `part` is
+the function that took it and `what` says in words what was measured; whatever a row is selected by stands in a field of
+its own: `recipe`, `images`, `epochs`, `width`, `threads`, `operator`, `share_of` and the like. Then come `ours` and
+`baseline` (medians, in `unit`), `ratio` (how many times less ours took, median over the rounds), `range` (lowest and
+highest) and `repeats` (how many rounds). Each row notes the commit, versions, machine and time of its own; commit
+before you measure.
 """
 
 import argparse
@@ -715,12 +716,19 @@ def main() -> None:
     source = data.load("mnist")
     for part in options.parts:
         rows = [{"part": part} | row for row in PARTS[part](source, options.repeats)]
-        noted = facts | {"taken": runs.now()}
-        results = origin.read_results(RESULTS, {"rows": []})
-        others = [row for row in results["rows"] if row["part"] != part]
-        files.write_json(RESULTS, facts | {"rows": [*others, *(row | noted for row in rows)]})
+        keep(part, rows, facts | {"taken": runs.now()})
         for row in rows:
             print(row, flush=True)
+
+
+def keep(part: str, rows: Sequence[Row], noted: Row) -> None:
+    """Write the rows of a part, each with its origin; those of its reading before move to "earlier"."""
+    results = origin.read_results(RESULTS, {"rows": []})
+    about = {name: results[name] for name in ("commit", "versions", "machine") if name in results}  # of early rows
+    others = [row for row in results["rows"] if row["part"] != part]
+    before = [about | row for row in results["rows"] if row["part"] == part]
+    earlier = [*results.get("earlier", []), *before]
+    files.write_json(RESULTS, results | {"rows": [*others, *(row | noted for row in rows)], "earlier": earlier})
 
 
 if __name__ == "__main__":

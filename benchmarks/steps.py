@@ -7,7 +7,8 @@ Step 0 is what a project's README says; what it leaves open is PyTorch's default
 our augmentation, the rest of our training, and at last the networks of all seeds answer together. 10,000 of MNIST's
 training images are held out, the same for every step and every seed; no test image is looked at. A row of
 benchmarks/results/published_steps.json is one training and says where it comes from: commit before you train. What
-stands there by today's code is not trained again. `--jobs` trains side by side, and one process alone writes the file.
+stands there by today's code is not trained again, unless it is of another commit and `--anew` is said. `--jobs` trains
+side by side, and one process alone writes the file.
 """
 
 import argparse
@@ -139,20 +140,26 @@ def average(network: str, seeds: Sequence[int], rows: Sequence[Row], epochs: int
     return row_of((network, AVERAGING, 0, epochs), np.mean(said, axis=0), fields, facts)
 
 
-def rows_there(network: str, step: int, epochs: int | None) -> list[Row]:
-    """Return the rows of today's code that the results file has of a step."""
+def rows_there(network: str, step: int, epochs: int | None, commit: str | None = None) -> list[Row]:
+    """Return the rows of today's code that the results file has of a step; of this `commit`, unless it is None."""
     rows = origin.read_results(RESULTS, {"rows": []})["rows"]
     code = code_of(network, step, epochs)
-    return [row for row in rows if (row["network"], row["step"], row["code"]) == (network, step, code)]
+    there = [row for row in rows if (row["network"], row["step"], row["code"]) == (network, step, code)]
+    return [row for row in there if commit in (None, row["commit"])]
 
 
-def missing(networks: Sequence[str], steps: Iterable[int], seeds: Sequence[int], epochs: int | None) -> list[Task]:
-    """Return the trainings that are asked for and not there, all steps of one network and seed after each other."""
+def missing(
+    networks: Sequence[str], steps: Iterable[int], seeds: Sequence[int], epochs: int | None, commit: str | None = None
+) -> list[Task]:
+    """Return the trainings that are asked for and not there, all steps of one network and seed after each other.
+
+    commit: None counts those of any commit.
+    """
     tasks = []
     for seed in seeds:
         for network in networks:
             for step in sorted(set(steps) - {AVERAGING}):
-                known = {row["seed"] for row in rows_there(network, step, epochs)}
+                known = {row["seed"] for row in rows_there(network, step, epochs, commit)}
                 if seed not in known:
                     tasks.append((network, step, seed, epochs))
     return tasks
@@ -180,13 +187,19 @@ def trained(tasks: Sequence[Task], jobs: int, threads: int | None, facts: Row) -
             pool.shutdown(cancel_futures=True)
 
 
-def averages(networks: Sequence[str], seeds: Sequence[int], epochs: int | None, facts: Row) -> Iterator[Row]:
-    """Yield the row of each average that is not there, where a network was trained with all `seeds`, two or more."""
+def averages(
+    networks: Sequence[str], seeds: Sequence[int], epochs: int | None, facts: Row, commit: str | None = None
+) -> Iterator[Row]:
+    """Yield the row of each average that is not there, where a network was trained with all `seeds`, two or more.
+
+    commit: None counts those of any commit.
+    """
     for network in networks:
-        rows = [row for row in rows_there(network, AVERAGING - 1, epochs) if row["seed"] in seeds]
-        there = [row["seeds"] for row in rows_there(network, AVERAGING, epochs)]
+        of_seeds = {row["seed"]: row for row in rows_there(network, AVERAGING - 1, epochs, commit)}
+        rows = [of_seeds[seed] for seed in seeds if seed in of_seeds]
+        there = [row["seeds"] for row in rows_there(network, AVERAGING, epochs, commit)]
         if len(rows) == len(seeds) > 1 and list(seeds) not in there:
-            yield average(network, seeds, sorted(rows, key=lambda row: row["seed"]), epochs, facts)
+            yield average(network, seeds, rows, epochs, facts)
 
 
 def keep(rows: Iterable[Row]) -> None:
@@ -205,17 +218,19 @@ def main() -> None:
     parser.add_argument("--steps", nargs="+", type=int, choices=range(len(STEPS)), default=list(range(len(STEPS))))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, help="in place of ten, to try it")
+    parser.add_argument("--anew", action="store_true", help="train again what was trained from another commit")
     parser.add_argument("--jobs", type=int, default=1, help="trainings side by side, each with --threads")
     parser.add_argument("--threads", type=int, help="of each training; default: one where there are several jobs")
     options = parser.parse_args()
     facts = origin.facts()
     seeds = sorted(set(options.seeds))
     threads = 1 if options.threads is None and options.jobs > 1 else options.threads
-    tasks = missing(options.network, options.steps, seeds, options.epochs)
+    commit = facts["commit"] if options.anew else None
+    tasks = missing(options.network, options.steps, seeds, options.epochs, commit)
     print(f"{len(tasks)} trainings to do", flush=True)
     keep(trained(tasks, max(options.jobs, 1), threads, facts))
     if AVERAGING in options.steps:
-        keep(averages(options.network, seeds, options.epochs, facts))
+        keep(averages(options.network, seeds, options.epochs, facts, commit))
 
 
 if __name__ == "__main__":

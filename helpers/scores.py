@@ -293,7 +293,8 @@ def compare(results: Results) -> Comparable:
         of_recipe = [row for row in results["rows"] if row["recipe"] == name]
         rows[name] = of_one_code(name, of_recipe)
         left_out += len(of_recipe) - len(rows[name])
-    ensembles = [entry for entry in results["ensembles"] if is_of(entry, rows.get(entry["recipe"], []))]
+    present = [entry for entry in results["ensembles"] if is_of(entry, rows.get(entry["recipe"], []))]
+    ensembles = list({(entry["recipe"], *entry["seeds"]): entry for entry in present}.values())  # the last of each
     older = [name for name in rows if rows[name][0].get("code") != todays_code(name)]
     noted: Row = {name: results[name] for name in ("machine", "versions") if name in results}
     return Comparable(rows, ensembles, older, left_out, noted)
@@ -378,10 +379,14 @@ def compare_all(correct: Mapping[str, np.ndarray], ranking: Sequence[str]) -> Pa
 def former_designs(results: Results) -> list[Row]:
     """Return what "earlier" holds, by design: {"recipe", "parameters", "commits", "readings", "mean", "low", "high"}.
 
-    A design is a recipe with so many parameters; its accuracies are fractions of the test images.
+    A design is a recipe with so many parameters; its accuracies are fractions of the test images. A reading that was
+    taken again, by the same code, is not of a former design.
     """
+    present = {row["code"] for row in results["rows"] if row.get("code")}
     groups = defaultdict(list)
     for row in results["earlier"]:
+        if row.get("code") in present:
+            continue
         groups[row["recipe"], row["parameters"]].append(row)
     designs = []
     for (recipe, parameters), rows in groups.items():

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from helpers.progress import MEASURED, MESSAGE
 PACKAGES = ("torch", "torchvision", "papermill", "nbconvert", "matplotlib", "seaborn", "scikit-learn", "numpy")
 SHORTEST_LOOK = 3.0  # seconds; in less the clocks are too coarse
 CODE = ("helpers", "pipeline", "notebooks", "benchmarks/*.py", "run_all.py")  # new files here change what is computed
+ASIDE = ("*.md", "docs/*", "benchmarks/results/*", "CITATION.cff", ".github/*")  # nothing computed depends on it
 
 
 def provenance() -> dict[str, Any]:
@@ -32,23 +34,30 @@ def provenance() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """Return the commit of the project's own repository, with `-dirty` behind it where files differ from it.
+    """Return the last commit of the project that changed more than what is ASIDE, `-dirty` where files differ from it.
 
-    None without git, and where the project has no repository of its own: one around it says nothing of it.
+    The project's files are those of this commit, whatever was committed since, up to what is ASIDE. None without git,
+    and where the project has no repository of its own: one around it says nothing of it.
     """
     try:
-        head = git("rev-parse", "--verify", "HEAD").strip()
-        return f"{head}-dirty" if changed_files() else head
+        aside = [f":(exclude){pattern}" for pattern in ASIDE]
+        last = git("log", "-1", "--format=%H", "HEAD", "--", ".", *aside).strip()
+        if not last:
+            return None
+        return f"{last}-dirty" if changed_files() else last
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
 def changed_files() -> list[str]:
-    """Return the files that differ from the commit, relative to the project: those that git tracks, and new code."""
+    """Return the files that differ from the commit, relative to the project: those that git tracks, and new code.
+
+    What is ASIDE does not count.
+    """
     tracked = git("diff", "--name-only", "--no-renames", "-z", "HEAD")
     untracked = git("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE)
-    names = {*tracked.split("\0"), *untracked.split("\0")}
-    return sorted(names - {""})
+    names = {*tracked.split("\0"), *untracked.split("\0")} - {""}
+    return sorted(name for name in names if not any(fnmatchcase(name, pattern) for pattern in ASIDE))
 
 
 def git(*arguments: str) -> str:

@@ -3,12 +3,13 @@
 import argparse
 import json
 import math
-import platform
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 
 import accuracy
+import busy
 import choices
 import faults
 import fuzz
@@ -17,6 +18,7 @@ import origin
 import photographs
 import pytest
 import soundness as soundness_benchmark
+import speed
 import torch
 from conftest import ROOT
 from test_comparison import FACTS, ensemble, reading
@@ -24,15 +26,6 @@ from test_comparison import FACTS, ensemble, reading
 from helpers import checkpoints, data, errors, evaluation, files, recipes, scores, training
 from helpers.photographs import KINDS
 from pipeline import machine
-
-
-def test_readmes_table_is_made_from_the_results_file():
-    results = json.loads(accuracy.RESULTS.read_text())
-    pythons = {row["versions"]["python"].rpartition(".")[0] for row in results["rows"] if "code" in row}
-    if pythons - {".".join(platform.python_version_tuple()[:2])}:
-        pytest.skip("by another Python than that of the readings, their code cannot be told from another")
-    text = accuracy.README.read_text()
-    assert text.split(origin.BEGIN)[1].split(origin.END)[0].strip() == accuracy.table(results)
 
 
 def test_readings_are_whole():
@@ -83,7 +76,7 @@ def test_a_reading_that_contradicts_itself_is_refused(code, change, said):
     scores.check({"rows": rows})
     change(rows[1])
     with pytest.raises(errors.BadInput, match=re.escape(said)) as caught:
-        accuracy.table({"rows": rows, "ensembles": []})
+        scores.compare({"rows": rows, "ensembles": []})
     assert "best, seed 1: " in str(caught.value) or "5, seed 1: " in str(caught.value)
 
 
@@ -165,21 +158,6 @@ def test_readings_of_a_recipe_that_is_no_more_stay_in_the_file(small_world):
     before = small_world | {"rows": [reading("gone", 0, range(90))]}
     after = accuracy.measure(["best"], [0], before, FACTS)
     assert [row["recipe"] for row in after["rows"]] == ["best", "gone"]
-    assert "gone" not in accuracy.table(after)
-
-
-def test_readmes_table_tells_ensembles_from_networks_and_old_code_from_new():
-    rows = [reading("best", seed, range(30), scores.todays_code("best")) for seed in range(5)]
-    together = [ensemble(rows, range(20), scores.todays_code("best"))]
-    text = accuracy.table({"rows": rows, "ensembles": together})
-    assert "Taken on 2 cores (made), PyTorch 2, Python 3." in text and "older" not in text
-    single, rest = text.split("Ensembles: ")
-    assert "| **99.70%** |" in single and "99.80%" not in single and "| 5 of `best` | 5,000 | **99.80%** |" in rest
-    other = FACTS | {"machine": {"cores": 8, "processor": "other"}}
-    rows.append(reading("fast", 0, range(90), "older", facts=other))
-    text = accuracy.table({"rows": rows, "ensembles": together})
-    assert "Taken: `fast` on 8 cores (other), PyTorch 2, Python 3; `best` on 2 cores (made)" in text
-    assert "The readings of `fast` are of older code than today's" in text
 
 
 def test_the_code_is_the_same_for_all_seeds_and_machines_and_another_for_another_training(monkeypatch):
@@ -223,6 +201,16 @@ def test_the_mean_has_the_interval_of_student():
     assert math.isnan(evaluation.mean_interval([1])[1])
 
 
+def test_a_part_of_the_times_keeps_the_reading_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed, "RESULTS", tmp_path / "speed.json")
+    rows = [{"part": "growth", "ours": 1}, {"part": "example", "ours": 2}]
+    (tmp_path / "speed.json").write_text(json.dumps({"commit": "first", "rows": rows}))
+    speed.keep("growth", [{"part": "growth", "ours": 3}], FACTS)
+    content = json.loads((tmp_path / "speed.json").read_text())
+    assert content["rows"] == [{"part": "example", "ours": 2}, {"part": "growth", "ours": 3} | FACTS]
+    assert content["earlier"] == [{"commit": "first", "part": "growth", "ours": 1}] and content["commit"] == "first"
+
+
 @pytest.fixture
 def small_world(tmp_path, monkeypatch):
     """Let the benchmark read a recipe of a moment on a few of the embedded digits, into a folder of its own."""
@@ -261,6 +249,30 @@ def test_a_reading_of_another_recipe_is_read_again_and_kept_in_short(small_world
     assert [row["test_accuracy"] for row in after["earlier"]] == [before["rows"][0]["test_accuracy"]]
 
 
+def test_a_reading_of_another_commit_is_taken_anew_only_if_that_is_asked_for(small_world, monkeypatch):
+    before = accuracy.measure(["best"], None, small_world, FACTS)
+    later = FACTS | {"commit": "later"}
+    assert accuracy.measure(["best"], None, before, later) == before
+    shutil.rmtree(accuracy.folder_of("best", 4))  # what another commit has trained is not needed
+    some = accuracy.measure(["best"], [0, 1], before, later, anew=True)
+    assert some["ensembles"] == before["ensembles"]
+    after = accuracy.measure(["best"], None, some, later, anew=True)
+    assert {row["commit"] for row in after["rows"]} == {"later"}
+    assert [entry["commit"] for entry in after["ensembles"]] == ["c", "later"]  # no row is taken out
+    assert [row["key"] for row in after["earlier"]] == [row["key"] for row in before["rows"]]
+    assert [row["commit"] for row in after["earlier"]] == ["c"] * 5 and scores.former_designs(after) == []
+    (present,) = scores.compare(after).ensembles
+    assert present["commit"] == "later"
+    monkeypatch.setattr(training, "train", None)
+    assert accuracy.measure(["best"], None, after, later, anew=True) == after  # it resumes
+
+
+def test_what_a_file_notes_of_its_early_readings_stays(small_world):
+    head = {"machine": {"cores": 99, "processor": "of the file"}}
+    after = accuracy.measure(["best"], [0], small_world | head, FACTS)
+    assert after["machine"] == head["machine"] and after["rows"][0]["machine"] == FACTS["machine"]
+
+
 def git(folder, *arguments):
     """Return what git prints in `folder`."""
     known = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "init.defaultBranch=main")
@@ -274,7 +286,7 @@ def repository(tmp_path, monkeypatch):
     folder = tmp_path / "project"
     for name in ("helpers/data.py", "README.md", "run_all.py", "benchmarks/results/accuracy.json"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"first\n{origin.BEGIN}\ntable\n{origin.END}\nlast\n")
+        (folder / name).write_text("first\n")
     (folder / ".gitignore").write_text("outputs/*\n")
     git(folder, "init")
     git(folder, "add", ".")
@@ -285,8 +297,25 @@ def repository(tmp_path, monkeypatch):
 
 def test_the_commit_is_that_of_the_project(repository):
     assert machine.commit() == git(repository, "rev-parse", "HEAD")
-    (repository / "README.md").write_text("changed")
+    (repository / "run_all.py").write_text("changed")
     assert machine.commit() == git(repository, "rev-parse", "HEAD") + "-dirty"
+
+
+ASIDE = ("README.md", "docs/sample/report.html", "benchmarks/results/accuracy.json", "CITATION.cff", ".github/test.yml")
+
+
+@pytest.mark.parametrize("name", ASIDE)
+def test_what_no_figure_depends_on_changes_no_commit_and_may_be_dirty(repository, name):
+    head = git(repository, "rev-parse", "HEAD")
+    (repository / name).parent.mkdir(parents=True, exist_ok=True)
+    (repository / name).write_text("changed")
+    git(repository, "add", name)
+    assert machine.commit() == origin.clean_commit() == head
+    git(repository, "commit", "-m", "words")
+    assert git(repository, "rev-parse", "HEAD") != head and machine.commit() == origin.clean_commit() == head
+    (repository / "helpers" / "data.py").write_text("changed")
+    git(repository, "commit", "-a", "-m", "code")
+    assert machine.commit() == git(repository, "rev-parse", "HEAD") != head
 
 
 @pytest.mark.parametrize(
@@ -338,22 +367,12 @@ def test_a_trial_says_where_it_comes_from(small_world):
     assert len(set(row["keys"])) == 2 and row["digest"] == scores.digest_of(json.loads(json.dumps(row)))
 
 
-def test_readings_are_taken_from_a_commit_what_benchmarks_write_aside(repository):
-    head = git(repository, "rev-parse", "HEAD")
-    assert origin.facts()["commit"] == head
-    (repository / "benchmarks" / "results" / "accuracy.json").write_text("{}")
-    readme = repository / "README.md"
-    readme.write_text(readme.read_text().replace("table", "another table"))
-    assert machine.commit() == f"{head}-dirty" and origin.facts()["commit"] == head
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("helpers/data.py", "changed"),
         ("helpers/new.py", "new"),
-        ("README.md", f"other words\n{origin.BEGIN}\ntable\n{origin.END}\nlast\n"),
-        ("README.md", "no table"),
+        ("run_all.py", "changed"),
     ],
 )
 def test_no_reading_is_taken_from_code_that_differs_from_its_commit(repository, name, text, monkeypatch, capsys):
@@ -397,7 +416,32 @@ def test_findings_of_faults_are_not_lost_with_a_results_file_that_is_not_whole(t
     faults.main()
     fuzz.keep({"done": 1})
     assert json.loads(path.read_text()).keys() == {"cost", "fuzz"}
+    faults.main()
+    assert "earlier" not in json.loads(path.read_text())
+    monkeypatch.setattr(origin, "facts", lambda: FACTS | {"commit": "later"})
+    faults.main()
+    fuzz.keep({"done": 2, "commit": "later"})
+    content = json.loads(path.read_text())
+    assert content["cost"]["commit"] == content["fuzz"]["commit"] == "later"
+    assert [(row["part"], row.get("commit")) for row in content["earlier"]] == [("cost", "c"), ("fuzz", None)]
     capsys.readouterr()
+
+
+def test_a_part_without_a_commit_is_of_that_of_its_file():
+    content = {"commit": "a", "machine": {"cores": 2}, "cost": {"seconds": 1}}
+    assert origin.set_aside(content, "cost", "a") == content == origin.set_aside(content, "grid", "b")
+    moved = origin.set_aside(content, "cost", "b")["earlier"]
+    assert moved == [{"part": "cost", "commit": "a", "machine": {"cores": 2}, "seconds": 1}]
+
+
+def test_a_reading_beside_busy_programs_keeps_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(busy, "RESULTS", tmp_path / "busy.json")
+    (tmp_path / "busy.json").write_text(json.dumps({"commit": "first", "rows": [{"seconds": 1}]}))
+    for seconds in (2, 3):
+        busy.keep([{"seconds": seconds}], FACTS)
+    content = json.loads((tmp_path / "busy.json").read_text())
+    assert content["rows"] == [{"seconds": 3} | FACTS]
+    assert content["earlier"] == [{"commit": "first", "seconds": 1}, {"seconds": 2} | FACTS]
 
 
 def test_a_model_that_was_trained_elsewhere_is_read_as_such(small_world, monkeypatch):
@@ -451,24 +495,6 @@ def test_another_reader_must_name_one_digit(text, digit):
     assert photographs.only_digit(text) == digit
 
 
-def test_readme_says_of_photographs_what_was_read_last():
-    rows = files.read_json(ROOT / "benchmarks" / "results" / "photographs.json")["rows"]
-    last = {row["reader"]: row for row in rows if row["split"] == "test"}
-    read = {name: f"{math.floor(1000 * last[name]['accuracy']) / 10:.1f}%" for name in last}
-    certain = files.read_json(ROOT / "benchmarks" / "results" / "certainty.json")["rows"][-1]
-    seen = certain["photographs"]
-    said = " ".join((ROOT / "README.md").read_text().split("How well does it read?")[1].split("\n\n")[0].split())
-    assert (
-        f"Of {last['run']['images']:,} photographs" in said and f"`{last['run']['recipe']}` read {read['run']}" in said
-    )
-    assert f"first {last['tesseract']['images']} of them Tesseract read {read['tesseract']} " in said
-    assert f"RapidOCR {read['rapidocr']}" in said and last["tesseract"]["images"] == last["rapidocr"]["images"]
-    assert f"sure of {seen['sure'] / seen['made']:.1%}, and {seen['right_of_sure'] / seen['sure']:.1%} of" in said
-    for part, noun in (("letters", "printed"), ("strokes", "strokes"), ("papers", "papers"), ("crops", "crops")):
-        shown, sure = (sum(count[name] for count in certain[part].values()) for name in ("shown", "sure"))
-        assert f"of {sure} of {shown} {noun}" in said
-
-
 def test_labels_are_made_wrong_and_leaks_are_counted():
     labels = torch.arange(1000) % 10
     given, wrong = soundness_benchmark.make_wrong(labels, classes=10, seed=0)
@@ -480,16 +506,13 @@ def test_labels_are_made_wrong_and_leaks_are_counted():
     assert found["others_called_leaks"] == 0 and found["searched"] == 1100
 
 
-def test_readme_says_what_share_of_wrong_labels_was_found():
+def test_most_wrong_labels_are_found_and_few_others_suspected():
     kept = json.loads(soundness_benchmark.RESULTS.read_text())["rows"]
     rows = [row for row in kept if row["soundness_code"] == kept[-1]["soundness_code"]]
     found = [row["labels"]["found_share"] for row in rows]
     others = [1000 * row["labels"]["others_share"] for row in rows]
     assert len({row["seed"] for row in rows}) == 5 and min(found) >= 0.9 and max(others) <= 1
     assert all(row["copies"]["copied_found"] == row["copies"]["copied"] == 100 for row in rows)
-    text = " ".join((ROOT / "README.md").read_text().split())
-    assert f"it suspected {min(found):.1%} to {max(found):.1%} of them (five seeds)" in text
-    assert f"{min(others):.1f} to {max(others):.1f} in 1,000 of the others" in text
 
 
 def test_suspects_are_counted_apart_from_those_that_were_made_wrong(monkeypatch):

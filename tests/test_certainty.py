@@ -240,6 +240,16 @@ def test_the_benchmark_counts_what_is_sure(benchmark, trained, dataset, tmp_path
     assert capsys.readouterr().out.count("left out; apt-get install fonts-") == len(benchmark.FONTS)
 
 
+def test_the_benchmark_asks_for_its_fonts(benchmark, tmp_path, monkeypatch):
+    (tmp_path / "fonts").mkdir()
+    (tmp_path / "fonts" / "Lato-Regular.ttf").touch()
+    assert set(benchmark.missing_fonts(tmp_path)) == set(benchmark.FONTS.values()) - {"fonts-lato"}
+    monkeypatch.setattr(benchmark.origin, "facts", dict)
+    monkeypatch.setattr("sys.argv", ["certainty.py", "--fonts", str(tmp_path)])
+    with pytest.raises(errors.BadInput, match=r"lacks fonts; apt-get install fonts-comic-neue .*--some-fonts"):
+        benchmark.main()
+
+
 def test_the_benchmark_shows_what_is_no_digit(benchmark):
     assert len(benchmark.LETTERS) * len(benchmark.FONTS) >= 200 and not set("OolIZSBbqgG") & set(benchmark.LETTERS)
     for name, pixels in [*benchmark.strokes(np.random.default_rng(0))][::20]:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import accuracy
 import bad_light
 import mnist_c
 import numpy as np
@@ -11,9 +12,9 @@ import pytest
 import robustness
 import torch
 
-from helpers import data, errors, recipes, scores, transforms
+from helpers import data, errors, files, recipes, scores, training, transforms
 
-FACTS = {"commit": "made", "versions": {}, "machine": {}}
+FACTS = {"commit": "made", "versions": {"torch": "2"}, "machine": {"cores": 2, "processor": "made"}}
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +213,31 @@ def test_operations_are_left_out_and_published_images_used_on_request(small_worl
     with pytest.raises(SystemExit):
         taken(monkeypatch, "--split", "test", "--without", "noise")
     assert len(set(row["corruptions"].values())) == 1  # the same images stand for all
+
+
+@pytest.fixture
+def read_before(small_world, monkeypatch, tmp_path):
+    """Let the recipe of a moment have been read by accuracy.py; return the row of its reading."""
+    monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(tmp_path))
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path / "accuracy.json")
+    (row,) = accuracy.measure(["moment"], [0], scores.no_rows(), FACTS)["rows"]
+    return row
+
+
+def test_a_final_reading_takes_the_models_that_were_read_and_resumes(read_before, small_world, monkeypatch):
+    monkeypatch.setattr(training, "train", None)  # nothing is trained twice
+    (row,) = taken(monkeypatch, "--split", "test")
+    assert set(row["corruptions"]) == set(mnist_c.CORRUPTIONS)
+    for name in ("key", "code", "test_accuracy", "validation_accuracy", "train_seconds"):
+        assert row[name] == read_before[name]
+    assert taken(monkeypatch, "--split", "test") == [row]
+    monkeypatch.setattr(origin, "facts", lambda: FACTS | {"commit": "later"})
+    assert len(taken(monkeypatch, "--split", "test")) == 2
+
+
+def test_a_model_that_is_not_the_readings_own_is_trained(read_before, small_world, monkeypatch):
+    files.write_json(accuracy.RESULTS, {"rows": [scores.seal(read_before | {"key": "another"})]})
+    (row,) = taken(monkeypatch, "--split", "test")
+    assert row["key"] == read_before["key"] and row["threads"] == torch.get_num_threads()
+    *_, row = taken(monkeypatch, "--split", "test", "--against-plain")
+    assert "threads" in row and "threads" in row["plain"]  # its time is compared

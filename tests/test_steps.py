@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import baselines as baselines_benchmark
 import numpy as np
+import origin
 import pytest
 import steps
 from conftest import ROOT
@@ -65,8 +66,10 @@ def test_it_trains_keeps_goes_on_and_averages(small_world, monkeypatch):
     labels = steps.images()[1]["validation"].labels.numpy()
     said = [np.load(steps.probabilities_file("narrow", seed))["probabilities"] for seed in (0, 1)]
     assert rows[2]["wrong"] == np.flatnonzero((said[0] + said[1]).argmax(axis=1) != labels).tolist()
+    assert steps.missing(["narrow"], [3], [0, 1], 1, "later") == tasks  # of another commit
+    assert list(steps.averages(["narrow"], [0, 1], 1, FACTS, "later")) == []
     monkeypatch.setattr(training, "fit", None)  # a second time nothing is trained
-    assert steps.missing(["narrow"], [3, 4], [0, 1], 1) == []
+    assert steps.missing(["narrow"], [3, 4], [0, 1], 1) == steps.missing(["narrow"], [3], [0, 1], 1, "c") == []
     assert list(steps.averages(["narrow"], [0, 1], 1, FACTS)) == []
 
 
@@ -98,3 +101,14 @@ def test_simple_classifiers_are_scored_on_test_images_with_their_places(small_wo
     for name, share in row["accuracy"].items():
         assert len(row["wrong"][name]) == round((1 - share) * row["test_images"])
     assert row["accuracy"]["majority class"] < 0.3 < row["accuracy"]["nearest neighbour"]
+
+
+def test_simple_classifiers_are_scored_once_a_commit(small_world, monkeypatch, capsys):
+    monkeypatch.setattr(baselines_benchmark, "RESULTS", small_world / "baselines.json")
+    monkeypatch.setattr("sys.argv", ["baselines.py"])
+    for commit, count in (("a", 1), ("a", 1), ("b", 2)):
+        monkeypatch.setattr(origin, "facts", lambda commit=commit: FACTS | {"commit": commit})
+        baselines_benchmark.main()
+        rows = json.loads((small_world / "baselines.json").read_text())["rows"]
+        assert len(rows) == count and rows[-1]["commit"] == commit
+    assert "they stand there already, from today's commit" in capsys.readouterr().out

@@ -55,3 +55,11 @@ def test_sheets_of_paper_and_kilobytes_are_counted(browser, tmp_path):
     found = {kind: {} for kind in pages.KINDS} | {"hidden_without_script": [], "kilobytes": 1600, "sheets": 15}
     assert pages.faults("01_eda.html", found) == ["1,600 kB, and at most 1,500 are allowed"]
     assert pages.faults("04_results.html", found) == ["15 sheets of paper, and at most 14 are allowed"]
+
+
+def test_pages_are_those_of_folders_or_given_by_name(tmp_path):
+    (tmp_path / "reports").mkdir()
+    for name in ("reports/b.html", "reports/a.html", "c.html"):
+        (tmp_path / name).touch()
+    found = pages.pages_of([tmp_path / "reports", tmp_path / "c.html"])
+    assert [path.name for path in found] == ["a.html", "b.html", "c.html"]

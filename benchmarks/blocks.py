@@ -1,0 +1,251 @@
+"""What each block of README and docs says of the readings: the functions that written.py fills its blocks by.
+
+Each takes the folder of the results files and returns Markdown. NoReading where a file does not hold what it tells.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, mode
+from typing import Any
+
+import figures
+from figures import Figure, Figures
+
+from helpers import scores
+from helpers.scores import Row
+
+WIDTH = 120  # letters of a line of prose
+SIDE_BY_SIDE = "| network | parameters | test accuracy | 95% interval | calibration error | MNIST-C | training |"
+GREW = "bytes that the client's memory grew by"
+
+
+def prose(text: str) -> str:
+    """Return a paragraph in lines."""
+    return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def results(folder: Path) -> str:
+    """Return the result table: recipes, networks that answer together, simple classifiers."""
+    compared = figures.comparable(folder)
+    found = figures.of_recipes(folder)
+    lines = [SIDE_BY_SIDE, "| --- | ---: | ---: | --- | ---: | ---: | ---: |"]
+    lines += [recipe_line(name, rows[0], found) for name, rows in compared.rows.items()]
+    for entry in compared.ensembles:
+        lines.append(ensemble_line(entry, compared.rows[entry["recipe"]][0], found))
+    lines += [simple_line(name, figure) for (name, _), figure in figures.of_simple_classifiers(folder).items()]
+    return "\n".join([*lines, "", prose(below_table(compared))])
+
+
+def recipe_line(name: str, first: Row, found: Figures) -> str:
+    """Return a recipe's line of the result table; `first` is one of its readings."""
+    accuracy = found[name, "test accuracy"]
+    has_interval = accuracy.low == accuracy.low  # it is NaN where one seed was read
+    interval = f"{accuracy.low:.2%} to {accuracy.high:.2%}" if has_interval else "one seed"
+    before, after = (found[name, f"calibration error{of}"].value for of in ("", ", calibrated"))
+    corrupted = f"{found[name, 'MNIST-C'].value:.1%}" if (name, "MNIST-C") in found else ""
+    return (
+        f"| `{name}` | {first['parameters']:,} | **{accuracy.value:.2%}** | {interval} "
+        f"| {before:.1%} → {after:.1%} | {corrupted} | {found[name, 'training'].value:.0f} s |"
+    )
+
+
+def ensemble_line(entry: Row, member: Row, found: Figures) -> str:
+    """Return an ensemble's line of the result table; `member` is the reading of one of its models."""
+    count = len(entry["seeds"])
+    accuracy = found[f"{count} of {entry['recipe']}", "test accuracy"]
+    return (
+        f"| {count} of `{entry['recipe']}` together | {count * member['parameters']:,} | **{accuracy.value:.2%}** "
+        f"| {accuracy.low:.2%} to {accuracy.high:.2%} | | | {entry['train_seconds']:.0f} s |"
+    )
+
+
+def simple_line(name: str, accuracy: Figure) -> str:
+    """Return a simple classifier's line of the result table."""
+    return f"| {name} | | **{accuracy.value:.2%}** | {accuracy.low:.2%} to {accuracy.high:.2%} | | | |"
+
+
+def below_table(compared: scores.Comparable) -> str:
+    """Return what has to be said of the result table."""
+    counts = {name: f"{len(rows)} of `{name}`" for name, rows in compared.rows.items()}
+    usual = mode(len(rows) for rows in compared.rows.values())
+    others = [text for name, text in counts.items() if len(compared.rows[name]) != usual]
+    epochs = sorted({rows[0]["epochs"] for rows in compared.rows.values()})
+    said = [
+        f"MNIST's 10,000 test images; means over {usual} seeds{of_others(others)}, each scored once, with Student's "
+        "interval over seeds; what was read once has Wilson's over images.",
+        f"{' or '.join(map(str, epochs))} epochs, by recipe; training is the median over seeds.",
+        "Calibration error: before and after a temperature that validation images chose. MNIST-C: the mean of its "
+        "fifteen corruptions, on none of which anything was trained; empty where these very networks were not read.",
+        compared.origin(),
+        compared.age(),
+    ]
+    return " ".join(said)
+
+
+def of_others(others: list[str]) -> str:
+    """Return in brackets which recipes were read with another number of seeds, "" where none was."""
+    return f" ({', '.join(others)})" if others else ""
+
+
+def reading(folder: Path) -> str:
+    """Return how well photographs are read, and what is answered as sure."""
+    found = {name: figure.value for (_, name), figure in figures.of_photographs(folder).items()}
+    ours = figures.last(folder, "photographs", split="test", reader="run")
+    others = figures.last(folder, "photographs", split="test", reader="tesseract")
+    certain = figures.last(folder, "certainty")
+    counts = {part: figures.counts_of(certain, part) for part in figures.PICTURES_OF}
+    of = {part: f"{sure} of {shown}" for part, (shown, sure) in counts.items()}
+    return prose(
+        f"How well does it read? Of {ours['images']:,} photographs that `helpers/photographs.py` made of MNIST's test "
+        f"digits, on eight kinds of paper and board, a network of `{ours['recipe']}` read {found['run']:.1%}; of the "
+        f"first {others['images']} of them Tesseract read {found['tesseract']:.1%} and RapidOCR "
+        f"{found['rapidocr']:.1%}, neither made for single digits. Of {certain['photographs']['made']:,} others, of "
+        f"validation digits, it was sure of {found['sure']:.1%}, and {found['right of the sure']:.1%} of these answers "
+        f"were right. It was as sure of {of['letters']} printed letters that are no digit's look-alike, of "
+        f"{of['strokes']} strokes as by mouse, of {of['papers']} papers without a digit and of {of['crops']} crops of "
+        "pictures. Photographs that are made are not photographs that were taken."
+    )
+
+
+def soundness(folder: Path) -> str:
+    """Return which share of wrong labels was found."""
+    rows = figures.soundness_rows(folder)
+    found = figures.of_labels(folder)
+    suspected, others = (found["wrong labels", what] for what in ("found", "others suspected"))
+    return prose(
+        f"Where {rows[0]['labels']['wrong']} labels of MNIST's training images were made wrong, it suspected "
+        f"{suspected.low:.1%} to {suspected.high:.1%} of them ({len(rows)} seeds) and {1000 * others.low:.1f} to "
+        f"{1000 * others.high:.1f} in 1,000 of the others, some of which are wrong as they were published."
+    )
+
+
+def run(folder: Path) -> str:
+    """Return how long a whole run on MNIST takes, and its parts."""
+    row = figures.last(folder, "speed", part="pipeline")
+    place = scores.place_of(row, figures.content_of(folder, "speed"))
+    found = figures.of_run(folder)
+    rest = {
+        "computing and drawing in other cells": "other cells",
+        "figures": "figures",
+        "starting and saving": "starting, saving",
+        "evaluation": "evaluation",
+        "rendering the pages": "rendering",
+    }
+    parts = [f"{in_seconds(found[name])} {words}" for words, name in rest.items()]
+    whole = found["whole"]
+    return prose(
+        f"Once the packages are there, `make reports` takes {in_seconds(whole)} (median of {row['repeats']} runs, "
+        f"{in_seconds(Figure(whole.low))} to {in_seconds(Figure(whole.high))}) on {place}: "
+        f"{in_seconds(found['training'])} training, {', '.join(parts)}. The same command again, when all is up to "
+        f"date, takes {in_seconds(found['everything up to date'])}. The largest process takes "
+        f"{found['largest process'].value:.1f} GB."
+    )
+
+
+def speed(folder: Path) -> str:
+    """Return how many times as fast trainings are as plain ones: a table, like with like first."""
+    rows = [row for row in figures.rows_of(folder, "speed") if row["part"] in ("published", "example")]
+    if not rows:
+        raise figures.NoReading("speed.json holds no ratio", way_out="take one: benchmarks/speed.py")
+    place = scores.place_of(rows[-1], figures.content_of(folder, "speed"))
+    rows.sort(key=lambda row: row.get("batch_size") != row.get("baseline_batch_size"))
+    lines = ["| what | ours | plain | times as fast |", "| --- | ---: | ---: | ---: |"]
+    for row in rows:
+        low, high = row["range"]
+        times = f"**{row['ratio']:.1f}** ({low:.1f} to {high:.1f})"
+        ours, plain = (scores.seconds_in_words(row[side]) for side in ("ours", "baseline"))
+        batches = f", theirs of {row['baseline_batch_size']}" if "baseline_batch_size" in row else ""
+        what = row["what"].replace("the example", "pytorch/examples")
+        lines.append(f"| {what}{batches} | {ours} | {plain} | {times} |")
+    rounds = f"Medians and ranges of {rows[0]['repeats']} rounds, taken in turns, preparation of the data counted"
+    return "\n".join([*lines, "", prose(f"{rounds}; on {place}.")])
+
+
+def in_seconds(figure: Figure) -> str:
+    """Return a time in words."""
+    return scores.seconds_in_words(figure.value)
+
+
+def own_images(folder: Path) -> str:
+    """Return how well made pictures, crops and few images are learnt, and how long a folder takes to read."""
+    few = figures.last(folder, "few", a_class=5)
+    means = {name: f"{fmean(few[name]):.1%}" for name in ("from_nothing", "from_nothing_gently", "from_run")}
+    return f"{prose(of_pictures(folder))}\n\n{prose(of_few(means, len(few['seeds'])) + ' ' + of_folder(folder))}"
+
+
+def of_pictures(folder: Path) -> str:
+    """Return in sentences how well made pictures and crops of photographs are learnt."""
+    colour, grey, small = {"recipe": "pictures", "channels": 3}, {"recipe": "pictures", "channels": 1}, {"size": 28}
+    in_colour = made(folder, dataset="colours", epochs=5, **colour)
+    textures = [made(folder, dataset="textures", epochs=epochs, **colour) for epochs in (5, 10)]
+    in_grey = made(folder, dataset="colours", epochs=5, **grey)
+    shrunk = [row["accuracy"] for epochs in (5, 10) for row in made(folder, dataset="textures", epochs=epochs, **small)]
+    crops = figures.last(folder, "pictures", what="photographs")
+    low, high = crops["accuracy_ci95"]
+    return (
+        "Four colours on shapes, grounds and in light that say nothing, 250 pictures per class of "
+        f"{in_colour[0]['size']} pixels: after five epochs of `pictures` {each(in_colour)} of "
+        f"{in_colour[0]['test_images']} test pictures (two seeds), and in grey {each(in_grey)}, where guessing gives "
+        f"25%. Five fine textures: {each(textures[0])} of {textures[0][0]['test_images']} after five epochs, "
+        f"{each(textures[1])} after ten, and {max(shrunk):.1%} or less made 28 pixels small. Crops of "
+        f"{crops['size']} pixels from ten photographs, their left halves to learn from, their right halves to test: "
+        f"{crops['accuracy']:.1%} of {crops['test_images']} ({low:.1%} to {high:.1%}), and "
+        f"{crops['histograms_accuracy']:.1%} by histograms of colours."
+    )
+
+
+def made(folder: Path, **fields: Any) -> list[Row]:
+    """Return the last reading of made pictures with these fields for the seeds 0 and 1."""
+    return [figures.last(folder, "pictures", what="made", generator="made", seed=seed, **fields) for seed in (0, 1)]
+
+
+def each(rows: Sequence[Row]) -> str:
+    """Return the accuracies of rows in words."""
+    return " and ".join(f"{row['accuracy']:.1%}" for row in rows)
+
+
+def of_few(means: dict[str, str], seeds: int) -> str:
+    """Return in a sentence how well five images a class are learnt."""
+    return (
+        f"Five digits per class: {means['from_nothing']} from nothing, {means['from_nothing_gently']} from nothing "
+        f"with the steps of a start, {means['from_run']} from a run on MNIST, means of {seeds} seeds."
+    )
+
+
+def of_folder(folder: Path) -> str:
+    """Return in a sentence how long a folder of many images takes to read."""
+    row = figures.last(folder, "folder", images=20_000)
+    first, again, split = (row["parts"][part] for part in ("first", "again", "split"))
+    besides = (split["peak_bytes"] - row["image_bytes"]) / 1e9
+    return (
+        f"{row['images']:,} colour pictures of 128 pixels were read in {first['seconds']:.1f} s, again in "
+        f"{again['seconds']:.1f} s, and took {besides:.1f} GB besides themselves where they were split."
+    )
+
+
+def grid_costs(folder: Path) -> str:
+    """Return what a grid costs besides its runs, and what that would be with a hundred workers."""
+    row = figures.last(folder, "many_runs", points=300)
+    seconds, sent = row["seconds a point after that"], row["bytes of a run that comes back"]
+    page = f"{row['seconds of the page']:.1f} s, {row['bytes of the page'] / 1e3:.0f} kB"
+    lines = [
+        "| what | measured |",
+        "| --- | --- |",
+        "| from the command to the first run in its place: connecting, inspecting both workers, one run "
+        f"| {row['seconds until the first had landed']:.0f} s |",
+        f"| each run after that: sent, copied by the worker, returned, checked, put in its place | {seconds:.2f} s |",
+        f"| a job, as it is sent | {row['bytes of a job'] / 1e3:.1f} kB |",
+        f"| MNIST, as it is sent once to each worker | {row['bytes of MNIST'] / 1e6:.1f} MB |",
+        f"| a run of all stages, as it comes back | {sent / 1e6:.1f} MB |",
+        f"| what the client's memory grew by, in all | {row[GREW] / 1e6:.0f} MB |",
+        f"| the page over {row['points']} runs: to write it, its size | {page} |",
+        "",
+    ]
+    rest = (
+        "On paper, then, for a hundred workers: the client takes in one run after the other, "
+        f"{1 / seconds:.1f} a second, so it keeps up as long as a run takes {100 * seconds:.0f} s or more. That is "
+        f"{sent / seconds / 1e6:.0f} MB a second through the scheduler. The dataset reaches a hundred workers as "
+        f"{row['bytes of MNIST'] / 1e7:.1f} GB in all; workers hand it on to each other."
+    )
+    return "\n".join([*lines, prose(rest)])

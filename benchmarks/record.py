@@ -1,0 +1,354 @@
+"""Read every figure that README and docs quote anew, from one clean commit, part after part, and compare.
+
+    python benchmarks/record.py                     all parts that this commit has not read yet (make record)
+    python benchmarks/record.py --list              the parts, how long each takes, which are done
+    python benchmarks/record.py --only speed busy   some of them; what this commit has read is not read again
+
+A part takes less than an hour and runs alone, for times need an idle machine. It is done when its results file holds
+what it reads from this commit, so that a record goes on where it stopped. A part that fails is named; the others go on,
+and the exit code is 1. Last, the blocks of README and docs are written, and every figure is held against what it was at
+the commit.
+
+benchmarks/results/record.json notes of each part that ran its commit, machine, wall seconds, and how many cores other
+programs kept busy meanwhile; and the table of figures before and after. No row is ever taken out.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import accuracy
+import faults
+import figures
+import origin
+import speed
+import steps
+import written
+
+from helpers import files, runs
+from pipeline import machine
+
+BENCHMARKS = Path(__file__).resolve().parent
+RESULTS = BENCHMARKS / "results"
+RECORD = RESULTS / "record.json"
+RUN = "sample"  # the run of `balanced` that reads photographs and whose reports docs/sample shows
+PICTURES = ("docs/report.png", "docs/draw.png")
+PAGES = tuple(f"{name}.html" for name in ("comparison", "published", "speed"))  # in the outputs
+PUBLISHED = tuple(name for name in accuracy.NAMES if name.endswith("-published"))
+TUNED = tuple(name for name in accuracy.NAMES if name.endswith("-tuned"))
+WITH_THE_EXAMPLE = ("example_accuracy", "example")  # parts of speed.py
+OTHER_TIMES = tuple(part for part in speed.PARTS if part not in WITH_THE_EXAMPLE)
+AT_LAST = ("kills", "signals", "hangups"), ("grid",), ("fuzz",)  # parts of faults.py that stand apart
+OTHER_FAULTS = tuple(part for part in faults.PARTS if part not in {name for names in AT_LAST for name in names})
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some commands, and what they leave: rows of results files, or files."""
+
+    name: str
+    minutes: float  # on two idle cores, where no time was noted yet
+    commands: tuple[tuple[str, ...], ...]
+    reads: tuple[tuple[str, Row], ...] = ()  # (results file, fields of a row); each must be of the commit
+    leaves: tuple[Path, ...] = ()  # files of what notes no commit; record.json says that it was made from this one
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def python(script: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command of a benchmark."""
+    return (sys.executable, str(BENCHMARKS / script), *arguments)
+
+
+def accuracy_part(name: str, minutes: float, names: Sequence[str], seeds: Sequence[int] = ()) -> Part:
+    """Return the part that reads recipes with `seeds`, () for all of theirs."""
+    command = python("accuracy.py", "--anew", "--recipes", *names)
+    if seeds:
+        command += ("--seeds", *map(str, seeds))
+    rows = [{"recipe": recipe, "seed": seed} for recipe in names for seed in seeds or accuracy.seeds_of(recipe)]
+    return Part(name, minutes, (command,), tuple(("accuracy", row) for row in rows))
+
+
+def best_parts() -> list[Part]:
+    """Return the parts that read `best`: an hour would not do for all; with the last, all of them answer together."""
+    together = ("accuracy", {"recipe": "best", "seeds": list(accuracy.seeds_of("best"))})
+    first = accuracy_part("accuracy-best", 32, ["best"], [0, 1, 2])
+    last = accuracy_part("accuracy-best-together", 21, ["best"], [3, 4])
+    return [first, Part(last.name, last.minutes, last.commands, (*last.reads, together))]
+
+
+def reading_parts() -> list[Part]:
+    """Return the parts that read test images, photographs and pictures; the run comes before what it reads."""
+    corrupted = [{"recipe": name, "seed": seed} for name in accuracy.NAMES for seed in accuracy.seeds_of(name)]
+    settled = [python("soundness.py", "--seeds", "0", "1", "2", "3", "4")]
+    run_all = (sys.executable, str(files.PROJECT / "run_all.py"))
+    run_all += ("--dataset", "mnist", "--epochs", "10", "--run", RUN, "--force")
+    by_others = [("tesseract", 1.0), ("rapidocr", 2.0)]
+    test = ("--split", "test")
+    return [
+        accuracy_part("accuracy-fast", 1, ["fast"]),
+        accuracy_part("accuracy-balanced", 5, ["balanced"]),
+        *best_parts(),
+        accuracy_part("accuracy-published", 11, PUBLISHED),
+        accuracy_part("accuracy-tuned", 13, TUNED),
+        Part(
+            "robustness",
+            10,
+            (python("robustness.py", *test, "--threads", str(machine.cores())),),
+            tuple(("robustness", row | {"split": "test"}) for row in corrupted),
+        ),
+        Part("run", 1.5, (run_all,), leaves=(runs.outputs_folder() / RUN / "reports" / "04_results.html",)),
+        Part(
+            "photographs",
+            3,
+            (python("photographs.py", "--run", RUN, *test),),
+            (("photographs", {"reader": "run", "split": "test"}),),
+        ),
+        *(
+            Part(
+                name,
+                minutes,
+                (python("photographs.py", "--reader", name, *test, "--images", "200"),),
+                (("photographs", {"reader": name, "split": "test"}),),
+            )
+            for name, minutes in by_others
+        ),
+        Part("certainty", 3, (python("certainty.py", "--run", RUN),), (("certainty", {}),)),
+        Part("sheets", 2, (python("sheets.py", "--run", RUN, "--seed", "5"),), (("sheets", {"seed": 5}),)),
+        Part("soundness", 2, tuple(settled), tuple(("soundness", {"seed": seed}) for seed in range(5))),
+        Part("baselines", 1, (python("baselines.py"),), (("baselines", {"dataset": "mnist"}),)),
+        pictures_part(),
+        Part("few", 1.5, (python("few.py", "--run", RUN),), (("few", {}),)),
+        Part("folder", 2, (python("folder.py"),), (("folder", {}),)),
+        Part("many-runs", 3, (python("many_runs.py"),), (("many_runs", {"points": 300}),)),
+    ]
+
+
+def pictures_part() -> Part:
+    """Return the part that learns made pictures and crops, as docs/your-own-problem.md tells."""
+    made = ("made", "--seeds", "0", "1")
+    commands = (
+        python("pictures.py", *made),
+        python("pictures.py", *made, "--kinds", "textures", "--epochs", "10"),
+        python("pictures.py", "photographs", "--epochs", "10"),
+        python("pictures.py", "speed", "--threads", "1"),
+    )
+    wanted = [
+        {"what": "made", "dataset": kind, "epochs": epochs, "seed": seed, "recipe": "balanced"}  # the last of three
+        for kind, epochs in (("colours", 5), ("textures", 5), ("textures", 10))
+        for seed in (0, 1)
+    ]
+    rows = [*wanted, {"what": "photographs"}, {"what": "speed"}]
+    return Part("pictures", 6, commands, tuple(("pictures", row) for row in rows))
+
+
+def steps_part() -> Part:
+    """Return the part that trains the published networks, one change at a time."""
+    rows = [
+        {"network": network, "step": step, "seed": seed}
+        for network in steps.MNISTS_ALONE
+        for step in range(steps.AVERAGING)
+        for seed in (0, 1, 2)
+    ]
+    rows += [{"network": network, "step": steps.AVERAGING, "seeds": [0, 1, 2]} for network in steps.MNISTS_ALONE]
+    reads = tuple(("published_steps", row) for row in rows)
+    return Part("steps", 25, (python("steps.py", "--jobs", "2", "--anew"),), reads)
+
+
+def speed_part(name: str, minutes: float, parts: Sequence[str]) -> Part:
+    """Return a part that takes times, as `make bench-speed` does."""
+    command = python("speed.py", "--parts", *parts)
+    reads = tuple(("speed", {"part": part}) for part in parts)
+    return Part(name, minutes, (command,), reads, environment={"GOMP_SPINCOUNT": "1000"})
+
+
+def faults_part(name: str, minutes: float, parts: Sequence[str]) -> Part:
+    """Return a part that breaks runs."""
+    return Part(name, minutes, (python("faults.py", "--parts", *parts),), tuple(("faults", {"part": p}) for p in parts))
+
+
+def parts_of_record() -> list[Part]:
+    """Return all parts in order: what is read, what is timed, what is broken, what is shown."""
+    outputs = runs.outputs_folder()
+    pages = tuple(outputs / page for page in PAGES)
+    shown = [str(outputs / RUN / "reports"), *map(str, pages)]
+    sample = ("make", "--assume-old", ".venv/.ready", "sample")  # it finds the run up to date
+    pictures = tuple(files.PROJECT / picture for picture in PICTURES)
+    return [
+        *reading_parts(),
+        steps_part(),
+        speed_part("speed-example", 50, WITH_THE_EXAMPLE),
+        speed_part("speed", 20, OTHER_TIMES),
+        Part("busy", 9, (python("busy.py"),), (("busy", {}),)),
+        faults_part("faults-kills", 32, AT_LAST[0]),
+        faults_part("faults-writes", 35, OTHER_FAULTS),
+        faults_part("faults-grid", 18, AT_LAST[1]),
+        faults_part("faults-fuzz", 31, AT_LAST[2]),
+        Part("comparison", 2, (python("comparison.py"),), leaves=pages),
+        Part("pages", 5, (python("pages.py", *shown, "--keep"),), (("pages", {}),)),
+        Part("sample", 0.5, (sample,), leaves=(files.PROJECT / "docs" / "sample" / "04_results.html",)),
+        Part("pictures-of-readme", 0.5, (python("readme_pictures.py"),), leaves=pictures),
+    ]
+
+
+def rows_of(name: str) -> Iterator[Row]:
+    """Yield the rows of a results file, whichever form it has: lists of rows, or named parts."""
+    content = origin.read_results(RESULTS / f"{name}.json", {})
+    for place, rows in content.items():
+        if place != "earlier" and isinstance(rows, list):
+            yield from rows
+        if isinstance(rows, dict):
+            yield {"part": place} | rows
+
+
+def missing(part: Part, commit: str) -> str:
+    """Return the first thing that a part has not left yet from `commit`, "" where it is done."""
+    for name, fields in part.reads:
+        wanted = fields | {"commit": commit}
+        if not any(wanted.items() <= row.items() for row in rows_of(name)):
+            of = ", ".join(f"{field} {value}" for field, value in fields.items())
+            return f"{name}.json: no row of this commit, {of}".removesuffix(", ")
+    if part.leaves and not any(ran.get("part") == part.name and is_good(ran, commit) for ran in ran_before()):
+        return f"{part.leaves[0].name} was not made from this commit"
+    gone = [path for path in part.leaves if not path.exists()]
+    return f"{gone[0].name} is not there" if gone else ""
+
+
+def ran_before() -> list[Row]:
+    """Return what record.json notes of the parts that ran."""
+    return origin.read_results(RECORD, {"rows": []})["rows"]
+
+
+def is_good(ran: Row, commit: str) -> bool:
+    """Return whether a part ran to its end from this commit."""
+    return ran["commit"] == commit and not ran["failed"]
+
+
+def seconds_of(part: Part) -> float:
+    """Return how long a part took when it was last done, all its goes together; its estimate where it never was."""
+    of_part = [ran for ran in ran_before() if ran["part"] == part.name]
+    done = [ran["commit"] for ran in of_part if not ran["failed"]]
+    if not done:
+        return 60 * part.minutes
+    return sum(ran["seconds"] for ran in of_part if ran["commit"] == done[-1])
+
+
+def in_words(seconds: float) -> str:
+    """Return a time in words."""
+    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.1f} min"
+
+
+def run(part: Part, facts: Row) -> str:
+    """Run the commands of a part and note what it took; return what is wrong with it, "" where it is done."""
+    print(f"{part.name}: {in_words(seconds_of(part))} last time or as estimated", flush=True)
+    started = time.perf_counter()
+    neighbours = machine.Neighbours()
+    wrong = "interrupted"
+    try:
+        wrong = failure_of(part)
+    finally:
+        seconds = time.perf_counter() - started
+        row = {"part": part.name, "seconds": round(seconds, 1), "others": round(neighbours.cores_taken(), 2)}
+        add(row | {"failed": bool(wrong), "taken": runs.now()} | facts)
+    wrong = wrong or missing(part, facts["commit"])
+    print(f"{part.name}: {in_words(seconds)}, {f'FAILED: {wrong}' if wrong else 'done'}", flush=True)
+    if row["others"] > 0.2:
+        print(f"  other programs kept {row['others']:.1f} cores busy meanwhile: its times are too long", flush=True)
+    return wrong
+
+
+def failure_of(part: Part) -> str:
+    """Run the commands of a part, up to the first that fails; return which that was, "" where none did."""
+    for command in part.commands:
+        code = subprocess.run(command, env=os.environ | part.environment, cwd=files.PROJECT, check=False).returncode
+        if code:
+            return f"exit code {code} of {Path(command[1]).name}"
+    return ""
+
+
+def add(row: Row) -> None:
+    """Add a row to record.json."""
+    content = origin.read_results(RECORD, {"rows": []})
+    content["rows"].append(row)
+    files.write_json(RECORD, content)
+
+
+def listing(parts: Sequence[Part], commit: str) -> Iterator[str]:
+    """Yield a line for each part, and the sums."""
+    left = 0.0
+    for part in parts:
+        lacks = missing(part, commit)
+        left += seconds_of(part) if lacks else 0
+        yield f"{part.name:<24} {in_words(seconds_of(part)):>9}  {lacks or 'done'}"
+    whole = sum(seconds_of(part) for part in parts)
+    yield f"{'all of them':<24} {in_words(whole):>9}  {in_words(left)} left, commit {commit[:7]}"
+
+
+def figures_at(commit: str) -> figures.Figures:
+    """Return the figures of the results files as they were committed."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in machine.git("ls-tree", "--name-only", commit, "benchmarks/results/").split():
+            (Path(folder) / Path(name).name).write_text(machine.git("show", f"{commit}:{name}"), encoding="utf-8")
+        return figures.all_of(Path(folder))
+
+
+def compare(facts: Row) -> Iterator[str]:
+    """Hold every figure against what it was at the commit, keep the table, and yield it as lines."""
+    rows = figures.agreement(figures_at(facts["commit"]), figures.all_of(RESULTS))
+    content = origin.read_results(RECORD, {"rows": []})
+    content["figures"] = [*content.get("figures", []), {"taken": runs.now(), "compared": rows} | facts]
+    files.write_json(RECORD, content)
+    marks = {True: "", False: "  <- beyond chance", None: "  <- nothing to tell by"}
+    for row in rows:
+        yield f"{row['of']}, {row['figure']}: {row['before']} -> {row['after']}{marks[row['agrees']]}"
+    beyond = [f"{row['of']}, {row['figure']}" for row in rows if row["agrees"] is False]
+    yield f"{len(rows)} figures, {len(beyond)} beyond what chance explains{': ' if beyond else ''}{'; '.join(beyond)}"
+
+
+def main() -> None:
+    """Run what is not done, write the blocks, compare."""
+    parts = parts_of_record()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true", help="say what would run, and run nothing")
+    parser.add_argument("--only", nargs="+", choices=[part.name for part in parts], metavar="PART", help="some of them")
+    options = parser.parse_args()
+    facts = origin.facts()
+    if options.only:
+        parts = [part for part in parts if part.name in options.only]
+    if options.list:
+        print("\n".join(listing(parts, facts["commit"])))
+        return
+    try:
+        failed = take(parts, facts)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(1 if failed else 0)
+
+
+def take(parts: Sequence[Part], facts: Row) -> list[str]:
+    """Run the parts that are not done, one after the other, write the blocks, compare; return those that failed."""
+    failed = []
+    for part in parts:
+        if not missing(part, facts["commit"]):
+            print(f"{part.name}: done already")
+        elif run(part, facts):
+            failed.append(part.name)
+    for block in written.write(RESULTS):
+        print(f"{block}: written")
+    print("\n".join(compare(facts)))
+    if failed:
+        print(f"failed: {', '.join(failed)}; the same command tries them again", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    origin.call(main)

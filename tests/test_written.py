@@ -1,0 +1,239 @@
+"""The figures of README and docs are those of the results files, and each block says so."""
+
+import json
+import math
+import platform
+import re
+import shutil
+
+import blocks
+import figures
+import history
+import numpy as np
+import pytest
+import written
+from conftest import ROOT
+from test_comparison import FACTS, ensemble, reading
+
+from helpers import errors, evaluation, scores
+
+RESULTS = ROOT / "benchmarks" / "results"
+NEEDED = ("accuracy", "baselines", "robustness", "photographs", "certainty", "soundness", "speed", "sheets")
+NEEDED += ("pictures", "few", "folder", "many_runs")
+
+
+@pytest.fixture
+def readings(tmp_path):
+    """Return a folder with the results files of the project, to be changed."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    for name in NEEDED:
+        shutil.copyfile(RESULTS / f"{name}.json", folder / f"{name}.json")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Return the folder of a project with a README and a page of docs, each with a block."""
+    monkeypatch.setattr(written.files, "PROJECT", tmp_path / "project")
+    monkeypatch.setattr(written, "BLOCKS", {"sum": lambda folder: "4 seeds", "other": lambda folder: "| 5 |"})
+    (tmp_path / "project" / "docs").mkdir(parents=True)
+    (tmp_path / "project" / "README.md").write_text(f"first\n\n{block('sum')}\nlast\n")
+    (tmp_path / "project" / "docs" / "page.md").write_text(f"{block('other')}\nwords\n\n{block('sum')}")
+    return tmp_path / "project"
+
+
+def block(name, content=""):
+    """Return a block with its marks."""
+    return f"<!-- {name}: written by benchmarks/written.py -->\n{content}<!-- end of {name} -->\n"
+
+
+def write(folder, name, rows, **more):
+    """Write a results file."""
+    (folder / f"{name}.json").write_text(json.dumps({"rows": rows} | more))
+
+
+def test_every_block_of_the_project_says_what_the_readings_say():
+    rows = json.loads((RESULTS / "accuracy.json").read_text())["rows"]
+    pythons = {row["versions"]["python"].rpartition(".")[0] for row in rows if "code" in row}
+    if pythons - {".".join(platform.python_version_tuple()[:2])}:
+        pytest.skip("by another Python than that of the readings, their code cannot be told from another")
+    assert written.stale_blocks(RESULTS) == []
+
+
+def test_every_block_that_is_written_stands_somewhere_once():
+    assert sorted(name for name, _ in written.standing()) == sorted(written.BLOCKS)
+
+
+def test_blocks_are_filled_whichever_file_they_stand_in_and_nothing_else_changes(project, tmp_path):
+    assert written.stale_blocks(tmp_path) == ["sum in README.md", "other in page.md", "sum in page.md"]
+    assert written.write(tmp_path) == ["sum in README.md", "other in page.md", "sum in page.md"]
+    filled = block("sum", "\n4 seeds\n\n")
+    assert (project / "README.md").read_text() == f"first\n\n{filled}\nlast\n"
+    table = block("other", "\n| 5 |\n\n")
+    assert (project / "docs" / "page.md").read_text() == f"{table}\nwords\n\n{filled}"
+    assert written.write(tmp_path) == [] == written.stale_blocks(tmp_path)
+
+
+def test_a_check_names_what_was_written_by_hand_and_writes_nothing(project, tmp_path, monkeypatch, capsys):
+    written.write(tmp_path)
+    readme = project / "README.md"
+    readme.write_text(readme.read_text().replace("4 seeds", "40 seeds"))
+    monkeypatch.setattr(written, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["written.py", "--check"])
+    with pytest.raises(SystemExit) as ended:
+        written.main()
+    said = capsys.readouterr().out
+    assert ended.value.code == 1 and said.startswith("sum in README.md: does not say what the readings say")
+    assert said.count("\n") == 1 and "40 seeds" in readme.read_text()
+
+
+def test_a_block_that_nothing_writes_is_refused(project, tmp_path):
+    (project / "README.md").write_text(block("some"))
+    with pytest.raises(errors.BadInput, match=r"README\.md has a block some, which nothing writes; name one of sum"):
+        written.write(tmp_path)
+
+
+def test_the_result_table_has_networks_together_and_simple_classifiers_as_rows(readings):
+    code = scores.todays_code("best")
+    rows = [reading("best", seed, range(30), code) for seed in range(5)]
+    together = ensemble(rows, range(20), code)
+    write(readings, "accuracy", rows, ensembles=[together])
+    corrupted = [{"key": row["key"], "mean": 0.95 + row["seed"] / 100, "split": "test"} for row in rows]
+    write(readings, "robustness", [corrupted[0] | {"mean": 0.1}, *corrupted, corrupted[0] | {"split": "validation"}])
+    text = blocks.results(readings)
+    assert "| `best` | 1,000 | **99.70%** | 99.70% to 99.70% | 9.0% → 0.2% | 97.0% | 5 s |" in text
+    low, high = evaluation.wilson(9980, 10_000)
+    assert f"| 5 of `best` together | 5,000 | **99.80%** | {low:.2%} to {high:.2%} | | | 20 s |" in text
+    assert len(re.findall(r"^\| (nearest|softmax)[^|]*\| \| \*\*\d", text, re.MULTILINE)) == 3
+    assert "means over 5 seeds, each" in text and "2 epochs" in text
+    assert "Taken on 2 cores (made), PyTorch 2, Python 3." in text and "older" not in text
+    columns = {line.count("|") for line in text.split("\n\n")[0].splitlines()}
+    assert columns == {8}
+    write(readings, "robustness", corrupted[1:])
+    assert "| 9.0% → 0.2% |  | 5 s |" in blocks.results(readings)  # not all of these networks were read
+
+
+def test_the_result_table_tells_old_code_from_new(readings):
+    rows = [reading("best", seed, range(30), scores.todays_code("best")) for seed in range(5)]
+    other = FACTS | {"machine": {"cores": 8, "processor": "other"}}
+    rows += [reading("fast", seed, range(90), "older", facts=other) for seed in range(10)]
+    rows += [reading("balanced", seed, range(40), scores.todays_code("balanced")) for seed in range(5)]
+    write(readings, "accuracy", rows)
+    text = " ".join(blocks.results(readings).split())
+    assert "Taken: `balanced`, `best` on 2 cores (made), PyTorch 2, Python 3; `fast` on 8 cores (other)" in text
+    assert "The readings of `fast` are of older code than today's" in text and "5 seeds (10 of `fast`)" in text
+
+
+def test_one_seed_has_no_interval(readings):
+    write(readings, "accuracy", [reading("best", 0, range(30))])
+    assert "| **99.70%** | one seed |" in blocks.results(readings)
+
+
+def test_what_is_said_of_photographs_was_read_last(readings):
+    rows = figures.rows_of(readings, "photographs")
+    last = {row["reader"]: row for row in rows if row["split"] == "test"}
+    write(readings, "photographs", [*rows, last["tesseract"] | {"accuracy": 0.123}])
+    text = " ".join(blocks.reading(readings).split())
+    assert f"`{last['run']['recipe']}` read {last['run']['accuracy']:.1%}; of the first 200" in text
+    assert "Tesseract read 12.3% and" in text and f"RapidOCR {last['rapidocr']['accuracy']:.1%}, neither" in text
+    certain = figures.rows_of(readings, "certainty")[-1]
+    seen = certain["photographs"]
+    assert f"sure of {seen['sure'] / seen['made']:.1%}, and {seen['right_of_sure'] / seen['sure']:.1%} of" in text
+    for part, noun in (("letters", "printed"), ("strokes", "strokes"), ("papers", "papers"), ("crops", "crops")):
+        shown, sure = (sum(count[name] for count in certain[part].values()) for name in ("shown", "sure"))
+        assert f"of {sure} of {shown} {noun}" in text
+
+
+def test_what_is_said_of_wrong_labels_is_the_last_reading_of_each_seed(readings):
+    rows = figures.rows_of(readings, "soundness")
+    again = rows[-1] | {"labels": rows[-1]["labels"] | {"found_share": 0.5}}
+    write(readings, "soundness", [*rows, again])
+    text = " ".join(blocks.soundness(readings).split())
+    assert "suspected 50.0% to " in text and "of them (5 seeds) and " in text
+
+
+def test_what_is_said_of_own_images_was_read_last(readings):
+    text = " ".join(blocks.own_images(readings).split())
+    few = figures.rows_of(readings, "few")[-1]
+    assert f"{np.mean(few['from_run']):.1%} from a run on MNIST, means of 5 seeds" in text
+    rows = figures.rows_of(readings, "pictures")
+    rows = [row | ({"accuracy": 0.111} if row.get("size") == 28 else {"accuracy": 0.222}) for row in rows]
+    write(readings, "pictures", rows)
+    text = " ".join(blocks.own_images(readings).split())
+    assert "22.2% and 22.2% of 200" in text and "22.2% and 22.2% after ten, and 11.1% or less made" in text
+    folder = figures.rows_of(readings, "folder")[-1]
+    assert f"were read in {folder['parts']['first']['seconds']:.1f} s, again" in text
+
+
+def test_the_table_of_ratios_has_like_with_like_first(readings):
+    head = {"unit": "s", "repeats": 3, "ours": 2.0, "baseline": 7.0, "ratio": 3.5, "range": [3.0, 4.0]} | FACTS
+    rows = [
+        head | {"part": "published", "what": "batches of 256", "batch_size": 256, "baseline_batch_size": 64},
+        head | {"part": "published", "what": "batches of 64", "batch_size": 64, "baseline_batch_size": 64},
+        head | {"part": "example", "what": "`fast`", "ratio": 90.0, "range": [80.0, 100.0]},
+        head | {"part": "growth", "what": "time by images"},
+    ]
+    write(readings, "speed", rows)
+    lines = blocks.speed(readings).splitlines()
+    assert lines[2] == "| batches of 64, theirs of 64 | 2.0 s | 7.0 s | **3.5** (3.0 to 4.0) |"
+    assert lines[3] == "| `fast` | 2.0 s | 7.0 s | **90.0** (80.0 to 100.0) |" and lines[4].startswith(
+        "| batches of 256"
+    )
+    below = " ".join(lines[5:])
+    assert "of 3 rounds" in below and "2 cores (made)" in below and "time by images" not in below
+
+
+def test_a_figure_that_was_never_read_is_named(tmp_path):
+    with pytest.raises(errors.BadInput, match=r"speed\.json holds no reading, part pipeline; take one"):
+        blocks.run(tmp_path)
+
+
+def score_rows(folder):
+    """Write results files with few scores of `best` on test images: three designs."""
+    early = {"recipe": "best", "commit": "1" * 40 + "-dirty", "test_accuracy": 0.99}
+    late = {"recipe": "best", "commit": "2" * 40, "code": "c" * 64, "test_accuracy": 0.98}
+    noted = [late | {"seed": seed, "key": f"key {seed}", "taken": f"2026-11-2{seed}T10:00:00"} for seed in (1, 2)]
+    write(folder, "accuracy", noted, earlier=[early | {"seed": seed} for seed in (0, 1)])
+    again = noted[0] | {"split": "test", "mean": 0.9, "taken": "2026-11-27T10:00:00"}
+    other = {"split": "test", "recipe": "best", "seed": 0, "commit": "3" * 40, "taken": "2026-11-25T10:00:00"}
+    write(folder, "robustness", [again, again | {"split": "validation", "seed": 5, "key": "none"}])
+    write(folder, "photographs", [other | {"key": "key 1", "accuracy": 0.7}, {"split": "test", "reader": "tesseract"}])
+    write(folder, "sheets", [other | {"key": "key 9", "accuracy": 0.6}])
+
+
+def test_designs_are_told_by_their_code_and_each_training_counts_once(tmp_path):
+    score_rows(tmp_path)
+    text = history.table(tmp_path)
+    assert "| best | 3 | not noted | 2026-11-27 10:00 |" in text
+    assert "| best | commit 1111111 * | not noted | 2 | 99.00% |  |  |  |" in text
+    assert "| best | code ccccccc | 2026-11-21 10:00 to 2026-11-27 10:00 | 2 | 98.00% | 90.00% | 70.00% |  |" in text
+    assert "| best | commit 3333333 | 2026-11-25 10:00 | 1 |  |  |  | 60.00% |" in text
+    assert "So it is with 2 of these 7 scores." in text
+
+
+def test_every_score_of_the_projects_files_is_in_the_history():
+    scored = history.scores_of(RESULTS)
+    content = json.loads((RESULTS / "accuracy.json").read_text())
+    for row in (*content["rows"], *content["earlier"]):
+        assert any(one.recipe == row["recipe"] and one.accuracy == row["test_accuracy"] for one in scored)
+    assert {one.kind for one in scored} >= {"test images", "MNIST-C", "photographs"}
+
+
+def test_figures_agree_where_their_ranges_meet():
+    figure = figures.Figure(0.5, 0.4, 0.6)
+    assert figure.agrees_with(figures.Figure(0.7, 0.6, 0.8)) and not figure.agrees_with(figures.Figure(0.7, 0.61, 0.8))
+    assert figure.agrees_with(figures.Figure(0.51)) is None and figures.Figure(3.0).agrees_with(figures.Figure(3.0))
+    before = {("a", "b"): figure, ("only", "before"): figure}
+    rows = figures.agreement(before, {("a", "b"): figures.Figure(0.9, 0.8, 1.0), ("only", "after"): figure})
+    assert [row["agrees"] for row in rows] == [False, None, None]
+    assert rows[0]["before"] == "50.00% (40.00% to 60.00%)" and rows[1]["after"] == "none"
+
+
+def test_every_figure_of_the_readings_has_its_range():
+    found = figures.all_of(RESULTS)
+    assert ("balanced", "test accuracy") in found and ("wrong labels", "found") in found
+    without = {place for place, figure in found.items() if math.isnan(figure.low)}
+    assert {of for of, _ in without} == {"a folder", "a grid"}  # read once
+    assert all(figure.low <= figure.value <= figure.high for place, figure in found.items() if place not in without)
+    assert figures.all_of(RESULTS / "none") == {}
