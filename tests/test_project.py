@@ -192,13 +192,10 @@ def test_a_measured_figure_is_found(text):
     assert MEASURED.search(text)
 
 
-def test_contributing_names_files_and_targets_that_are_there():
+def test_contributing_names_files_that_are_there():
     text = (ROOT / "CONTRIBUTING.md").read_text()
     for path in re.findall(r"\b(?:tests|helpers|pipeline)/[\w/.]+\.\w+", text):
         assert (ROOT / path).is_file(), path
-    makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"\bmake ([\w-]+)", text):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
 def test_the_datasets_makers_are_named():
@@ -268,3 +265,10 @@ def test_the_workflow_runs_what_make_runs_and_may_only_read():
     assert {name.split("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
     assert all(job["timeout-minutes"] <= 120 for job in jobs.values())
+
+
+def test_the_recipe_in_contributing_is_one(monkeypatch):
+    (line,) = re.findall(r"^Recipe\(.*\)$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
+    made = eval(line, vars(recipes).copy())
+    monkeypatch.setitem(recipes.RECIPES, made.name, made)
+    assert recipes.choose("brief") == made and made.epochs == 2
