@@ -232,30 +232,30 @@ def test_bad_input_ends_before_anything_is_written(trained, tmp_path, monkeypatc
 
 @pytest.fixture
 def copied(exported, tmp_path):
-    """A folder with model.onnx, those modules of helpers/ alone that README names, and its lines as main.py."""
+    """A folder with model.onnx, those modules of helpers/ alone that docs/export.md names, and its lines as main.py."""
     (tmp_path / "model.onnx").write_bytes(exported)
     return copy_lines(tmp_path, which=0)
 
 
 def copy_lines(folder, which):
-    """Copy the modules that README's section names before and with its program number `which`, and that as main.py."""
-    section = (ROOT / "README.md").read_text().split("## Without torch")[1].split("\n## ")[0]
-    program = section.split("```python\n")[1 + which].split("```")[0]
+    """Copy the modules that docs/export.md names before its program number `which`, and that program as main.py."""
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    program = page.split("```python\n")[1 + which].split("```")[0]
     (folder / "helpers").mkdir()
-    for name in ["__init__.py", *re.findall(r"`(\w+\.py)`", section.split(program)[0])]:
+    for name in ["__init__.py", *re.findall(r"`(\w+\.py)`", page.split(program)[0])]:
         shutil.copy(ROOT / "helpers" / name, folder / "helpers")
     (folder / "main.py").write_text(f"import sys\nsys.modules['torch'] = None  # not to be imported\n{program}")
     return folder
 
 
 def read_in(folder):
-    """Run README's lines in a folder as `copied` made it; return the process, ended."""
+    """Run the page's lines in a folder as `copied` made it; return the process, ended."""
     line = [sys.executable, "main.py"]
     environment = offline(folder) | {"PYTHONPATH": str(folder)}
     return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
 
 
-def test_readmes_lines_read_photographs_without_torch(trained, copied, photos):  # noqa: F811
+def test_documented_lines_read_photographs_without_torch(trained, copied, photos):  # noqa: F811
     reader = reading.load("hand", outputs=trained)
     for number in (3, 5):
         shutil.copy(photos / f"{number}.png", copied / "photograph.jpg")
@@ -270,7 +270,7 @@ def test_readmes_lines_read_photographs_without_torch(trained, copied, photos): 
 
 
 @pytest.mark.parametrize("knows", [True, False])
-def test_readmes_lines_read_pictures_without_torch(plants, tmp_path, knows):  # noqa: F811
+def test_documented_lines_read_pictures_without_torch(plants, tmp_path, knows):  # noqa: F811
     outputs, folder = plants
     reader = reading.load("plants", outputs=outputs)
     assert reader.certainty is None  # its validation images are too few

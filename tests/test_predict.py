@@ -553,9 +553,9 @@ def test_reading_imports_what_it_needs_alone():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
-def test_readmes_lines_of_python_read_a_photograph(trained, photos, ruling, tmp_path, monkeypatch, capsys):
-    section = (ROOT / "README.md").read_text().split("## Photographs")[1]
-    program = section.split("```python\n")[1].split("```")[0]
+def test_documented_lines_of_python_read_a_photograph(trained, photos, ruling, tmp_path, monkeypatch, capsys):
+    page = (ROOT / "docs" / "photographs.md").read_text(encoding="utf-8")
+    program = page.split("```python\n")[1].split("```")[0]
     monkeypatch.setenv("MNIST_OUTPUTS_DIR", str(trained))
     monkeypatch.setattr("helpers.runs.newest_with", lambda outputs, stage: "hand")
     monkeypatch.chdir(tmp_path)

@@ -1,7 +1,8 @@
-"""The project's lists agree with each other, and README's commands are those that work."""
+"""The project's lists agree with each other, links lead somewhere, and documented commands are those that work."""
 
 import importlib.metadata
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,19 @@ from packaging.version import Version
 
 import predict
 import run_all
-from helpers import recipes
+from helpers import data, recipes
 
 BIN = Path(sys.executable).parent
-README = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 LOCK = (ROOT / "requirements.txt").read_text()
+PAGES = sorted(path for place in ("*.md", "docs/*.md", "data/*.md", "outputs/*.md") for path in ROOT.glob(place))
+BLOCK = re.compile(
+    r"<!-- (?P<name>[\w-]+): written by benchmarks/written\.py -->.*?<!-- end of (?P=name) -->", re.DOTALL
+)
+MEASURED = re.compile(
+    r"\d ?%|\bper ?cent\b|\d ?(?:s|ms|sec|seconds?|min|minutes?|hours?)\b|\d times\b|\btimes (?:as|faster)\b"
+)
 
 
 def pins(text):
@@ -70,55 +79,128 @@ def test_modules_and_notebooks_are_clean():
         assert result.returncode == 0, result.stdout
 
 
-def test_readmes_commands_exist():
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
-    targets = re.findall(r"^make (\w+)", blocks, re.MULTILINE) + re.findall(r"`make (\w+)`", README)
+def page(name):
+    """Return the text of a page of docs/."""
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def commands_in(text):
+    """Return the lines of the shell in a page."""
+    return "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_documented_commands_exist(path):
+    text = path.read_text(encoding="utf-8")
+    blocks = commands_in(text).replace("//host:", "//127.0.0.1:")
     makefile = (ROOT / "Makefile").read_text()
-    assert {"reports", "test", "lab"} <= set(targets)
-    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
-    lines = re.findall(r"^python run_all\.py ?(.*)$", blocks, re.MULTILINE)
-    assert len(lines) >= 3
-    for line in lines:
-        run_all.parse(line.split())
-    lines = re.findall(r"^python predict\.py ?(.*)$", blocks, re.MULTILINE)
-    assert len(lines) >= 3
-    for line in lines:
-        options = predict.make_parser().parse_args(line.split())
+    for target in re.findall(r"^make ([\w-]+)", blocks, re.MULTILINE) + re.findall(r"`make\s([\w-]+)", text):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for line in re.findall(r"^python run_all\.py ?(.*)$", blocks, re.MULTILINE):
+        run_all.parse(shlex.split(line, comments=True))
+    for line in re.findall(r"^python predict\.py ?(.*)$", blocks, re.MULTILINE):
+        options = predict.make_parser().parse_args(shlex.split(line, comments=True))
         assert options.files or options.export
-    assert "python run_all.py --epochs 10" in blocks and ".venv/bin/python run_all.py --epochs 10" in makefile
+    for script in re.findall(r"^python (\S+\.py)", blocks, re.MULTILINE):
+        assert (ROOT / script).is_file(), script
 
 
-def test_readme_names_every_flag_module_notebook_and_nothing_else():
-    part = README.split("## The command line")[1].split("## A run's folder")[0]
-    documented = set(re.findall(r"--[a-z][a-z-]+", part))
-    known = {
-        flag for action in run_all.make_parser()._actions for flag in action.option_strings if flag.startswith("--")
+def test_readmes_commands_are_those_of_the_makefile():
+    blocks = commands_in(README)
+    assert re.findall(r"^make (\w+)", blocks, re.MULTILINE) == ["reports", "test"] and "`make lab`" in README
+    assert "\npython run_all.py --epochs 10\n" in commands_in(page("set-up"))
+    assert ".venv/bin/python run_all.py --epochs 10" in (ROOT / "Makefile").read_text()
+
+
+def test_every_flag_is_documented_and_nothing_else():
+    for parser, name in ((run_all.make_parser(), "command-line"), (predict.make_parser(), "photographs")):
+        known = {flag for flag in parser._option_string_actions if flag.startswith("--")} - {"--help"}
+        documented = set(re.findall(r"`(--[a-z][a-z-]+)", page(name)))
+        assert documented == known
+
+
+def test_every_notebook_dataset_and_own_recipe_is_documented():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"(../notebooks/{path.name})" in page("notebooks")
+    for name in ("auto", *data.SOURCES):
+        assert f"`{name}`" in page("datasets") and f"`{name}`" in page("command-line")
+    for name in recipes.RECIPES:
+        assert name.endswith(("-published", "-tuned")) or f"`{name}`" in page("recipes")
+
+
+def tree():
+    """Return the files that docs/structure.md names, relative to the project."""
+    (block,) = re.findall(r"```\n(.*?)```", page("structure"), re.DOTALL)
+    named, folders = set(), []
+    for line in block.splitlines():
+        name = line.split()[0]
+        del folders[(len(line) - len(line.lstrip())) // 4 :]
+        if name.endswith("/"):
+            folders.append(name)
+        named.add("".join(folders) + ("" if name.endswith("/") else name))
+    return named
+
+
+def test_the_tree_names_every_module_and_no_other():
+    modules = {
+        str(path.relative_to(ROOT).as_posix())
+        for package in ("helpers", "pipeline", "benchmarks")
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "__init__.py"
     }
-    assert documented == known - {"--help"}
-    for flag in predict.make_parser()._option_string_actions:
-        part = README.split("## Photographs")[1].split("\n## The notebooks")[0]
-        assert flag in ("-h", "--help", "--debug") or flag in part, flag
-    for package in ("helpers", "pipeline"):
-        for path in (ROOT / package).glob("*.py"):
-            assert path.name == "__init__.py" or re.search(rf"^    {path.name}\b", README, re.MULTILINE), path
-    for path in [*(ROOT / "notebooks").glob("*.ipynb")]:
-        assert f"(notebooks/{path.name})" in README
-    for link in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / link).exists(), link
+    assert {name for name in tree() if "/" in name and name.endswith(".py")} == modules
+    assert all((ROOT / name).exists() for name in tree())
 
 
-def test_contributing_names_files_and_targets_that_are_there():
+def anchors(text):
+    """Return what a link may name behind `#` in a page: its headings, as GitHub writes them."""
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path):
+    text = re.sub(r"```.*?```|`[^`]+`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+def test_every_page_stands_in_the_list():
+    for path in DOCS.glob("*.md"):
+        assert path.name == "README.md" or f"({path.name})" in page("README"), path.name
+    assert "(docs/README.md)" in README
+
+
+def test_readme_is_short_and_holds_no_measured_figure_outside_blocks():
+    assert len(README.splitlines()) <= 150
+    assert [block["name"] for block in BLOCK.finditer(README)] == ["run", "results", "speed", "reading"]
+    outside = BLOCK.sub("", README)
+    assert "written by" not in outside and MEASURED.findall(outside) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["reads 98.5% of", "41 s of training", "5.1 times", "in 630 seconds", "twenty per cent", "three times as fast"],
+)
+def test_a_measured_figure_is_found(text):
+    assert MEASURED.search(text)
+
+
+def test_contributing_names_files_that_are_there():
     text = (ROOT / "CONTRIBUTING.md").read_text()
     for path in re.findall(r"\b(?:tests|helpers|pipeline)/[\w/.]+\.\w+", text):
         assert (ROOT / path).is_file(), path
-    makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"\bmake ([\w-]+)", text):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_readme_names_the_datasets_makers():
+def test_the_datasets_makers_are_named():
     for words in ("Yann LeCun", "Corinna Cortes", "Christopher", "CC BY-SA 3.0", "MIT"):
-        assert words in README
+        assert words in page("datasets")
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
@@ -151,3 +233,42 @@ def test_every_function_has_types_and_they_agree():
 def test_make_lint_checks_style_imports_and_types():
     plan = subprocess.run(["make", "--dry-run", "lint"], cwd=ROOT, capture_output=True, text=True).stdout
     assert all(command in plan for command in ("ruff check", "ruff format --check", "lint-imports", "mypy"))
+
+
+def test_the_citation_is_of_this_version_and_these_authors():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (citation["title"], citation["version"], citation["license"]) == (
+        "literate-mnist",
+        project["version"],
+        "MIT",
+    )
+    (author,) = citation["authors"]
+    assert f"(c) 2026 {author['name']}\n" in (ROOT / "LICENSE").read_text()
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {citation['version']} - {citation['date-released']}\n" in changelog
+
+
+def test_the_workflow_runs_what_make_runs_and_may_only_read():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    jobs = workflow["jobs"]
+    lines = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+    makefile = (ROOT / "Makefile").read_text()
+    lint = re.findall(r"\t\.venv/bin/(.+)", makefile.split("\nlint:")[1].split("\n\n")[0])
+    assert lines["lint"][-len(lint) :] == lint and len(lint) >= 4
+    (test,) = re.findall(
+        r"\t\.venv/bin/(python -m pytest .+) \$\(ARGS\)", makefile.split("\ntest:")[1].split("\n\n")[0]
+    )
+    assert lines["tests"][-1] == test
+    matrix = jobs["tests"]["strategy"]["matrix"]
+    assert {name.split("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    assert matrix["python"] == ["3.11", "3.12", "3.13"]
+    assert all(job["timeout-minutes"] <= 120 for job in jobs.values())
+
+
+def test_the_recipe_in_contributing_is_one(monkeypatch):
+    (line,) = re.findall(r"^Recipe\(.*\)$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
+    made = eval(line, vars(recipes).copy())
+    monkeypatch.setitem(recipes.RECIPES, made.name, made)
+    assert recipes.choose("brief") == made and made.epochs == 2

@@ -201,7 +201,7 @@ def test_no_other_function_hands_the_number_of_epochs_on():
 
 def listed_route():
     """Return the functions that CONTRIBUTING.md names on the way of `--epochs`."""
-    section = (ROOT / "CONTRIBUTING.md").read_text().split("## How a flag travels")[1].split("\n## ")[0]
+    section = (ROOT / "CONTRIBUTING.md").read_text().split("### A flag\n")[1].split("\n### ")[0]
     return re.findall(r"^\d+\. `(?:\w+\.)*(\w+)`", section, re.MULTILINE)
 
 
