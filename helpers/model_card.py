@@ -26,13 +26,14 @@ from . import (
     files,
     folders,
     forms,
+    models,
     recipes,
     runs,
 )
 from .reading import Reader
 from .runs import Manifest
 
-SEAL = "<!-- written by predict.py --export; changed by nobody since, if the text above has the SHA-256 "
+SEAL = "<!-- written by predict.py --export; changed by nobody since, if all above has the SHA-256 "
 ON_HUGGING_FACE = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
 DIGITS = set("0123456789")
 NAMED = 20  # classes at most that a sentence lists
@@ -91,8 +92,8 @@ class Facts:
 
     @property
     def is_of_digits(self) -> bool:
-        """Whether it finds ink, and every class is a digit."""
-        return self.reader.framing == "ink" and set(self.names) <= DIGITS
+        """Whether it learnt from ink, and every class is a digit."""
+        return forms.of_description(self.described).framing == "ink" and set(self.names) <= DIGITS
 
     @property
     def thing(self) -> str:
@@ -268,10 +269,11 @@ def model(facts: Facts) -> list[str]:
     """Return what the model is."""
     described, form = facts.described, forms.of_description(facts.described)
     recipe = described["recipe"]
+    parameters = models.count_parameters(facts.reader.network)
     pixels = f"{form.size}x{form.size} {'pixels in colour' if form.colour == 'rgb' else 'grey pixels'}"
     what = (
-        f"A convolutional network (`{recipe['network']}`, {described['parameters']:,} parameters) that takes an image "
-        f"of {pixels} and says which of {len(facts.names)} classes it shows: "
+        f"A convolutional network (`{recipe['network']}`, {parameters:,} parameters) "
+        f"that takes an image of {pixels} and says which of {len(facts.names)} classes it shows: "
         f"{listed(facts.names)}. It was trained on {facts.images} by the recipe `{recipe['name']}` of "
         f"literate-mnist ({plain(recipe['summary'])}), {times(recipe['epochs'], 'epoch')} long, with seed "
         f"{described['seed']}. {plain(facts.file)} holds it as ONNX, with normalisation and softmax in it."
@@ -317,9 +319,9 @@ def uses(facts: Facts) -> list[str]:
     ]
 
 
-def how_to(facts: Facts) -> list[str]:
-    """Return the lines that ask the ONNX file, what goes in and what comes out."""
-    form, classes = facts.reader.form, len(facts.names)
+def program(facts: Facts) -> str:
+    """Return the lines of Python that ask the ONNX file."""
+    form = facts.reader.form
     has_familiarity = facts.reader.certainty is not None
     takes = "probabilities, familiarity" if has_familiarity else "(probabilities,)"
     sure = ["    print(names[row.argmax()], row.max())"]
@@ -329,6 +331,7 @@ def how_to(facts: Facts) -> list[str]:
             "    print(names[row.argmax()], row.max(), sure)",
         ]
     code = [
+        "```python",
         "import json",
         "",
         "import numpy as np",
@@ -341,23 +344,29 @@ def how_to(facts: Facts) -> list[str]:
         f'{takes} = session.run(None, {{"images": images}})',
         "for row, familiar in zip(probabilities, familiarity):" if has_familiarity else "for row in probabilities:",
         *sure,
+        "```",
     ]
+    return "\n".join(code)
+
+
+def how_to(facts: Facts) -> list[str]:
+    """Return the lines that ask the ONNX file, what goes in and what comes out."""
+    form, classes = facts.reader.form, len(facts.names)
     told = [
         f"- `images`: uint8 (n, {form.channels}, {form.size}, {form.size}), values from 0 to 255, for any n.",
         f"- `probabilities`: float32 (n, {classes}), in the order of `class_names`; a row adds up to 1.",
     ]
-    if has_familiarity:
+    if facts.reader.certainty is not None:
         told.append("- `familiarity`: float32 (n,), how much an image is like what the network knows, at most 1.")
     framed = FRAMED[export.metadata(facts.reader)["framing"]["name"]].format(form=form, colour=quoted(form.colour))
     if facts.reader.framing == "whole" and form.is_mnists and not facts.reader.stretches:
-        framed += ", and makes dark ink on light paper light on dark"
-    told.append(f"- An image has to be framed as those were that it was trained on: {framed}.")
+        framed += ", and turns dark on light into light on dark"
+    told.append(f"- How an image has to be framed: {framed}.")
     told.append(
         "- These modules are in `helpers/` of literate-mnist and need no torch: `framing.py`, `forms.py`, `errors.py`, "
         "and `pictures.py`, whose `open_file(path)` gives the `pixels` of a photograph."
     )
-    fenced = "\n".join(["```python", *code, "```"])
-    return ["## How to use it", fenced, "\n".join(told)]
+    return ["## How to use it", program(facts), "\n".join(told)]
 
 
 def images(facts: Facts) -> list[str]:
@@ -610,7 +619,7 @@ def limits(facts: Facts) -> list[str]:
     if facts.is_of_digits:
         told.append("It knows digits alone, and takes a letter, a stain or a picture for the digit that comes nearest.")
         told.append("One image, one digit: two on one image get one answer.")
-    if facts.described.get("fitted_on", {}).get("photographs"):
+    if facts.reader.certainty is not None and facts.reader.certainty.fitted_on["photographs"]:
         told.append(
             "Made photographs are not taken ones: what it calls sure was fitted on simulated paper, pen and light."
         )
