@@ -65,9 +65,11 @@ bench-pages: $(READY)  ## visit the pages of outputs/ as readers do: phone to de
 comparison: $(READY)  ## make outputs/comparison.html, published.html and speed.html from the readings
 	.venv/bin/python benchmarks/comparison.py $(ARGS)
 
-sample: $(READY)  ## make docs/sample: the reports of one run on MNIST
+sample: $(READY)  ## make docs/sample: the reports and the model card of one run on MNIST
 	.venv/bin/python run_all.py --dataset mnist --epochs 10 --run sample $(ARGS)
 	rm -rf docs/sample && cp -R outputs/sample/reports docs/sample
+	folder=$$(mktemp -d) && .venv/bin/python predict.py --export $$folder/model.onnx --run sample \
+		&& cp $$folder/MODEL_CARD.md docs/sample && rm -r $$folder
 
 record: $(READY)  ## read every figure that README and docs quote anew, from one commit; some hours, ARGS=--list says which
 	.venv/bin/python benchmarks/record.py $(ARGS)

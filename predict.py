@@ -5,7 +5,8 @@ python predict.py photographs/ --csv answers.csv        a folder, and the answer
 python predict.py page.jpg --sheet                      several digits, in lines, as in 407 1999
 cat photograph.jpg | python predict.py - --json         from standard input, a line of JSON each
 python predict.py photographs/ --report page.html       a page with every photograph, offline, to be mailed
-python predict.py --export model.onnx                   the trained network for other programs, without torch
+python predict.py --export model.onnx                   the trained network for other programs, without torch,
+                                                        and MODEL_CARD.md beside it
 
 A file that is no image is named with the reason, the others are read, and the exit code is 1. Where no digit is found,
 that is the answer.
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from helpers.framing import Box
     from helpers.reading import Answer, Reader
 
+CARD = "MODEL_CARD.md"
 PICTURED = 8  # answers at most that are shown with a picture of what the network saw
 MOST_OTHERS = 3  # labels that are named beside an answer; where more are possible, hardly any is ruled out
 SURE = {True: "yes", False: "no", None: ""}  # in a table
@@ -52,10 +54,11 @@ def make_parser() -> Parser:
     add("--csv", metavar="FILE", help="write the answers to a table")
     add("--json", action="store_true", help="print a line of JSON for each image")
     add("--report", metavar="FILE.html", help="write a page that shows every image, its answer, and how it was read")
+    export_help = "write the trained network to one file, for programs without torch, and MODEL_CARD.md beside it"
     framing_help = "ink finds the digit, whole takes the image as it is, auto does what the run was trained on (auto)"
     add("--framing", default="auto", metavar="auto|ink|whole", help=framing_help)
     add("--sheet", action="store_true", help="read several digits, in lines of numbers")
-    add("--export", metavar="FILE.onnx", help="write the trained network to one file, for programs without torch")
+    add("--export", metavar="FILE.onnx", help=export_help)
     add("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
@@ -67,11 +70,11 @@ def main(options: argparse.Namespace) -> int:
     check_sheet(options)
     check_table(options.csv)
     check_report(options.report, named)
-    check_export(options.export)
-    check_apart([options.csv, options.report, options.export], named)
+    card = check_export(options.export)
+    check_apart([options.csv, options.report, options.export, card], named)
     reader = load_reader(options)
-    if options.export is not None:
-        write_export(reader, options.export, options.json)
+    if options.export is not None and card is not None:
+        write_export(reader, options.export, card, options.json)
     if reads and not options.json:
         unknown = f"; {reader.unknown}, so it is not known which answers are sure" if reader.unknown else ""
         print(f"read by {reader.run}{unknown}", file=sys.stderr, flush=True)
@@ -191,14 +194,30 @@ def check_report(path: str | None, named: Sequence[str]) -> None:
     check_place(path, wrong)
 
 
-def check_export(path: str | None) -> None:
-    """Raise BadInput where no ONNX file could be written to `path`, or by its name it is another kind of file."""
+def check_export(path: str | None) -> str | None:
+    """Return the path of the model card that belongs to the ONNX file `path`, None where no such file is asked for.
+
+    BadInput where one of them could not be written, by its name the file is of another kind, or a card lies there that
+    this program did not write, or that was changed since.
+    """
     if path is None:
-        return
+        return None
     wrong = functools.partial(errors.BadInput, field="export", value=printable(path) or repr(path))
     if not path.lower().endswith(".onnx"):
         raise wrong("not the name of an ONNX file", way_out="name one, as in model.onnx")
     check_place(path, wrong)
+    card = os.path.join(os.path.dirname(path), CARD)
+    if os.path.lexists(card) and not is_written_here(card):
+        rule = f"{printable(card)} lies beside it, which this did not write, or somebody has changed"
+        raise wrong(rule, way_out="move that away, or choose another folder")
+    return card
+
+
+def is_written_here(path: str) -> bool:
+    """Return whether a file is a model card as this program wrote it."""
+    from helpers import model_card
+
+    return os.path.isfile(path) and model_card.is_unchanged(files.read_file(path))
 
 
 def check_place(path: str, wrong: Callable[..., errors.BadInput]) -> None:
@@ -234,13 +253,24 @@ def names_on_page(named: Sequence[str]) -> list[str]:
     return [printable(os.path.relpath(path, common)) for path in paths]
 
 
-def write_export(reader: "Reader", path: str, as_json: bool) -> None:
-    """Write the ONNX file of a Reader to `path`, whole or not at all, and say so unless answers are JSON."""
-    from helpers import export
+def write_export(reader: "Reader", path: str, card: str, as_json: bool) -> None:
+    """Write the ONNX file of a Reader and its model card, both or neither, and say so unless answers are JSON."""
+    from helpers import export, model_card
 
-    files.write_file(path, export.as_onnx(reader))
+    content = export.as_onnx(reader)
+    text = model_card.write(reader, os.path.basename(path), content)
+    before = files.read_file(card) if os.path.lexists(card) else None
+    files.write_file(card, text)
+    try:
+        files.write_file(path, content)
+    except BaseException:
+        if before is None:
+            files.remove_file(card)
+        else:
+            files.write_file(card, before)
+        raise
     if not as_json:
-        print(f"{printable(path)}: the network of {reader.run}", file=sys.stderr, flush=True)
+        print(f"{printable(path)}, {printable(card)}: the network of {reader.run}", file=sys.stderr, flush=True)
 
 
 def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:

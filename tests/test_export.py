@@ -188,20 +188,24 @@ def test_a_package_that_is_missing_is_named(package, monkeypatch, answer, tmp_pa
 def test_the_command_writes_the_file_and_says_nothing_more(trained, exported, tmp_path):
     (tmp_path / "new").mkdir()
     ended = command(trained, "--export", "new/model.onnx", "--run", "hand", cwd=tmp_path)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "new/model.onnx: the network of hand\n")
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["model.onnx"]
+    assert (ended.returncode, ended.stdout, ended.stderr) == (
+        0,
+        "",
+        "new/model.onnx, new/MODEL_CARD.md: the network of hand\n",
+    )
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"model.onnx", "MODEL_CARD.md"}
     assert (tmp_path / "new" / "model.onnx").read_bytes() == exported
 
 
 def test_photographs_are_read_beside_it(answer, photos, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(export, "as_onnx", lambda reader: reader.run.encode())
-    path = tmp_path / "model.ONNX"
+    path, card = tmp_path / "model.ONNX", tmp_path / "MODEL_CARD.md"
     code, out, error = answer(photos / "3.png", "--export", path, "--json")
     assert code == 0 and not error and json.loads(out)["file"] == str(photos / "3.png")
     assert path.read_text() == "hand"
     path.write_text("an older one")
     code, out, error = answer(photos / "3.png", "--export", path)
-    assert code == 0 and error == f"{path}: the network of hand\nread by hand\n" and path.read_text() == "hand"
+    assert code == 0 and error == f"{path}, {card}: the network of hand\nread by hand\n" and path.read_text() == "hand"
     assert [line.split(":")[0] for line in out.splitlines()] == [str(photos / "3.png")]
 
 
