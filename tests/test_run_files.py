@@ -69,6 +69,12 @@ def test_the_schemas_in_docs_are_those_of_the_types():
     assert committed == schemas.contents(), "`make schemas` writes them anew"
 
 
+def test_the_page_on_schemas_names_the_versions():
+    page = (ROOT / "docs" / "schemas" / "README.md").read_text()
+    for name, version in NEWEST.items():
+        assert f"| `{name}.json` | [{name}.schema.json]({name}.schema.json) | {version} |" in page
+
+
 def test_the_command_writes_them(tmp_path):
     shutil.copytree(ROOT / "helpers", tmp_path / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-m", "helpers.schemas"]
