@@ -175,7 +175,7 @@ def load(run: str | None = None, framed: str = "auto", outputs: Path | None = No
     except OSError as error:
         raise BadInput(f"{error.filename}: {error.strerror}", field="run", value=name) from None
     if found is None:
-        raise BadInput(why_untrained(folder), field="run", value=name, way_out=training_of(name))
+        raise untrained(folder)
     description = found.description
     return Reader(
         run=name,
@@ -250,15 +250,18 @@ def training_of(name: str) -> str:
     return f"this makes one: python run_all.py --only training --run {name}"
 
 
-def why_untrained(folder: Path) -> str:
-    """Return why a run's folder has no model that can be loaded."""
+def untrained(folder: Path) -> BadInput:
+    """Return the error of a run that has no model which can be loaded: it says why, as far as model.json tells."""
+    rule = "no trained model in it, or none that is whole"
+    way_out = training_of(folder.name)
     try:
         run_files.read(run_files.Model, folder)
     except ValueError as error:
-        return f"its model.json is not what a training writes ({error})"
+        rule = f"its model.json is not what a training writes ({error})"
+        way_out = f"python run_all.py --run {folder.name} --only training --force"
     except OSError:  # there is none
         pass
-    return "no trained model in it, or none that is whole"
+    return BadInput(rule, field="run", value=folder.name, way_out=way_out)
 
 
 def check_trained(folder: Path) -> None:

@@ -201,7 +201,7 @@ def test_a_model_of_before_is_loaded_and_nonsense_is_not(outputs):
             reading.load("hand", outputs=outputs)
         line = str(caught.value)
         assert line.startswith("run hand: its model.json is not what a training writes (version: ")
-        assert line.endswith("; this makes one: python run_all.py --only training --run hand") and "\n" not in line
+        assert line.endswith("; python run_all.py --run hand --only training --force") and "\n" not in line
 
 
 def test_a_model_of_a_later_version_is_refused(outputs):
