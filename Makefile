@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison record sample setup lock lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison record sample setup lock schemas lint clean
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -90,6 +90,9 @@ lock:  ## resolve the direct dependencies anew, for all platforms; needs uv
 	echo '    - -e .' >> environment.new
 	sed -n 's/^\([a-z0-9.-]*==[^\\]*[^ \\]\) *\\*$$/    - "\1"/p' requirements.txt >> environment.new
 	mv environment.new environment.yml
+
+schemas: $(READY)  ## write docs/schemas from the types of a run's files
+	.venv/bin/python -m helpers.schemas
 
 lint: $(READY)  ## check modules and notebooks: style, the direction of imports, types
 	.venv/bin/ruff check .

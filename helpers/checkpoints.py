@@ -13,13 +13,10 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from . import errors, files, forms, models, runs
+from . import errors, files, forms, models, run_files, runs
 from .certainty import CODE, Certainty
 from .evaluation import Predictions
 
-# Of model.json. 4 knew no folds; 3 knew no images but those of 28x28 grey pixels; 2 knew no network that normalises
-# each image by itself, and no "threshold"; 1 had neither "version" nor "temperature" nor "validation_sha256".
-VERSION = 5
 logger = logging.getLogger(__name__)
 
 KEPT = 2  # checkpoints a run
@@ -51,7 +48,7 @@ class TrainedModel(NamedTuple):
 
     network: nn.Sequential  # on the CPU, in evaluation mode
     history: list[Row]
-    description: dict[str, Any]  # the content of model.json
+    description: dict[str, Any]  # the content of model.json, as run_files.Model says
 
 
 class Checkpoints:
@@ -126,11 +123,10 @@ def save_model(
 ) -> None:
     """Write history.csv, model.safetensors, validation.npz, certainty.npz and, last, model.json.
 
-    model.json holds its version, the SHA-256 of the other four, the number of parameters, `description`, and what
-    certainty.fit found, but for the centres, which are in certainty.npz: "temperature", "threshold", "floor" as in
-    Certainty, "fitted_on" {"validation_images", "photographs", "not_found"}, and "certainty_code", by which it did.
-    That is all that is needed to build the network again and to read its answers. RunInUse, and nothing is written,
-    where somebody else is writing into the run.
+    model.json, which run_files.Model describes, holds its version, the SHA-256 of the other four, the number of
+    parameters, `description`, and what certainty.fit found, but for the centres, which are in certainty.npz. That is
+    all that is needed to build the network again and to read its answers. RunInUse, and nothing is written, where
+    somebody else is writing into the run.
     """
     folder = Path(folder)
     contents = {
@@ -141,7 +137,7 @@ def save_model(
     }
     digests = {DIGESTS[name]: files.digest(content) for name, content in contents.items()}
     facts = {
-        "version": VERSION,
+        "version": run_files.MODEL_VERSION,
         "parameters": models.count_parameters(network),
         "certainty_code": CODE,
         "temperature": certainty.temperature,
@@ -197,15 +193,14 @@ def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedMod
 
     With the `fingerprint` of a training, None as well where the model is of another. BadInput where model.json is of a
     later version than this code knows, and where the weights have the SHA-256 that they should have, and yet are none
-    of this network.
+    of this network. What else is wrong with model.json, run_files.read tells.
     """
     folder = Path(folder)
     path = folder / "model.safetensors"
     try:
-        description = files.read_json(folder / "model.json")
+        description = run_files.read(run_files.Model, folder)
         weights = path.read_bytes()
         table = (folder / "history.csv").read_bytes()
-        check_version(folder, description)
         if description["weights_sha256"] != files.digest(weights):
             return None
         if description["history_sha256"] != files.digest(table):
@@ -216,7 +211,7 @@ def load_model(folder: str | Path, fingerprint: str | None = None) -> TrainedMod
             return None
         network = build_network(description)
         network.load_state_dict(safetensors.torch.load(weights))
-    except (AttributeError, FileNotFoundError, KeyError, TypeError):  # nothing there, or a model.json that is none
+    except (FileNotFoundError, KeyError, ValueError):  # nothing there, or a model.json that is none
         return None
     except (safetensors.SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:100]
@@ -238,15 +233,6 @@ def build_network(description: dict[str, Any]) -> nn.Sequential:
         channels=form.channels,
         size=form.size,
     )
-
-
-def check_version(folder: Path, description: Any) -> None:
-    """Raise BadInput where `description`, the content of a run's model.json, is of a later version than this code's."""
-    version = description.get("version") if isinstance(description, dict) else None
-    if isinstance(version, int) and version > VERSION:
-        rule = f"its model.json is of version {version}, and this code knows {VERSION}"
-        way_out = "use newer code, or another name"
-        raise errors.BadInput(rule, field="run", value=folder.name, way_out=way_out)
 
 
 def has_its_arrays(folder: Path, description: dict[str, Any]) -> bool:

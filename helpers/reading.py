@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import certainty, checkpoints, files, forms, framing, runs, sheets
+from . import certainty, checkpoints, forms, framing, run_files, runs, sheets
 from .certainty import Certainty
 from .errors import BadInput
 from .forms import Form
@@ -176,14 +175,13 @@ def load(run: str | None = None, framed: str = "auto", outputs: Path | None = No
     except OSError as error:
         raise BadInput(f"{error.filename}: {error.strerror}", field="run", value=name) from None
     if found is None:
-        rule = "no trained model in it, or none that is whole"
-        raise BadInput(rule, field="run", value=name, way_out=training_of(name))
+        raise untrained(folder)
     description = found.description
     return Reader(
         run=name,
         network=found.network,
         class_names=tuple(str(class_name) for class_name in description["class_names"]),
-        temperature=temperature_of(name, description),
+        temperature=float(description.get("temperature", 1.0)),
         form=form_for(name, description, framed),
         description=description,
         certainty=known_certainty(folder, description),
@@ -220,8 +218,8 @@ def newest(outputs: Path) -> str:
 def newest_of_digits(outputs: Path) -> str | None:
     """Return the name of the run that was trained last of those that frame digits by their ink, None where none is."""
     for name in runs.all_with(outputs, "training"):
-        with contextlib.suppress(BadInput, OSError, ValueError, TypeError, AttributeError):
-            if forms.of_description(files.read_json(outputs / name / "model.json")).framing == "ink":
+        with contextlib.suppress(BadInput, OSError, ValueError):
+            if forms.of_description(run_files.read(run_files.Model, outputs / name)).framing == "ink":
                 return name
     return None
 
@@ -250,6 +248,20 @@ def no_such_run(name: str, outputs: Path) -> BadInput:
 def training_of(name: str) -> str:
     """Return the way out where the run `name` has no model."""
     return f"this makes one: python run_all.py --only training --run {name}"
+
+
+def untrained(folder: Path) -> BadInput:
+    """Return the error of a run that has no model which can be loaded: it says why, as far as model.json tells."""
+    rule = "no trained model in it, or none that is whole"
+    way_out = training_of(folder.name)
+    try:
+        run_files.read(run_files.Model, folder)
+    except ValueError as error:
+        rule = f"its model.json is not what a training writes ({error})"
+        way_out = f"python run_all.py --run {folder.name} --only training --force"
+    except OSError:  # there is none
+        pass
+    return BadInput(rule, field="run", value=folder.name, way_out=way_out)
 
 
 def check_trained(folder: Path) -> None:
@@ -284,15 +296,6 @@ def check_model(folder: Path) -> None:
         if (folder / name).is_file() and runs.read_recorded(folder, manifest, name) is None:
             rule = f"{name} is not as its training left it"
             raise BadInput(rule, field="run", value=folder.name, way_out=way_out)
-
-
-def temperature_of(run: str, description: dict[str, Any]) -> float:
-    """Return the temperature that the model.json of a run names, 1 where it names none; BadInput where it is none."""
-    temperature = description.get("temperature", 1.0)
-    if isinstance(temperature, int | float) and 0 < temperature < math.inf:
-        return float(temperature)
-    rule = f"model.json says that the temperature is {str(temperature)[:40]!r}, and it must be a number above 0"
-    raise BadInput(rule, field="run", value=run, way_out=f"python run_all.py --run {run} --only training --force")
 
 
 def form_for(run: str, description: dict[str, Any], framed: str) -> Form:

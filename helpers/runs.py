@@ -19,10 +19,11 @@ from typing import Annotated, Any, Final, Literal
 
 import psutil
 from filelock import FileLock, Timeout
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from . import run_files
 from .errors import BadInput, RunInUse
-from .files import PARTIAL, PROJECT, absolute, digest, parse_json, read_file, read_json, write_json
+from .files import PARTIAL, PROJECT, absolute, digest, read_file, read_json, write_json
 
 GRIDS = "grids"  # the folder, beside those of the runs, of what is said of several together
 SUBFOLDERS = ("notebooks", "reports", "figures", "checkpoints")
@@ -266,7 +267,12 @@ def is_alive(number: int, started: float) -> bool:
 class Record(BaseModel):
     """A part of run.json: what is not known is refused, numbers and texts are not taken for each other."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        json_schema_serialization_defaults_required=True,  # every field is written, at its default as well
+    )
 
 
 def single(value: Any) -> Any:
@@ -276,36 +282,50 @@ def single(value: Any) -> Any:
     return value
 
 
+Parameter = Annotated[
+    Any, AfterValidator(single), WithJsonSchema({"type": ["string", "integer", "number", "boolean", "null"]})
+]
+
+
 class Accuracy(Record):
     """A share of images that were classified correctly, with its 95% interval; all from 0 to 1."""
 
-    value: float
-    low: float
-    high: float
+    value: float = Field(description="the share, from 0 to 1")
+    low: float = Field(description="lower end of the interval, from 0 to 1")
+    high: float = Field(description="upper end of the interval, from 0 to 1")
 
     def __str__(self) -> str:
         return f"{self.value:.2%} (95% interval {self.low:.2%} to {self.high:.2%})"
 
 
 class StageRecord(Record):
-    """One stage as it last ran. Digests are SHA-256 in hexadecimal; paths are relative to the run's folder."""
+    """One stage as it last ran. Digests are SHA-256 in hexadecimal; paths are relative to the run's folder.
 
-    state: Literal["running", "done", "failed", "stopped"]
-    started: str  # with its offset from UTC, as in 2026-01-31T12:00:00+00:00
-    seconds: float | None = None
-    cell: int | None = None  # the last that was begun, from 1, where the stage did not end well
-    message: str = ""  # why it did not
-    remark: str = ""  # what a reader of its page should know
-    # The next four are as the stage's own kernel measured them; of a model only loaded, as that of its training.
-    threads: int | None = None  # that PyTorch computed with
-    commit: str | None = None  # of the project
-    versions: dict[str, str] = {}  # of Python and of packages
-    machine: dict[str, str | int | None] = {}
-    threads_expected: int | None = None  # by the command that ran it, to be compared with what the next one expects
-    inputs: dict[str, dict[str, Any]] = {}  # {part: {thing: value}}: all that decides what the stage makes
-    outputs: dict[str, str] = {}  # {path: digest} of what it left
-    checkpoints: dict[str, str] = {}  # {path: digest} of what a training may go on from
-    accuracy: Accuracy | None = None  # on test images, from the stage that measures it
+    Threads, commit, versions and machine are as the stage's own kernel measured them; of a model only loaded, as that
+    of its training.
+    """
+
+    state: Literal["running", "done", "failed", "stopped"] = Field(description="how it stands, or how it ended")
+    started: str = Field(description="when, with its offset from UTC, as in 2026-01-31T12:00:00+00:00")
+    seconds: float | None = Field(default=None, description="that it took")
+    cell: int | None = Field(
+        default=None, description="the last that was begun, from 1, where the stage did not end well"
+    )
+    message: str = Field(default="", description="why it did not")
+    remark: str = Field(default="", description="what a reader of its page should know")
+    threads: int | None = Field(default=None, description="that PyTorch computed with")
+    commit: str | None = Field(default=None, description="of the project")
+    versions: dict[str, str] = Field(default={}, description="of Python and of packages")
+    machine: dict[str, str | int | None] = Field(default={}, description="processor, cores, system")
+    threads_expected: int | None = Field(
+        default=None, description="by the command that ran it, to be compared with what the next one expects"
+    )
+    inputs: dict[str, dict[str, Any]] = Field(
+        default={}, description="all that decides what the stage makes: {part: {thing: value}}"
+    )
+    outputs: dict[str, str] = Field(default={}, description="what it left: {path: digest}")
+    checkpoints: dict[str, str] = Field(default={}, description="what a training may go on from: {path: digest}")
+    accuracy: Accuracy | None = Field(default=None, description="on test images, from the stage that measures it")
 
 
 def now() -> str:
@@ -316,22 +336,24 @@ def now() -> str:
 class DatasetRecord(Record):
     """The images that a run is about."""
 
-    name: str
-    title: str
-    fingerprint: str
-    note: str = ""  # why they stand in for others
-    data_dir: str | None = Field(None, pattern=r"^[^\x00]*$")  # where a folder of images lies
+    name: str = Field(description="by which it is chosen")
+    title: str = Field(description="by which pages call it")
+    fingerprint: str = Field(description="of the bytes that are read")
+    note: str = Field(default="", description="why they stand in for others")
+    data_dir: str | None = Field(default=None, pattern=r"^[^\x00]*$", description="where a folder of images lies")
 
 
 class Manifest(Record):
     """run.json: what a run is, and every stage as it last ran."""
 
-    version: Literal[3] = VERSION
-    run: str
-    parameters: dict[str, Annotated[Any, AfterValidator(single)]]  # of the notebooks
-    seed: int | None = None
+    version: Literal[3] = Field(default=VERSION, description="of this form")
+    run: str = Field(description="the name of the run, which is that of its folder")
+    parameters: dict[str, Parameter] = Field(description="of the notebooks")
+    seed: int | None = Field(default=None, description="that draws everything")
     dataset: DatasetRecord
-    stages: dict[str, StageRecord] = {}
+    stages: dict[str, StageRecord] = Field(
+        default={}, description="under their names, in the order in which they first ran"
+    )
 
     def is_done(self, stage: str) -> bool:
         """Return whether a stage ended well the last time that it ran."""
@@ -352,6 +374,12 @@ class Manifest(Record):
         return self.stages["results"].accuracy
 
 
+class SignedManifest(Manifest):
+    """run.json: what a run is, every stage as it last ran, and a digest of all that."""
+
+    digest: str = Field(description="SHA-256 of the rest, written as JSON with sorted keys and no line breaks")
+
+
 def load_manifest(folder: Path) -> Manifest | None:
     """Return the manifest of a run; None, so that nothing of the run is known, where it is not there as it was written.
 
@@ -361,12 +389,9 @@ def load_manifest(folder: Path) -> Manifest | None:
     content = read_json(folder / "run.json")
     if not isinstance(content, dict):
         return None
-    version = content.get("version", 1)
-    if isinstance(version, int) and version > VERSION:
-        rule = f"its run.json is of version {version}, and this code knows {VERSION}"
-        way_out = "use newer code, or another name"
-        raise BadInput(rule, field="run", value=folder.name, way_out=way_out)
-    if version != 1 and content.pop("digest", None) != digest(content):
+    run_files.refuse_later("run.json", content, VERSION, folder.name)
+    version = run_files.version_of(content)
+    if version is None or (version > 1 and content.pop("digest", None) != digest(content)):
         return None
     try:
         manifest = Manifest.model_validate(upgrade(content))
@@ -374,7 +399,7 @@ def load_manifest(folder: Path) -> Manifest | None:
         return None
     check_paths(folder, manifest)
     if version == 1 and "results" in manifest.stages:
-        manifest.stages["results"].accuracy = read_accuracy(read_recorded(folder, manifest, "metrics.json"))
+        manifest.stages["results"].accuracy = read_accuracy(folder, read_recorded(folder, manifest, "metrics.json"))
     return manifest
 
 
@@ -445,18 +470,29 @@ def read_recorded(folder: Path, manifest: Manifest, path: str) -> bytes | None:
     return content if digest(content) in digests else None
 
 
+def refuse_later_files(folder: Path, manifest: Manifest) -> None:
+    """Raise BadInput where model.json or metrics.json is of a later version than this code knows, and as it was left.
+
+    Where it is not, its stage runs again.
+    """
+    for kind in (run_files.Model, run_files.Metrics):
+        content = read_recorded(folder, manifest, kind.name)
+        with contextlib.suppress(ValueError):
+            run_files.parse(kind, content or b"", folder.name)
+
+
 def has_its_figures(folder: Path, manifest: Manifest) -> bool:
     """Return whether the model of a run and its metrics are as its stages left them: else no figure of it is shown."""
     return all(read_recorded(folder, manifest, name) is not None for name in FIGURES_REST_ON)
 
 
-def read_accuracy(metrics: bytes | None) -> Accuracy | None:
-    """Return the accuracy on test images that the content of a metrics.json holds, if it does."""
+def read_accuracy(folder: Path, metrics: bytes | None) -> Accuracy | None:
+    """Return the accuracy on test images that the content of the metrics.json of a run's folder holds, if it does."""
     try:
-        test = parse_json(metrics or b"")["test"]
+        test = run_files.parse(run_files.Metrics, metrics or b"", folder.name)["test"]
         low, high = test["accuracy_ci95"]
         return Accuracy(value=test["accuracy"], low=low, high=high)
-    except (KeyError, TypeError, ValueError):  # a notebook that was changed may leave other figures
+    except (KeyError, ValueError):  # a notebook that was changed may leave other figures
         return None
 
 

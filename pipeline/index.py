@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from helpers import files, runs
+from helpers import files, run_files, runs
+from helpers.errors import BadInput
 from helpers.runs import Manifest
 
 from . import reports
@@ -184,16 +185,19 @@ def lead_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def row_of(folder: Path) -> dict[str, Any]:
     """Return one run's line as a dictionary of texts; a run that cannot be read keeps no other from the page."""
+    state = UNREADABLE
     try:
         manifest = runs.load_manifest(folder)
         if manifest is not None:
             row = summarise(folder, manifest)
             files.as_json(row)  # ValueError for what the page could not hold
             return row
+    except BadInput as error:
+        state = f"failed: {error.rule}"
     except Exception as error:  # whatever lies in the folder, the other runs are shown
         logger.debug("%s cannot be read: %s", folder, error)
     name = folder.name.encode(errors="replace").decode()  # that of a folder need not be text
-    return {"name": name, "state": UNREADABLE, "kind": kind_of(UNREADABLE), "started": "", "reports": []}
+    return {"name": name, "state": state, "kind": kind_of(state), "started": "", "reports": []}
 
 
 def row_of_grid(path: Path) -> dict[str, Any]:
@@ -224,7 +228,7 @@ def summarise_grid(path: Path) -> dict[str, Any]:
 def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Return the line of a run whose manifest could be read; a file that a stage has not left so is not shown."""
     model = runs.read_recorded(folder, manifest, "model.json")
-    recipe = files.parse_json(model).get("recipe", {}) if model else {}
+    recipe = run_files.parse(run_files.Model, model, folder.name).get("recipe", {}) if model else {}
     accuracy = manifest.test_accuracy if runs.has_its_figures(folder, manifest) else None
     history = read_history(runs.read_recorded(folder, manifest, "history.csv"))
     dataset = manifest.dataset.title
@@ -255,7 +259,7 @@ def summarise(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "zip": link_to(folder, archive) if reports.is_as_made(folder, archive, rendered) else "",
         "history": history,
         "confusion": link_to(folder, folder / confusion) if shows_confusion else "",
-        "matrix": read_matrix(runs.read_recorded(folder, manifest, "metrics.json")) if accuracy else None,
+        "matrix": read_matrix(folder, runs.read_recorded(folder, manifest, "metrics.json")) if accuracy else None,
         "validation": history["validation_accuracy"][-1] if history else None,
         "test": accuracy.model_dump() if accuracy else None,
     }
@@ -341,13 +345,17 @@ def read_history(content: bytes | None) -> dict[str, list[float]]:
     return curves
 
 
-def read_matrix(content: bytes | None) -> dict[str, Any] | None:
-    """Return the confusion matrix of the test images in a metrics.json: {"names", "counts"}, of true class by answer.
+def read_matrix(folder: Path, content: bytes | None) -> dict[str, Any] | None:
+    """Return the confusion matrix of the test images in a run's metrics.json: {"names", "counts"}, of true by answer.
 
     Of `counts`, a list of place and count in turn, those that are none are left out: place = true * classes + answer.
-    None where there is no such matrix, or one of more than CLASSES classes.
+    None where there is no such matrix, or one of more than CLASSES classes. BadInput where the file is of a later
+    version.
     """
-    test = files.parse_json(content).get("test", {}) if content else {}
+    try:
+        test = run_files.parse(run_files.Metrics, content or b"", folder.name).get("test", {})
+    except ValueError:  # a notebook that was changed may leave other figures
+        return None
     table, names = test.get("confusion_matrix", []), list(test.get("per_class", {}))
     if not 0 < len(names) == len(table) <= CLASSES:
         return None

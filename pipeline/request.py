@@ -5,6 +5,7 @@ Torch is not imported here, unless a CUDA or MPS device was requested.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from helpers import data, files, folds, forms, recipes, runs
+from helpers import data, folds, forms, recipes, run_files, runs
 from helpers.errors import BadInput
 from helpers.files import PROJECT, digest
 from helpers.forms import Form, Wish
@@ -192,6 +193,7 @@ def check_run(request: Request, wishes: Wishes) -> None:
     """Raise BadInput where the run's folder holds another run, or a model that no command has left there."""
     there = runs.load_manifest(request.folder)
     if there is not None:
+        runs.refuse_later_files(request.folder, there)
         refuse_another_run(request, there, wishes)
     elif not wishes.force and (request.folder / "model.json").exists() and not runs.is_damaged(request.folder):
         rule = "holds a model that no command has left there, of a notebook that was opened by hand"
@@ -409,7 +411,8 @@ def describe_start(name: str, outputs: Path) -> dict[str, Any]:
     if manifest is not None:
         contents = [runs.read_recorded(folder, manifest, file) for file in ("model.json", "model.safetensors")]
         if None not in contents:
-            return files.parse_json(contents[0] or b"")
+            with contextlib.suppress(ValueError):
+                return run_files.parse(run_files.Model, contents[0] or b"", name)
     rule = "no such run, or its model is not there as its training left it"
     raise BadInput(rule, field="start_from", value=name, way_out="train it first")
 

@@ -349,7 +349,7 @@ def run_notebook(
         if stage.trains:
             record.checkpoints = digests(folder, left_by_training(folder))
         if "metrics.json" in stage.outputs and record.state == "done":
-            record.accuracy = runs.read_accuracy((folder / "metrics.json").read_bytes())
+            record.accuracy = runs.read_accuracy(folder, (folder / "metrics.json").read_bytes())
 
 
 class Assistant:

@@ -388,15 +388,15 @@ def test_days_are_short_and_backticks_are_code():
     assert index.with_code("one ` alone") == "one ` alone"
 
 
-def test_a_matrix_that_is_none_or_too_large_is_left_out():
-    assert index.read_matrix(None) is None and index.read_matrix(b"{}") is None
+def test_a_matrix_that_is_none_or_too_large_is_left_out(tmp_path):
+    assert index.read_matrix(tmp_path, None) is None and index.read_matrix(tmp_path, b"{}") is None
     whole = {"confusion_matrix": [[3, 0], [1, 2]], "per_class": {"a": {}, "b": {}}}
-    assert index.read_matrix(json.dumps({"test": whole}).encode()) == {
+    assert index.read_matrix(tmp_path, json.dumps({"test": whole}).encode()) == {
         "names": ["a", "b"],
         "counts": [0, 3, 2, 1, 3, 2],
     }
     large = {"confusion_matrix": np.eye(31).tolist(), "per_class": {str(name): {} for name in range(31)}}
-    assert index.read_matrix(json.dumps({"test": large}).encode()) is None
+    assert index.read_matrix(tmp_path, json.dumps({"test": large}).encode()) is None
 
 
 def test_the_page_is_whole_where_a_run_is_damaged(tmp_path):

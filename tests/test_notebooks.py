@@ -346,7 +346,7 @@ def test_history_and_metrics_have_the_fields_of_the_contract(finished):
     rows = list(csv.DictReader(io.StringIO((folder / "history.csv").read_text())))
     assert list(rows[0]) == list(training.HISTORY) and len(rows) == 1
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert set(metrics) == {"train", "validation", "test", "baselines"}
+    assert set(metrics) == {"version", "train", "validation", "test", "baselines"}
     assert len(metrics["baselines"]) == 4 and metrics["baselines"]["nearest mean image"]["accuracy"] > 0.5
     for part, count in (("train", 1319), ("validation", 119), ("test", 359)):
         figures = metrics[part]

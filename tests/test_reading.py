@@ -228,7 +228,7 @@ def test_a_damaged_run_is_refused(outputs, damage):
 def test_a_temperature_that_is_none_is_refused(outputs, temperature):
     path = outputs / "hand" / "model.json"
     path.write_text(json.dumps(files.read_json(path) | {"temperature": temperature}))
-    with pytest.raises(BadInput, match=r"temperature is .* must be a number above 0"):
+    with pytest.raises(BadInput, match=r"model\.json is not what a training writes \(temperature: .* --only training"):
         reading.load("hand", outputs=outputs)
 
 

@@ -27,6 +27,7 @@ from helpers import (
     files,
     models,
     recipes,
+    run_files,
     runs,
     training,
     transforms,
@@ -255,7 +256,7 @@ def test_a_changed_model_is_not_loaded_but_trained_anew(dataset, tmp_path, name)
 def test_models_of_versions_1_and_2_are_loaded(dataset, tmp_path):
     _, history = training.train(dataset, TINY, folder=tmp_path)
     description = files.read_json(tmp_path / "model.json")
-    assert description["version"] == checkpoints.VERSION
+    assert description["version"] == run_files.MODEL_VERSION
     later = {
         2: ("threshold", "floor", "fitted_on", "certainty_sha256", "certainty_code"),
         1: ("version", "temperature", "validation_sha256"),
@@ -273,7 +274,7 @@ def test_models_of_versions_1_and_2_are_loaded(dataset, tmp_path):
 
 def test_a_model_of_a_later_version_is_refused_and_not_overwritten(dataset, tmp_path):
     training.train(dataset, TINY, folder=tmp_path)
-    description = files.read_json(tmp_path / "model.json") | {"version": checkpoints.VERSION + 1}
+    description = files.read_json(tmp_path / "model.json") | {"version": run_files.MODEL_VERSION + 1}
     files.write_json(tmp_path / "model.json", description)
     with pytest.raises(errors.BadInput, match=r"its model\.json is of version 6, and this code knows 5; use newer"):
         checkpoints.load_model(tmp_path)
