@@ -14,7 +14,7 @@ test: $(READY)  ## run the tests, on up to eight cores
 check: $(READY)  ## what to run before a commit, within a minute: lint and the unit tests, side by side
 	$(MAKE) -j 2 lint unit
 
-unit: $(READY)  ## the tests that make no run, open no browser, start no kernel, and take less than 10 seconds
+unit: $(READY)  ## the tests that make no run, open no browser, start no kernel, and take a moment
 	.venv/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal -m "not whole and not slow" $(ARGS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab

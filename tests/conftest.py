@@ -1,7 +1,7 @@
 """A project of stand-in notebooks that run in a second, and the command line run as a person runs it.
 
 A test is marked `whole` where it makes a run of the pipeline, opens a browser or starts a kernel: see `is_whole`. The
-others are unit tests, and `make check` runs those that are not marked `slow` either: see `SLOW`.
+others are unit tests, and `make check` runs those of them that are not marked `slow`: see `SLOW`.
 """
 
 import inspect
@@ -71,6 +71,16 @@ SLOW = (  # tests that take longer by themselves, where nothing else is at work,
     "test_pipeline::test_only_what_changed_runs_again",
     "test_project::test_every_function_has_types_and_they_agree",
     "test_start::test_a_start_that_was_trained_anew_trains_anew_what_began_with_it",
+    # and unit tests that compute for two seconds and more, for which `make check` has no time
+    "test_baselines::test_each_learns_more_of_digits_than_the_majority_class",
+    "test_baselines::test_of_many_images_a_part_is_drawn_by_the_seed",
+    "test_benchmarks::test_readings_resume_and_five_models_answer_together",
+    "test_export::test_the_probabilities_are_those_of_torch",
+    "test_export::test_the_temperature_is_in_it",
+    "test_made_pictures::test_the_recipe_learns_colours_that_nothing_else_tells_apart",
+    "test_notebooks::test_slopes_by_hand_and_by_calculus_agree_and_three_steps_go_down",
+    "test_notebooks::test_the_training_of_the_walkthrough_repeats_itself",
+    "test_soundness::test_a_wrong_label_among_few_pictures_in_colour_is_found_with_the_right_one",
 )
 METRICS = '{"test": {"accuracy": 0.5, "accuracy_ci95": [0.25, 0.75]}}'
 
@@ -258,13 +268,41 @@ def finished(tmp_path_factory):
     """The real notebooks, run once on the embedded digits with one epoch: (project, run folder, what it printed)."""
 
     def make(folder):
-        code, out, error = Project(folder, real_notebooks=True).run("--epochs", "1", dataset=None)
+        code, out, error = Project(folder, real_notebooks=True, quick=True).run("--epochs", "1", dataset=None)
         assert code == 0, out + error
         return out
 
     folder, printed = made_once(tmp_path_factory, "finished", make)
     project = Project(folder)
     return project, project.outputs / "digits-balanced-1epochs-seed0", printed
+
+
+RAN = "digits-balanced-10epochs-seed0"  # the run that `ran` holds
+
+
+@pytest.fixture
+def ran(tmp_path, tmp_path_factory):
+    """A project of stand-in notebooks whose five stages are done, as the run RAN: a copy, of this test alone."""
+
+    def make(folder):
+        code, out, error = Project(folder).run()
+        assert code == 0, out + error
+        return out
+
+    folder, _ = made_once(tmp_path_factory, "ran", make)
+    return Project(folder).copy_to(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def read_mnist(real_data, tmp_path_factory):
+    """A folder of runs in which one, `fast`, was trained on the real MNIST. No test may change it."""
+    from helpers import data, recipes, training
+
+    def make(folder):
+        training.train(data.load("mnist", real_data), recipes.choose("fast"), folder=folder / "fast")
+        return ""
+
+    return made_once(tmp_path_factory, "read-mnist", make)[0]
 
 
 SEALED = '''

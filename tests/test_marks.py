@@ -42,7 +42,7 @@ def test_what_starts_none_is_a_unit_test():
     assert not starts_a_program([goes_round, re.sub, str])
 
 
-@pytest.mark.parametrize("fixture", ["project", "finished", "sealed", "browser"])
+@pytest.mark.parametrize("fixture", ["project", "ran", "finished", "sealed", "browser"])
 def test_what_a_fixture_makes_counts(request, fixture):
     """Read the fixtures of conftest.py by the names that a test would take them by, and make none of them."""
     definitions = request.session._fixturemanager.getfixturedefs(fixture, request.node)
