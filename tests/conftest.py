@@ -46,7 +46,7 @@ LEAVES = {
 }
 QUICK = {("01_eda", "label_size"): 200}  # what takes longest, made small: {(notebook, parameter): its default}
 COSTLY = ("finished", "sealed")  # fixtures that are a whole run; what takes one of them comes last
-STARTERS = {"Project", "made_once", "subprocess", "execute_notebook", "sync_playwright"}  # see is_whole
+STARTERS = {"Project", "made_once", "subprocess", "executable", "execute_notebook", "sync_playwright"}  # see is_whole
 SLOW_SECONDS = 10
 SLOW = (  # tests that take longer by themselves, where nothing else is at work, without the fixtures that they share
     "test_dispatch::test_a_killed_client_leaves_no_child_and_the_same_command_goes_on",
