@@ -117,7 +117,7 @@ def costly_last(items):
 
 
 def is_whole(item):
-    """Tell whether a test or one of its fixtures starts a program, so that it is no unit test; some are marked by hand."""
+    """Tell whether a test or one of its fixtures starts a program; some are marked by hand."""
     definitions = item._fixtureinfo.name2fixturedefs
     return starts_a_program([item.function, *(definitions[name][-1].func for name in definitions)])
 
