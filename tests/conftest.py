@@ -71,16 +71,22 @@ SLOW = (  # tests that take longer by themselves, where nothing else is at work,
     "test_pipeline::test_only_what_changed_runs_again",
     "test_project::test_every_function_has_types_and_they_agree",
     "test_start::test_a_start_that_was_trained_anew_trains_anew_what_began_with_it",
-    # and unit tests that compute for two seconds and more, for which `make check` has no time
+    # and unit tests that compute for two seconds and more, all their cases together: `make check` has no time for them
     "test_baselines::test_each_learns_more_of_digits_than_the_majority_class",
     "test_baselines::test_of_many_images_a_part_is_drawn_by_the_seed",
     "test_benchmarks::test_readings_resume_and_five_models_answer_together",
+    "test_certainty::test_a_certainty_that_no_training_writes_is_refused",
+    "test_certainty::test_the_benchmark_counts_what_is_sure",
     "test_export::test_the_probabilities_are_those_of_torch",
     "test_export::test_the_temperature_is_in_it",
     "test_made_pictures::test_the_recipe_learns_colours_that_nothing_else_tells_apart",
     "test_notebooks::test_slopes_by_hand_and_by_calculus_agree_and_three_steps_go_down",
     "test_notebooks::test_the_training_of_the_walkthrough_repeats_itself",
+    "test_sheets::test_digits_are_found_where_they_are_in_reading_order",
     "test_soundness::test_a_wrong_label_among_few_pictures_in_colour_is_found_with_the_right_one",
+    "test_training::test_a_changed_model_is_not_loaded_but_trained_anew",
+    "test_training::test_an_interrupted_training_goes_on_to_the_same_bits",
+    "test_training::test_the_same_seed_gives_the_same_bits_and_another_does_not",
 )
 METRICS = '{"test": {"accuracy": 0.5, "accuracy_ci95": [0.25, 0.75]}}'
 
