@@ -3,13 +3,19 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 READY = .venv/.ready
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison record sample setup lock schemas lint clean
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison record sample setup lock schemas lint clean check unit
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
 
 test: $(READY)  ## run the tests, on up to eight cores
 	.venv/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+check: $(READY)  ## what to run before a commit, within a minute: lint and the unit tests, side by side
+	$(MAKE) -j 2 lint unit
+
+unit: $(READY)  ## the tests that make no run, open no browser, start no kernel, and take a moment
+	.venv/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal -m "not whole and not slow" $(ARGS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	GOMP_SPINCOUNT=1000 .venv/bin/jupyter lab --notebook-dir=notebooks $(ARGS)

@@ -1,5 +1,10 @@
-"""A project of stand-in notebooks that run in a second, and the command line run as a person runs it."""
+"""A project of stand-in notebooks that run in a second, and the command line run as a person runs it.
 
+A test is marked `whole` where it makes a run of the pipeline, opens a browser or starts a kernel: see `is_whole`. The
+others are unit tests, and `make check` runs those of them that are not marked `slow`: see `SLOW`.
+"""
+
+import inspect
 import os
 import re
 import shutil
@@ -7,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import CodeType
 
 import axe_playwright_python
 import nbformat
@@ -40,6 +46,48 @@ LEAVES = {
 }
 QUICK = {("01_eda", "label_size"): 200}  # what takes longest, made small: {(notebook, parameter): its default}
 COSTLY = ("finished", "sealed")  # fixtures that are a whole run; what takes one of them comes last
+STARTERS = {"Project", "made_once", "subprocess", "executable", "execute_notebook", "sync_playwright"}  # see is_whole
+SLOW_SECONDS = 10
+SLOW = (  # tests that take longer by themselves, where nothing else is at work, without the fixtures that they share
+    "test_dispatch::test_a_killed_client_leaves_no_child_and_the_same_command_goes_on",
+    "test_dispatch::test_a_lost_worker_and_a_killed_child_cost_a_run_and_no_file",
+    "test_dispatch::test_a_run_comes_back_from_a_cluster_as_it_would_be_here",
+    "test_dispatch::test_a_worker_without_space_takes_no_more_runs",
+    "test_dispatch::test_ctrl_c_ends_every_child_and_the_same_command_goes_on",
+    "test_dispatch::test_runs_begin_in_the_order_in_which_they_were_asked_for",
+    "test_dispatch::test_the_points_of_a_grid_are_the_runs_of_single_commands",
+    "test_dispatch::test_where_all_workers_are_refused_the_command_ends",
+    "test_drawing::test_digits_redrawn_as_strokes_are_read",
+    "test_folders::test_the_command_line_takes_a_folder_and_finds_it_again",
+    "test_folders::test_the_notebooks_tell_of_a_folders_own_classes",
+    "test_folders::test_the_smallest_folder_of_all_goes_through_the_notebooks",
+    "test_notebooks::test_a_cell_that_is_run_again_says_the_same",
+    "test_notebooks::test_another_epoch_count_is_another_run_and_a_plot_change_trains_nothing",
+    "test_notebooks::test_each_notebook_alone_from_another_folder",
+    "test_notebooks::test_pictures_of_any_form_go_through_the_story",
+    "test_pipeline::test_a_command_on_a_damaged_run_ends_without_a_traceback",
+    "test_pipeline::test_a_model_that_was_reloaded_keeps_the_record_of_who_trained_it",
+    "test_pipeline::test_a_run_leaves_its_record_and_the_second_time_starts_no_kernel",
+    "test_pipeline::test_only_what_changed_runs_again",
+    "test_project::test_every_function_has_types_and_they_agree",
+    "test_start::test_a_start_that_was_trained_anew_trains_anew_what_began_with_it",
+    # and unit tests that compute for two seconds and more, all their cases together: `make check` has no time for them
+    "test_baselines::test_each_learns_more_of_digits_than_the_majority_class",
+    "test_baselines::test_of_many_images_a_part_is_drawn_by_the_seed",
+    "test_benchmarks::test_readings_resume_and_five_models_answer_together",
+    "test_certainty::test_a_certainty_that_no_training_writes_is_refused",
+    "test_certainty::test_the_benchmark_counts_what_is_sure",
+    "test_export::test_the_probabilities_are_those_of_torch",
+    "test_export::test_the_temperature_is_in_it",
+    "test_made_pictures::test_the_recipe_learns_colours_that_nothing_else_tells_apart",
+    "test_notebooks::test_slopes_by_hand_and_by_calculus_agree_and_three_steps_go_down",
+    "test_notebooks::test_the_training_of_the_walkthrough_repeats_itself",
+    "test_sheets::test_digits_are_found_where_they_are_in_reading_order",
+    "test_soundness::test_a_wrong_label_among_few_pictures_in_colour_is_found_with_the_right_one",
+    "test_training::test_a_changed_model_is_not_loaded_but_trained_anew",
+    "test_training::test_an_interrupted_training_goes_on_to_the_same_bits",
+    "test_training::test_the_same_seed_gives_the_same_bits_and_another_does_not",
+)
 METRICS = '{"test": {"accuracy": 0.5, "accuracy_ci95": [0.25, 0.75]}}'
 
 
@@ -49,17 +97,81 @@ def pytest_configure(config):
     from helpers import certainty
 
     certainty.PHOTOGRAPHS = 16  # a hundred and more, for a training of a moment, would take longer than it
+    if "not whole" in config.option.markexpr:
+        sys.addaudithook(refuse_python)
 
 
 def pytest_collection_modifyitems(items):
-    """Put the tests that use a costly fixture last, except for one of each, which comes first and makes it.
+    """Mark the tests that are `whole` or `slow`, and see to the order: see `costly_last`."""
+    for item in items:
+        if is_whole(item):
+            item.add_marker("whole")
+        if f"{item.path.stem}::{item.originalname}" in SLOW:
+            item.add_marker("slow")
+    items[:] = costly_last(items)
+
+
+def costly_last(items):
+    """Return the tests, those that use a costly fixture last, except for one of each, which comes first and makes it.
 
     Where several processes share the tests, the others have theirs to do meanwhile, instead of waiting for it.
     """
     using = [item for item in items if set(COSTLY) & set(item.fixturenames)]
     first = {tuple(name for name in COSTLY if name in item.fixturenames): item for item in reversed(using)}
     others = [item for item in items if item not in using]
-    items[:] = [*first.values(), *others, *(item for item in using if item not in first.values())]
+    return [*first.values(), *others, *(item for item in using if item not in first.values())]
+
+
+def is_whole(item):
+    """Tell whether a test or one of its fixtures starts a program; some are marked by hand."""
+    definitions = item._fixtureinfo.name2fixturedefs
+    return starts_a_program([item.function, *(definitions[name][-1].func for name in definitions)])
+
+
+def starts_a_program(functions):
+    """Tell whether one of these functions, or a function of the tests that one of them uses, names one of STARTERS."""
+    pending, seen = list(functions), set()
+    while pending:
+        function = pending.pop()
+        if not is_of_the_tests(function) or function in seen:
+            continue
+        seen.add(function)
+        names = names_in(function.__code__)
+        if names & STARTERS:
+            return True
+        pending += [function.__globals__.get(name) for name in names]
+    return False
+
+
+def is_of_the_tests(function):
+    """Tell whether something is a function that stands in a file of tests/."""
+    return inspect.isfunction(function) and Path(function.__code__.co_filename).parent == ROOT / "tests"
+
+
+def names_in(code):
+    """Return the names that a function's code uses, and those of the functions inside it."""
+    inner = [names_in(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def refuse_python(event, arguments):
+    """Let no unit test start Python, which kernels and runs of the pipeline are: an audit hook.
+
+    It finds what `is_whole` does not see, because a module outside tests/ does it.
+    """
+    if event == "subprocess.Popen" and "PYTEST_CURRENT_TEST" in os.environ:
+        program, line = arguments[:2]
+        if Path(os.fsdecode(program or line[0])).name.startswith("python"):
+            raise AssertionError("a unit test starts Python: it needs the marker `whole`")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Name the tests that took long and are not among SLOW; on a busy machine others do, so that none fails by it."""
+    reports = terminalreporter.stats.get("passed", [])
+    late = {report.nodeid for report in reports if report.duration > SLOW_SECONDS and "slow" not in report.keywords}
+    if late:
+        terminalreporter.section(f"took over {SLOW_SECONDS} seconds, and not among SLOW of tests/conftest.py")
+        terminalreporter.write_line("\n".join(sorted(late)))
 
 
 def offline(folder):
@@ -162,13 +274,41 @@ def finished(tmp_path_factory):
     """The real notebooks, run once on the embedded digits with one epoch: (project, run folder, what it printed)."""
 
     def make(folder):
-        code, out, error = Project(folder, real_notebooks=True).run("--epochs", "1", dataset=None)
+        code, out, error = Project(folder, real_notebooks=True, quick=True).run("--epochs", "1", dataset=None)
         assert code == 0, out + error
         return out
 
     folder, printed = made_once(tmp_path_factory, "finished", make)
     project = Project(folder)
     return project, project.outputs / "digits-balanced-1epochs-seed0", printed
+
+
+RAN = "digits-balanced-10epochs-seed0"  # the run that `ran` holds
+
+
+@pytest.fixture
+def ran(tmp_path, tmp_path_factory):
+    """A project of stand-in notebooks whose five stages are done, as the run RAN: a copy, of this test alone."""
+
+    def make(folder):
+        code, out, error = Project(folder).run()
+        assert code == 0, out + error
+        return out
+
+    folder, _ = made_once(tmp_path_factory, "ran", make)
+    return Project(folder).copy_to(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def read_mnist(real_data, tmp_path_factory):
+    """A folder of runs in which one, `fast`, was trained on the real MNIST. No test may change it."""
+    from helpers import data, recipes, training
+
+    def make(folder):
+        training.train(data.load("mnist", real_data), recipes.choose("fast"), folder=folder / "fast")
+        return ""
+
+    return made_once(tmp_path_factory, "read-mnist", make)[0]
 
 
 SEALED = '''

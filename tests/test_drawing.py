@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from torch import nn
 
 import predict
-from helpers import certainty, data, drawing, evaluation, framing, models, photographs, plain_framing, training
+from helpers import certainty, checkpoints, data, drawing, evaluation, framing, models, photographs, plain_framing
 
 NAMES = tuple("0123456789")
 
@@ -637,12 +637,9 @@ def strokes(skeleton):
 
 
 @pytest.mark.real
-def test_digits_redrawn_as_strokes_are_read(opened, real_data, tmp_path):
-    from helpers import recipes
-
-    source = data.load("mnist", real_data)
-    network, _ = training.train(source, recipes.choose("fast"))
-    test = data.split(source)["test"]
+def test_digits_redrawn_as_strokes_are_read(opened, real_data, read_mnist):
+    network = checkpoints.load_model(read_mnist / "fast").network
+    test = data.split(data.load("mnist", real_data))["test"]
     right = (evaluation.predict(network, test.images[:150]).argmax(1) == test.labels[:150]).nonzero()[:100, 0]
     page, hits = opened(network), 0
     for index in right.tolist():

@@ -96,6 +96,7 @@ def test_the_identity_holds_versions_code_and_what_torch_says(monkeypatch):
     assert len(keys) == 4 and inspection.key_of(dict(reversed(found.items())), 1) in keys
 
 
+@pytest.mark.whole  # asks another Python
 def test_torch_is_asked_in_another_process():
     import torch
 
@@ -103,6 +104,7 @@ def test_torch_is_asked_in_another_process():
     assert said["processor"] == torch.backends.cpu.get_cpu_capability() and said["accelerators"]
 
 
+@pytest.mark.whole  # asks another Python
 def test_a_torch_that_cannot_be_imported_is_told(tmp_path, monkeypatch):
     (tmp_path / "torch.py").write_text("raise ImportError('libgomp.so.1 is missing')")
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -506,7 +506,7 @@ def test_each_notebook_alone_from_another_folder(tmp_path):
         done = papermill.execute_notebook(
             ROOT / "notebooks" / "04_results.ipynb",
             tmp_path / "out.ipynb",
-            {"dataset": "digits"},
+            {"dataset": "digits", "robustness_images": SMALL["robustness_images"]},
             progress_bar=False,
             kernel_name="python3",
         )

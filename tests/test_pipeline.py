@@ -14,14 +14,14 @@ import zipfile
 import nbformat
 import psutil
 import pytest
-from conftest import LEAVES, METRICS, offline
+from conftest import LEAVES, METRICS, RAN, offline
 
 from helpers import errors, files, runs
 from pipeline import execute, index, machine, plan, reports, runner, stages
 from pipeline.kernels import Kernels
 from pipeline.request import Wishes, settle
 
-NAME = "digits-balanced-10epochs-seed0"
+NAME = RAN
 TRAINED = LEAVES["03_training"]
 MADE = {name: [f"(folder / {leaf!r}).write_text({METRICS!r})" for leaf in leaves] for name, leaves in LEAVES.items()}
 
@@ -83,32 +83,31 @@ def test_a_change_deep_below_a_notebook_runs_it_again(project, module):
     assert f"results      would run: helper changed: helpers/{module}" in out
 
 
-def test_results_follow_training_only_when_its_products_change(project):
-    project.notebook(
+def test_results_follow_training_only_when_its_products_change(ran):
+    ran.notebook(
         "03_training",
         *(f"(folder / {name!r}).write_text('same')" for name in TRAINED),
     )
-    assert project.run()[0] == 0
-    assert states(project.run("--only", "training", "--force")[1]) == {"training": "done"}
-    assert states(project.run()[1])["results"] == "up to date"
-    project.notebook(
+    assert ran.run()[0] == 0
+    assert states(ran.run("--only", "training", "--force")[1]) == {"training": "done"}
+    assert states(ran.run()[1])["results"] == "up to date"
+    ran.notebook(
         "03_training",
         *(f"(folder / {name!r}).write_text('other')" for name in TRAINED),
     )
-    after = states(project.run()[1])
+    after = states(ran.run()[1])
     assert after["training"] == after["results"] == "done" and after["eda"] == "up to date"
 
 
-def test_a_lost_or_damaged_page_is_rendered_again_and_nothing_runs(project):
-    assert project.run()[0] == 0
-    run = project.outputs / NAME
+def test_a_lost_or_damaged_page_is_rendered_again_and_nothing_runs(ran):
+    run = ran.outputs / NAME
     lost, damaged, other = (run / "reports" / f"{name}.html" for name in ("03_training", "04_results", "01_eda"))
     before = {path: path.read_bytes() for path in (lost, damaged)}
     untouched = other.stat().st_mtime_ns
     lost.unlink()
     damaged.write_text("99.99%")
     executed = {path: path.stat().st_mtime_ns for path in (run / "notebooks").iterdir()}
-    code, out, error = project.run()
+    code, out, error = ran.run()
     assert code == 0 and set(states(out).values()) == {"up to date"}, error
     assert before == {path: path.read_bytes() for path in before}
     assert executed == {path: path.stat().st_mtime_ns for path in executed} and untouched == other.stat().st_mtime_ns
@@ -116,25 +115,23 @@ def test_a_lost_or_damaged_page_is_rendered_again_and_nothing_runs(project):
         assert archive.read(f"{NAME}/04_results.html") == reports.TO_INDEX.sub(b"", before[damaged])
 
 
-def test_a_changed_template_renders_every_page_and_runs_nothing(project):
-    assert project.run()[0] == 0
-    template = project.folder / "pipeline" / "template" / "report.css"
+def test_a_changed_template_renders_every_page_and_runs_nothing(ran):
+    template = ran.folder / "pipeline" / "template" / "report.css"
     template.write_text(template.read_text() + "/* a mark */")
-    _, out, _ = project.run("--dry-run")
+    _, out, _ = ran.run("--dry-run")
     assert out.count("up to date") == 5
-    code, out, error = project.run()
+    code, out, error = ran.run()
     assert code == 0 and set(states(out).values()) == {"up to date"}, error
-    pages = list((project.outputs / NAME / "reports").glob("*.html"))
+    pages = list((ran.outputs / NAME / "reports").glob("*.html"))
     assert len(pages) == 5 and all("/* a mark */" in page.read_text() for page in pages)
 
 
-def test_opening_a_notebook_and_saving_its_outputs_changes_nothing(project):
-    assert project.run("--only", "eda")[0] == 0
-    path = project.folder / "notebooks" / "01_eda.ipynb"
+def test_opening_a_notebook_and_saving_its_outputs_changes_nothing(ran):
+    path = ran.folder / "notebooks" / "01_eda.ipynb"
     notebook = nbformat.read(path, 4)
     notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="seen")]
     nbformat.write(notebook, path)
-    assert states(project.run("--only", "eda")[1]) == {"eda": "up to date"}
+    assert states(ran.run("--only", "eda")[1]) == {"eda": "up to date"}
 
 
 def test_a_failing_cell_is_named_and_reported(project):
@@ -569,9 +566,9 @@ def test_a_run_with_other_parameters_is_refused_with_the_difference(project):
     assert json.loads((project.outputs / "mine" / "run.json").read_text())["parameters"]["epochs"] == 4
 
 
-def test_two_seeds_stand_beside_each_other_on_the_index(project):
-    assert project.run()[0] == 0 and project.run("--seed", "1")[0] == 0
-    index = (project.outputs / "index.html").read_text()
+def test_two_seeds_stand_beside_each_other_on_the_index(ran):
+    assert ran.run("--seed", "1")[0] == 0
+    index = (ran.outputs / "index.html").read_text()
     for seed in (0, 1):
         assert f"digits-balanced-10epochs-seed{seed}/reports/04_results.html" in index
 
@@ -587,35 +584,32 @@ def test_paths_of_the_machine_stay_out_of_reports(project):
         assert str(project.folder) not in text and "somebody-private" not in text
 
 
-def test_results_never_judge_a_model_that_training_did_not_leave(project):
-    assert project.run()[0] == 0
-    (project.outputs / NAME / "model.safetensors").unlink()
-    code, _, error = project.run("--only", "results", "--force")
+def test_results_never_judge_a_model_that_training_did_not_leave(ran):
+    (ran.outputs / NAME / "model.safetensors").unlink()
+    code, _, error = ran.run("--only", "results", "--force")
     assert code == 2 and "needs training, which is not done or not whole" in error
 
 
-def test_an_accuracy_of_another_model_is_not_shown(project):
-    assert project.run()[0] == 0
-    assert "50.00%" in (project.outputs / "index.html").read_text()
-    project.notebook(
+def test_an_accuracy_of_another_model_is_not_shown(ran):
+    assert "50.00%" in (ran.outputs / "index.html").read_text()
+    ran.notebook(
         "03_training",
         *(f"(folder / {name!r}).write_text('other')" for name in TRAINED),
         "(folder / 'model.json').write_text('{}')",
         "(folder / 'history.csv').write_text('epoch,seconds')",
     )
-    code, out, _ = project.run("--only", "training")
+    code, out, _ = ran.run("--only", "training")
     assert code == 0 and "test accuracy" not in out
-    index = (project.outputs / "index.html").read_text()
+    index = (ran.outputs / "index.html").read_text()
     assert "50.00%" not in index and "results are of an earlier model" in index
 
 
-def test_a_run_started_over_with_other_parameters_keeps_nothing_of_the_old(project):
-    assert project.run("--run", "mine")[0] == 0
-    project.notebook("00_walkthrough", "raise ValueError")
-    assert project.run("--run", "mine", "--seed", "1", "--force")[0] == 1
-    run = project.outputs / "mine"
+def test_a_run_started_over_with_other_parameters_keeps_nothing_of_the_old(ran):
+    ran.notebook("00_walkthrough", "raise ValueError")
+    assert ran.run("--run", NAME, "--seed", "1", "--force")[0] == 1
+    run = ran.outputs / NAME
     assert not (run / "metrics.json").exists() and not (run / "reports" / "04_results.html").exists()
-    assert "50.00%" not in (project.outputs / "index.html").read_text()
+    assert "50.00%" not in (ran.outputs / "index.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -691,13 +685,13 @@ ODD = {
 
 
 @pytest.fixture
-def damaged(project):
+def damaged(ran):
     """A project with a good run, and one damaged in each way of DAMAGED and ODD."""
-    assert project.run("--run", "good", "--only", "eda", "training", "results")[0] == 0
+    (ran.outputs / NAME).rename(ran.outputs / "good")
     for name, damage in (DAMAGED | ODD).items():
-        shutil.copytree(project.outputs / "good", project.outputs / name)
-        damage(project.outputs / name)
-    return project
+        shutil.copytree(ran.outputs / "good", ran.outputs / name)
+        damage(ran.outputs / name)
+    return ran
 
 
 def test_damaged_runs_are_listed_as_unreadable_and_the_others_live(damaged):
@@ -760,21 +754,19 @@ def test_results_do_not_judge_a_model_of_older_code_in_silence(project):
 
 
 @pytest.mark.skipif(machine.cores() < 2, reason="needs two cores")
-def test_another_number_of_threads_is_told_and_trains_nothing(project):
-    assert project.run("--only", "training", OMP_NUM_THREADS="1")[0] == 0
-    code, out, _ = project.run("--only", "training", OMP_NUM_THREADS="2")
+def test_another_number_of_threads_is_told_and_trains_nothing(ran):
+    code, out, _ = ran.run("--only", "training", OMP_NUM_THREADS="2")
     assert code == 0 and states(out) == {"training": "up to date"}
     assert "note: threads were 1 when it was trained, and are 2: other weights" in out
 
 
-def test_threads_are_told_only_where_expectation_and_measurement_have_changed(project):
-    assert project.run("--only", "training", OMP_NUM_THREADS="1")[0] == 0
+def test_threads_are_told_only_where_expectation_and_measurement_have_changed(ran):
     for threads, threads_expected, told in ((5, 1, False), (1, 7, False), (5, 7, True)):
-        manifest = runs.load_manifest(project.outputs / NAME)
+        manifest = runs.load_manifest(ran.outputs / NAME)
         manifest.stages["training"].threads = threads
         manifest.stages["training"].threads_expected = threads_expected
-        runs.save_manifest(project.outputs / NAME, manifest)
-        out = project.run("--only", "training", OMP_NUM_THREADS="1")[1]
+        runs.save_manifest(ran.outputs / NAME, manifest)
+        out = ran.run("--only", "training", OMP_NUM_THREADS="1")[1]
         assert ("note: threads were 5 when it was trained, and are 1: other weights" in out) == told
 
 
@@ -799,14 +791,13 @@ def test_the_threads_of_a_stage_are_those_that_its_kernel_had(project, said):
     assert not [output for cell in cells for output in cell.get("outputs", [])]
 
 
-def test_what_a_stage_ran_under_is_not_rewritten_by_another(project):
-    assert project.run("--only", "training", "results")[0] == 0
-    before = runs.load_manifest(project.outputs / NAME).stages["training"]
+def test_what_a_stage_ran_under_is_not_rewritten_by_another(ran):
+    before = runs.load_manifest(ran.outputs / NAME).stages["training"]
     assert before.versions["torch"] and before.machine["cores"] == os.cpu_count()
-    module = project.folder / "pipeline" / "machine.py"
+    module = ran.folder / "pipeline" / "machine.py"
     module.write_text(module.read_text().replace('PACKAGES = ("torch", ', "PACKAGES = ("))
-    assert project.run("--only", "results", "--force")[0] == 0
-    manifest = runs.load_manifest(project.outputs / NAME)
+    assert ran.run("--only", "results", "--force")[0] == 0
+    manifest = runs.load_manifest(ran.outputs / NAME)
     assert manifest.stages["training"] == before and "torch" not in manifest.stages["results"].versions
     assert not {"commit", "versions", "machine", "threads"} & manifest.model_dump().keys()
 
@@ -851,19 +842,18 @@ def test_of_a_model_that_nobody_knows_who_trained_nothing_is_claimed(project):
     assert (record.state, record.commit, record.versions, record.machine) == ("done", None, {}, {})
 
 
-def test_a_run_that_was_renamed_goes_on_under_its_new_name(project):
-    assert project.run("--run", "a", "--only", "eda", "training", "results")[0] == 0
-    (project.outputs / "a").rename(project.outputs / "renamed")
-    shutil.copytree(project.outputs / "renamed", project.outputs / "copied")
-    before = {path.name: path.read_bytes() for path in (project.outputs / "copied").iterdir() if path.is_file()}
+def test_a_run_that_was_renamed_goes_on_under_its_new_name(ran):
+    (ran.outputs / NAME).rename(ran.outputs / "renamed")
+    shutil.copytree(ran.outputs / "renamed", ran.outputs / "copied")
+    before = {path.name: path.read_bytes() for path in (ran.outputs / "copied").iterdir() if path.is_file()}
     for name in ("renamed", "copied"):
-        code, out, error = project.run("--run", name, "--only", "results")
+        code, out, error = ran.run("--run", name, "--only", "results")
         assert code == 0 and states(out) == {"results": "up to date"}, error
-        manifest = json.loads((project.outputs / name / "run.json").read_text())
+        manifest = json.loads((ran.outputs / name / "run.json").read_text())
         assert manifest["run"] == manifest["parameters"]["run"] == name
-        assert f"run {name}" in (project.outputs / name / "reports" / "04_results.html").read_text()
+        assert f"run {name}" in (ran.outputs / name / "reports" / "04_results.html").read_text()
     for name in ("model.safetensors", "metrics.json", "dataset.json"):
-        assert (project.outputs / "copied" / name).read_bytes() == before[name]
+        assert (ran.outputs / "copied" / name).read_bytes() == before[name]
 
 
 def test_a_folder_of_another_run_is_not_taken_for_the_one_of_that_name(project):
@@ -874,14 +864,13 @@ def test_a_folder_of_another_run_is_not_taken_for_the_one_of_that_name(project):
     assert (project.outputs / NAME / "dataset.json").is_file()
 
 
-def test_starting_over_deletes_what_is_the_projects_and_says_so(project):
-    assert project.run("--run", "mine")[0] == 0
-    run = project.outputs / "mine"
+def test_starting_over_deletes_what_is_the_projects_and_says_so(ran):
+    run = ran.outputs / NAME
     mine = ("checkpoints/notes.txt", "checkpoints/epoch-notes.txt", "notes.txt", "reports/mine.html")
     for note in mine:
         (run / note).write_text("mine")
     (run / "checkpoints" / "epoch-001.pt").write_text("of the project")
-    code, out, error = project.run("--run", "mine", "--seed", "1", "--force")
+    code, out, error = ran.run("--run", NAME, "--seed", "1", "--force")
     assert code == 0, error
     (line,) = [line for line in out.splitlines() if "run.json" in line]
     assert line.startswith("note: started over, and deleted: ") and "checkpoints/epoch-001.pt" in line
@@ -890,35 +879,33 @@ def test_starting_over_deletes_what_is_the_projects_and_says_so(project):
 
 
 @pytest.mark.parametrize("kind", ["a folder", "a link"])
-def test_starting_over_stops_before_the_first_deletion(project, kind):
-    assert project.run("--run", "mine")[0] == 0
-    run = project.outputs / "mine"
-    outside = project.folder / "outside"
+def test_starting_over_stops_before_the_first_deletion(ran, kind):
+    run = ran.outputs / NAME
+    outside = ran.folder / "outside"
     outside.write_text("of the user")
     (run / "metrics.json").unlink()
     if kind == "a folder":
         (run / "metrics.json").mkdir()
     else:
         (run / "metrics.json").symlink_to(outside)
-    code, _, error = project.run("--run", "mine", "--seed", "1", "--force")
+    code, _, error = ran.run("--run", NAME, "--seed", "1", "--force")
     assert code == 2 and error.count("\n") == 1 and "metrics.json" in error
     assert (run / "model.safetensors").is_file() and (run / "run.json").is_file()
     assert outside.read_text() == "of the user"
 
 
 @pytest.mark.parametrize("path", ["../victim", "/etc/hostname", "figures/../../victim", "link/victim"])
-def test_a_manifest_that_names_files_outside_its_folder_is_refused(project, path):
-    assert project.run("--run", "mine", "--only", "eda")[0] == 0
-    run = project.outputs / "mine"
-    victim = project.outputs / "victim"
+def test_a_manifest_that_names_files_outside_its_folder_is_refused(ran, path):
+    run = ran.outputs / NAME
+    victim = ran.outputs / "victim"
     victim.write_text("of the user")
-    (run / "link").symlink_to(project.outputs)
+    (run / "link").symlink_to(ran.outputs)
     manifest = runs.load_manifest(run)
     manifest.stages["eda"].outputs[path] = files.file_digest(victim)
     runs.save_manifest(run, manifest)
     for arguments in (("--seed", "1", "--force"), ("--only", "eda")):
-        code, _, error = project.run("--run", "mine", *arguments)
-        assert code == 2 and error.startswith("error: --run mine: its run.json names a file outside its folder")
+        code, _, error = ran.run("--run", NAME, *arguments)
+        assert code == 2 and error.startswith(f"error: --run {NAME}: its run.json names a file outside its folder")
         assert error.count("\n") == 1
     assert victim.read_text() == "of the user" and (run / "dataset.json").is_file()
 
@@ -934,9 +921,8 @@ def test_a_subfolder_that_is_a_link_is_refused(project, subfolder):
     assert not list(outside.iterdir())
 
 
-def test_pages_in_a_folder_that_leads_out_are_neither_linked_nor_packed(project):
-    assert project.run("--only", "eda")[0] == 0
-    run, elsewhere = project.outputs / NAME, project.folder / "elsewhere"
+def test_pages_in_a_folder_that_leads_out_are_neither_linked_nor_packed(ran):
+    run, elsewhere = ran.outputs / NAME, ran.folder / "elsewhere"
     (run / "reports").rename(elsewhere)
     (run / "reports").symlink_to(elsewhere)
     before = contents(elsewhere)
@@ -988,12 +974,11 @@ def test_a_manifest_that_was_edited_is_not_believed(project):
         assert archive.namelist() == [f"{NAME}/03_training.html"]
 
 
-def test_the_index_shows_nothing_that_was_edited(project):
-    assert project.run()[0] == 0
-    (project.outputs / NAME / "metrics.json").write_text(METRICS.replace("0.5", "0.9999"))
-    (project.outputs / NAME / "history.csv").write_text("nan")
-    index.write_index(project.outputs)
-    page = (project.outputs / "index.html").read_text()
+def test_the_index_shows_nothing_that_was_edited(ran):
+    (ran.outputs / NAME / "metrics.json").write_text(METRICS.replace("0.5", "0.9999"))
+    (ran.outputs / NAME / "history.csv").write_text("nan")
+    index.write_index(ran.outputs)
+    page = (ran.outputs / "index.html").read_text()
     assert "99.99%" not in page and "50.00%" not in page and "changed since training ran" in page
 
 
@@ -1017,12 +1002,11 @@ def test_a_training_never_goes_on_from_a_checkpoint_that_it_did_not_leave(projec
     assert not checkpoint.with_suffix(".sha256").exists()
 
 
-def test_a_stage_that_failed_has_left_nothing_of_the_attempt_before(project):
-    assert project.run("--only", "eda")[0] == 0
-    project.notebook("01_eda", "raise ValueError('no')")
-    assert project.run("--only", "eda")[0] == 1
-    assert (project.outputs / NAME / "dataset.json").is_file()
-    record = runs.load_manifest(project.outputs / NAME).stages["eda"]
+def test_a_stage_that_failed_has_left_nothing_of_the_attempt_before(ran):
+    ran.notebook("01_eda", "raise ValueError('no')")
+    assert ran.run("--only", "eda")[0] == 1
+    assert (ran.outputs / NAME / "dataset.json").is_file()
+    record = runs.load_manifest(ran.outputs / NAME).stages["eda"]
     assert (record.state, list(record.outputs)) == ("failed", ["notebooks/01_eda.ipynb"])
 
 
@@ -1037,16 +1021,15 @@ def test_a_model_json_that_was_edited_is_not_taken_for_a_finished_training(proje
     assert (run / "found.txt").read_text() == "False" and (run / "model.damaged").is_file()
 
 
-def test_the_terminal_shows_no_accuracy_of_metrics_that_have_changed(project):
-    assert "test accuracy 50.00%" in project.run()[1]
-    (project.outputs / NAME / "metrics.json").write_text(METRICS.replace("0.5", "0.6"))
-    code, out, _ = project.run("--only", "eda")
+def test_the_terminal_shows_no_accuracy_of_metrics_that_have_changed(ran):
+    assert "test accuracy 50.00%" in ran.run("--only", "eda")[1]
+    (ran.outputs / NAME / "metrics.json").write_text(METRICS.replace("0.5", "0.6"))
+    code, out, _ = ran.run("--only", "eda")
     assert code == 0 and "60.00%" not in out and "50.00%" not in out and "no test accuracy is shown" in out
 
 
-def test_an_accuracy_on_other_images_is_not_shown(project):
-    assert project.run()[0] == 0
-    folder = project.outputs / NAME
+def test_an_accuracy_on_other_images_is_not_shown(ran):
+    folder = ran.outputs / NAME
     manifest = runs.load_manifest(folder)
     assert manifest.test_accuracy is not None
     manifest.dataset.fingerprint = "other images"
@@ -1056,10 +1039,9 @@ def test_an_accuracy_on_other_images_is_not_shown(project):
     assert row["accuracy"] == "" and "of other images" in row["state"]
 
 
-def test_a_link_on_the_index_leads_into_the_run_whatever_its_name(project):
-    assert project.run()[0] == 0
-    shutil.copytree(project.outputs / NAME, project.outputs / "javascript:alert(1)<!--")
-    row = index.row_of(project.outputs / "javascript:alert(1)<!--")
+def test_a_link_on_the_index_leads_into_the_run_whatever_its_name(ran):
+    shutil.copytree(ran.outputs / NAME, ran.outputs / "javascript:alert(1)<!--")
+    row = index.row_of(ran.outputs / "javascript:alert(1)<!--")
     assert row["zip"].startswith("javascript%3Aalert") and all(
         link.startswith("javascript%3A") for _, link in row["reports"]
     )
@@ -1075,9 +1057,8 @@ def test_only_what_the_project_began_to_write_is_cleared_away(project):
         assert all(path.exists() for path in own) and not begun.exists()
 
 
-def test_a_pipe_in_one_run_holds_up_no_command(project):
-    assert project.run()[0] == 0
-    run = project.outputs / NAME
+def test_a_pipe_in_one_run_holds_up_no_command(ran):
+    run = ran.outputs / NAME
     (run / "metrics.json").unlink()
     os.mkfifo(run / "metrics.json")
     assert index.row_of(run)["accuracy"] == "" and files.file_digest(run / "metrics.json") is None

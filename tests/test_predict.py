@@ -494,6 +494,7 @@ def test_a_report_in_a_browser(page, browser):
     tab.context.close()
 
 
+@pytest.mark.whole  # its page is made by a kernel
 def test_a_report_that_fails_leaves_the_page_before(answer, photos, tmp_path, monkeypatch):
     (tmp_path / "page.html").write_text("before")
     (tmp_path / "temporary").mkdir()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from helpers import checkpoints, data, files, framing, photographs, pictures, reading, recipes, runs, training
+from helpers import checkpoints, data, files, framing, photographs, pictures, reading, runs
 from helpers.errors import BadInput
 
 
@@ -240,11 +240,9 @@ def test_a_folder_in_place_of_the_weights_is_refused(outputs):
 
 
 @pytest.mark.real
-def test_photographs_of_validation_digits_are_read(real_data, tmp_path):
-    source = data.load("mnist", real_data)
-    training.train(source, recipes.choose("fast"), folder=tmp_path / "run")
-    reader = reading.load("run", outputs=tmp_path)
-    validation = data.split(source)["validation"]
+def test_photographs_of_validation_digits_are_read(real_data, read_mnist, tmp_path):
+    reader = reading.load("fast", outputs=read_mnist)
+    validation = data.split(data.load("mnist", real_data))["validation"]
     chosen = validation.images[:40].numpy()
     right = 0
     made = photographs.photographs(chosen, np.random.default_rng(0))

@@ -167,6 +167,7 @@ def stack_of(frame):
     return [name for name in reversed(names) if name.isidentifier()]
 
 
+@pytest.mark.whole  # prepares a kernel
 def test_the_number_of_epochs_passes_through_ten_functions_at_most(monkeypatch):
     """From the command line to the loop: those that settle it, those that hand it to the notebook, those that train."""
     route = []
