@@ -1,7 +1,10 @@
 # Each target sets up .venv by itself, once: the locked list with its hashes, then this project.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
+LEAN ?=
 READY = .venv/.ready
+LIST = requirements$(if $(LEAN),-lean).txt
+GPU_ALONE = triton|cuda-bindings|cuda-pathfinder|cuda-toolkit|nvidia-cuda-cccl|nvidia-cusolver|nvidia-nvtx
 
 .PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison sample setup lock lint clean
 
@@ -69,12 +72,12 @@ sample: $(READY)  ## make docs/sample: the reports of one run on MNIST
 	.venv/bin/python run_all.py --dataset mnist --epochs 10 --run sample $(ARGS)
 	rm -rf docs/sample && cp -R outputs/sample/reports docs/sample
 
-setup: $(READY)  ## create .venv and install everything
+setup: $(READY)  ## create .venv and install everything; LEAN=1: without what computes on a GPU alone
 
-$(READY): requirements.txt pyproject.toml
+$(READY): $(LIST) pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed')"
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(if $(LEAN),--no-deps) --require-hashes -r $(LIST)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -85,6 +88,10 @@ lock:  ## resolve the direct dependencies anew, for all platforms; needs uv
 	echo '    - -e .' >> environment.new
 	sed -n 's/^\([a-z0-9.-]*==[^\\]*[^ \\]\) *\\*$$/    - "\1"/p' requirements.txt >> environment.new
 	mv environment.new environment.yml
+	$(MAKE) requirements-lean.txt
+
+requirements-lean.txt: requirements.txt  ## the locked list without what PyTorch needs for a GPU alone
+	awk '/^[a-z]/ {left_out = $$0 ~ /^($(GPU_ALONE))==/} !left_out' requirements.txt > $@
 
 lint: $(READY)  ## check modules and notebooks: style, the direction of imports, types
 	.venv/bin/ruff check .
