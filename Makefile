@@ -3,8 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 LEAN ?=
 READY = .venv/.ready
-LIST = requirements$(if $(LEAN),-lean).txt
-GPU_ALONE = triton|cuda-bindings|cuda-pathfinder|cuda-toolkit|nvidia-cuda-cccl|nvidia-cusolver|nvidia-nvtx
+LEFT_OUT_1 = triton|cuda-bindings|cuda-pathfinder|cuda-toolkit|nvidia-cuda-cccl|nvidia-cusolver|nvidia-nvtx
+LEFT_OUT_cpu = torch|torchvision|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+
+LIST = $(if $(LEAN),.venv/lean.txt,requirements.txt)
 
 .PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison sample setup lock lint clean
 
@@ -72,13 +73,16 @@ sample: $(READY)  ## make docs/sample: the reports of one run on MNIST
 	.venv/bin/python run_all.py --dataset mnist --epochs 10 --run sample $(ARGS)
 	rm -rf docs/sample && cp -R outputs/sample/reports docs/sample
 
-setup: $(READY)  ## create .venv and install everything; LEAN=1: without what computes on a GPU alone
+setup: $(READY)  ## create .venv and install everything; LEAN=1 or LEAN=cpu: without what computes on a GPU alone
 
-$(READY): $(LIST) pyproject.toml
+$(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed')"
+	@case "$(LEAN)" in ''|1|cpu) ;; *) echo "LEAN=$(LEAN): must be 1 or cpu" >&2; exit 1;; esac
 	$(PYTHON) -m venv .venv
+	$(if $(LEAN),awk '/^[a-z]/ {left_out = $$0 ~ /^($(LEFT_OUT_$(LEAN)))==/} !left_out' requirements.txt > $(LIST))
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(if $(LEAN),--no-deps) --require-hashes -r $(LIST)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@.venv/bin/python -c "import torch" || { echo "LEAN=cpu: first install PyTorch's build for CPUs into .venv" >&2; exit 1; }
 	@touch $@
 
 lock:  ## resolve the direct dependencies anew, for all platforms; needs uv
@@ -88,10 +92,6 @@ lock:  ## resolve the direct dependencies anew, for all platforms; needs uv
 	echo '    - -e .' >> environment.new
 	sed -n 's/^\([a-z0-9.-]*==[^\\]*[^ \\]\) *\\*$$/    - "\1"/p' requirements.txt >> environment.new
 	mv environment.new environment.yml
-	$(MAKE) requirements-lean.txt
-
-requirements-lean.txt: requirements.txt  ## the locked list without what PyTorch needs for a GPU alone
-	awk '/^[a-z]/ {left_out = $$0 ~ /^($(GPU_ALONE))==/} !left_out' requirements.txt > $@
 
 lint: $(READY)  ## check modules and notebooks: style, the direction of imports, types
 	.venv/bin/ruff check .

@@ -53,16 +53,41 @@ def blocks(text):
     return {name: lines for lines, name in found}
 
 
-def left_out_by_make():
-    """Return the names of the packages that the Makefile leaves out of the list for machines without a GPU."""
-    return set(re.search(r"^GPU_ALONE = (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split("|"))
+def left_out(lean):
+    """Return (packages, list without them): what `make setup LEAN=lean` leaves out, and what it then installs."""
+    make = ["make", "--dry-run", "--always-make", "setup", f"LEAN={lean}"]
+    plan = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = re.search(r"^(awk .* requirements\.txt) > \.venv/lean\.txt$", plan, re.MULTILINE)[1]
+    assert "--no-deps --require-hashes -r .venv/lean.txt" in plan
+    lean_list = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    whole = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    return set(blocks(whole)) - set(blocks(lean_list)), lean_list
 
 
-def test_the_lean_list_is_the_locked_one_without_what_a_gpu_alone_needs():
-    whole, lean = (blocks((ROOT / name).read_text()) for name in ("requirements.txt", "requirements-lean.txt"))
-    assert set(whole) - set(lean) == left_out_by_make()
-    assert all(lean[name] == whole[name] for name in lean) and "torch" in lean
-    assert all("sys_platform == 'linux'" in whole[name] for name in left_out_by_make())
+needs_make = pytest.mark.skipif(not (shutil.which("make") and shutil.which("awk")), reason="needs make and awk")
+
+
+@needs_make
+@pytest.mark.parametrize("lean", ["1", "cpu"])
+def test_a_lean_list_is_the_locked_one_with_its_hashes_and_without_what_a_gpu_alone_needs(lean):
+    whole = blocks((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    missing, lean_list = left_out(lean)
+    kept = blocks(lean_list)
+    assert "".join(kept.values()) == lean_list and all(kept[name] == whole[name] for name in kept)
+    for name in missing - {"torch", "torchvision"}:
+        assert "sys_platform == 'linux'" in whole[name] and re.match("triton|cuda|nvidia", name)
+    if lean == "cpu":
+        assert {"torch", "torchvision"} <= missing and not re.search("^(nvidia|cuda|triton)", lean_list, re.MULTILINE)
+
+
+@needs_make
+def test_make_says_what_lean_may_be_before_it_makes_anything(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.txt", "pyproject.toml"):
+        (tmp_path / name).touch()
+    told = subprocess.run(["make", "setup", "LEAN=yes"], cwd=tmp_path, capture_output=True, text=True)
+    assert told.returncode and "LEAN=yes: must be 1 or cpu" in told.stderr
+    assert not (tmp_path / ".venv").exists()
 
 
 def needed_by(library):
@@ -71,6 +96,7 @@ def needed_by(library):
     return re.findall(r"\(NEEDED\).*\[(.+)\]", told.stdout)
 
 
+@needs_make
 @pytest.mark.skipif(not shutil.which("readelf"), reason="needs readelf")
 def test_no_library_that_pytorch_needs_to_be_imported_is_left_out_of_the_lean_list():
     place = Path(importlib.util.find_spec("torch").origin).parent / "lib"
@@ -81,7 +107,7 @@ def test_no_library_that_pytorch_needs_to_be_imported_is_left_out_of_the_lean_li
         new = {needed for name in new if name in there for needed in needed_by(there[name])} - reached
     assert {"libtorch.so", "libtorch_cpu.so"} <= reached
     held = set()
-    for name in left_out_by_make():
+    for name in left_out("1")[0]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             held |= {Path(file.locate()).resolve() for file in importlib.metadata.files(name)}
     assert not {there[name].resolve() for name in reached & set(there)} & held
