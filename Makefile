@@ -5,6 +5,7 @@ LEAN ?=
 READY = .venv/.ready
 LEFT_OUT_1 = triton|cuda-bindings|cuda-pathfinder|cuda-toolkit|nvidia-cuda-cccl|nvidia-cusolver|nvidia-nvtx
 LEFT_OUT_cpu = torch|torchvision|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+
+UNFIT = .venv: torch and torchvision cannot be imported; for LEAN=cpu install both before, from one place
 LIST = $(if $(LEAN),.venv/lean.txt,requirements.txt)
 
 .PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison sample setup lock lint clean
@@ -82,7 +83,7 @@ $(READY): requirements.txt pyproject.toml
 	$(if $(LEAN),awk '/^[a-z]/ {left_out = $$0 ~ /^($(LEFT_OUT_$(LEAN)))==/} !left_out' requirements.txt > $(LIST))
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(if $(LEAN),--no-deps) --require-hashes -r $(LIST)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@.venv/bin/python -c "import torch" || { echo "LEAN=cpu: first install PyTorch's build for CPUs into .venv" >&2; exit 1; }
+	@.venv/bin/python -c "import torch, torchvision" || { echo "$(UNFIT)" >&2; exit 1; }
 	@touch $@
 
 lock:  ## resolve the direct dependencies anew, for all platforms; needs uv
