@@ -1,7 +1,12 @@
 # Each target sets up .venv by itself, once: the locked list with its hashes, then this project.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
+LEAN ?=
 READY = .venv/.ready
+LEFT_OUT_1 = triton|cuda-bindings|cuda-pathfinder|cuda-toolkit|nvidia-cuda-cccl|nvidia-cusolver|nvidia-nvtx
+LEFT_OUT_cpu = torch|torchvision|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+
+UNFIT = .venv: torch and torchvision cannot be imported; for LEAN=cpu install both before, from one place
+LIST = $(if $(LEAN),.venv/lean.txt,requirements.txt)
 
 .PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison record sample setup lock schemas lint clean check unit
 
@@ -80,13 +85,16 @@ sample: $(READY)  ## make docs/sample: the reports and the model card of one run
 record: $(READY)  ## read every figure that README and docs quote anew, from one commit; some hours, ARGS=--list says which
 	.venv/bin/python benchmarks/record.py $(ARGS)
 
-setup: $(READY)  ## create .venv and install everything
+setup: $(READY)  ## create .venv and install everything; LEAN=1 or LEAN=cpu: without what computes on a GPU alone
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed')"
+	@case "$(LEAN)" in ''|1|cpu) ;; *) echo "LEAN=$(LEAN): must be 1 or cpu" >&2; exit 1;; esac
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(if $(LEAN),awk '/^[a-z]/ {left_out = $$0 ~ /^($(LEFT_OUT_$(LEAN)))==/} !left_out' requirements.txt > $(LIST))
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(if $(LEAN),--no-deps) --require-hashes -r $(LIST)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@.venv/bin/python -c "import torch, torchvision" || { echo "$(UNFIT)" >&2; exit 1; }
 	@touch $@
 
 lock:  ## resolve the direct dependencies anew, for all platforms; needs uv

@@ -247,8 +247,13 @@ def write_report(reader: "Reader", named: Sequence[str], path: str, sheet: bool)
 
 
 def names_on_page(named: Sequence[str]) -> list[str]:
-    """Return the names of files as a page shows them: below the folder that all are in, which is nobody's business."""
+    """Return the names of files as a page shows them: below the folder that all are in, which is nobody's business.
+
+    Those on several drives, as Windows has them, are in no common folder, and lose theirs.
+    """
     paths = [os.path.abspath(name) for name in named]
+    if len({os.path.splitdrive(path)[0].lower() for path in paths}) > 1:
+        return [printable(os.path.basename(path)) for path in paths]
     common = os.path.commonpath([os.path.dirname(path) for path in paths])
     return [printable(os.path.relpath(path, common)) for path in paths]
 

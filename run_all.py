@@ -16,6 +16,7 @@ if __name__ == "__main__":  # until `stop` takes over, Ctrl-C ends the imports b
 import argparse
 import contextlib
 import importlib.util
+import io
 import itertools
 import re
 import sys
@@ -381,6 +382,8 @@ def show_plan(request: Request) -> None:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal of few characters shows what it can
     for number in SIGNALS:
         under_nohup = number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) == signal.SIG_IGN
         if not under_nohup:

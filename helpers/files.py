@@ -6,11 +6,14 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 PARTIAL = ".partial"  # ends the names of files that are being written
+PATIENCE = 2  # seconds that a reader may keep a file open on Windows, where none takes its place meanwhile
+WINDOWS = os.name == "nt"
 
 
 def absolute(path: str | Path) -> Path:
@@ -35,11 +38,27 @@ def write_file(path: str | Path, content: bytes | memoryview | str) -> Path:
             file.flush()
             os.fsync(file.fileno())
         refuse_folder(path)
-        os.replace(temporary, path)
+        replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return path
+
+
+def replace(new: Path, path: Path) -> None:
+    """Rename the file `new` to `path`, over one that is there; on Windows as soon as nobody has that open.
+
+    PermissionError where somebody keeps it open for PATIENCE seconds; OSError where it fails otherwise.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.replace(new, path)
+            return
+        except PermissionError:
+            if not WINDOWS or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def remove_file(path: str | Path) -> None:

@@ -322,7 +322,9 @@ def survey(path: Path) -> Listing:
             images, others_there = images_in(part.path / name)
             others += others_there
             for place, *state in images:
-                files_of_class.append(File(os.path.relpath(place, path), len(with_images), part.is_test, *state))
+                files_of_class.append(
+                    File(Path(place).relative_to(path).as_posix(), len(with_images), part.is_test, *state)
+                )
         if others > MOST_OTHERS:
             rule = f"holds over {MOST_OTHERS:,} files that are no images"
             raise BadInput(rule, field="dataset", value=path.name, way_out="name another")

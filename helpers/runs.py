@@ -32,6 +32,7 @@ RUNNER_PATIENCE = 1  # seconds that a runner waits for a notebook that is writin
 WRITER_PATIENCE = 5  # seconds that a notebook waits for others that are writing
 CLOCK_SLACK = 2  # seconds by which the start of a process seems to move when the clock is set
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])([.].*)?", re.IGNORECASE)  # names of devices on Windows
 CHECKPOINT = re.compile(r"epoch-(\d{3,})\.(pt|sha256|damaged)")  # its number is that of the epochs that are done
 FIGURES_REST_ON = ("model.json", "metrics.json")
 VERSION: Final = 3  # of the manifest
@@ -50,6 +51,9 @@ def run_folder(name: str, outputs: Path | None = None) -> Path:
     if not NAME_RULE.fullmatch(name):
         rule = "use 1 to 120 letters, digits, '.', '_' and '-', the first a letter or digit"
         raise BadInput(rule, field="run", value=repr(name))
+    if name.endswith(".") or RESERVED.fullmatch(name):
+        rule = "Windows takes no folder of that name, and a run is to be opened there, too"
+        raise BadInput(rule, field="run", value=name, way_out="choose another")
     if name.lower() == GRIDS:
         raise BadInput("the folder of what is said of grids", field="run", value=name, way_out="choose another")
     if name.lower().endswith((".html", ".md")):
@@ -450,7 +454,7 @@ def check_paths(folder: Path, manifest: Manifest) -> None:
 def leads_out(folder: Path, path: str) -> bool:
     """Return whether a path from a run's manifest leads out of its folder: absolute, by `..`, or through a link."""
     relative = PurePath(path)
-    if relative.is_absolute() or not relative.parts or ".." in relative.parts or "\0" in path:
+    if relative.anchor or not relative.parts or ".." in relative.parts or "\0" in path:
         return True
     place = folder
     for part in relative.parts:

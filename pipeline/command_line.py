@@ -17,7 +17,7 @@ from typing import NoReturn
 from helpers import errors, folds
 
 HEARD: list[str] = []  # the name of the signal that `stop` has turned into an exception
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 def shown(text: str) -> str:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from helpers import errors, files
@@ -243,5 +243,11 @@ def without_paths(text: Any) -> Any:
     for folder, name in names.items():
         is_home = folder == Path.home()
         if len(folder.parts) > 2 or (is_home and folder != Path("/")):
-            text = re.sub(re.escape(str(folder)) + r"(?![\w-])", name, text)
+            text = re.sub(f"(?:{'|'.join(map(re.escape, ways_to_write(folder)))})(?![\\w-])", name, text)
     return text
+
+
+def ways_to_write(folder: PurePath) -> set[str]:
+    """Return how the path of a folder may stand in a text: on Windows with \\, with / and, in quotes, with two \\."""
+    text = str(folder)
+    return {text, folder.as_posix(), text.replace("\\", "\\\\")}

@@ -8,6 +8,7 @@ wants no more of it, and the run stops as by Ctrl-C, to be gone on with later.
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import signal
@@ -99,8 +100,8 @@ def stop_at_the_end_of(stream: TextIO) -> None:
         pass
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-    else:
-        os.kill(os.getpid(), signal.SIGTERM)
+    else:  # Windows, where os.kill would end this process at once
+        _thread.interrupt_main(signal.SIGTERM)
 
 
 def attempt(request: Request, teller: Teller) -> tuple[int, str]:

@@ -70,7 +70,7 @@ def git(*arguments: str) -> str:
 def processor() -> str:
     """Return the processor's own name where the system tells it, else its architecture."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     for line in lines:

@@ -264,7 +264,7 @@ def helper_digests(stage: Stage) -> dict[str, str | None]:
     paths = []
     for name in sorted(imported_helpers(code_of(stage))):
         paths += files_of(name)
-    return {f"helpers/{path.relative_to(HELPERS)}": files.file_digest(path) for path in paths}
+    return {f"helpers/{path.relative_to(HELPERS).as_posix()}": files.file_digest(path) for path in paths}
 
 
 def imported_helpers(sources: Iterable[str]) -> set[str]:

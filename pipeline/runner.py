@@ -201,7 +201,7 @@ def set_aside_altered(folder: Path, before: StageRecord, screen: Audience) -> No
 
 def is_altered(folder: Path, path: Path, known: Mapping[str, str]) -> bool:
     """Return whether the file `path` of a run is not the one of that name that is `known`, {path: digest}."""
-    return files.file_digest(path) != known.get(str(path.relative_to(folder)))
+    return files.file_digest(path) != known.get(path.relative_to(folder).as_posix())
 
 
 def delete(folder: Path, paths: Iterable[Path], screen: Audience) -> None:
@@ -440,10 +440,10 @@ def left_by_training(folder: Path) -> dict[Path, int]:
 
 
 def digests(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
-    """Return {path relative to the folder: SHA-256} of those `paths` that are files."""
+    """Return {path relative to the folder, with / on every system: SHA-256} of those `paths` that are files."""
     known = {}
     for path in paths:
         digest = files.file_digest(path)
         if digest is not None:
-            known[str(path.relative_to(folder))] = digest
+            known[path.relative_to(folder).as_posix()] = digest
     return known
