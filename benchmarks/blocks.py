@@ -143,25 +143,6 @@ def run(folder: Path) -> str:
     )
 
 
-def speed(folder: Path) -> str:
-    """Return how many times as fast trainings are as plain ones: a table, like with like first."""
-    rows = [row for row in figures.rows_of(folder, "speed") if row["part"] in ("published", "example")]
-    if not rows:
-        raise figures.NoReading("speed.json holds no ratio", way_out="take one: benchmarks/speed.py")
-    place = scores.place_of(rows[-1], figures.content_of(folder, "speed"))
-    rows.sort(key=lambda row: row.get("batch_size") != row.get("baseline_batch_size"))
-    lines = ["| what | ours | plain | times as fast |", "| --- | ---: | ---: | ---: |"]
-    for row in rows:
-        low, high = row["range"]
-        times = f"**{row['ratio']:.1f}** ({low:.1f} to {high:.1f})"
-        ours, plain = (scores.seconds_in_words(row[side]) for side in ("ours", "baseline"))
-        batches = f", theirs of {row['baseline_batch_size']}" if "baseline_batch_size" in row else ""
-        what = row["what"].replace("the example", "pytorch/examples")
-        lines.append(f"| {what}{batches} | {ours} | {plain} | {times} |")
-    rounds = f"Medians and ranges of {rows[0]['repeats']} rounds, taken in turns, preparation of the data counted"
-    return "\n".join([*lines, "", prose(f"{rounds}; on {place}.")])
-
-
 def in_seconds(figure: Figure) -> str:
     """Return a time in words."""
     return scores.seconds_in_words(figure.value)

@@ -8,10 +8,11 @@ that a slow moment of the machine falls on both. Seconds count the preparation o
 
 Readings go to benchmarks/results/speed.json, one row each; those that another has replaced move to "earlier". `part` is
 the function that took it and `what` says in words what was measured; whatever a row is selected by stands in a field of
-its own: `recipe`, `images`, `epochs`, `width`, `threads`, `operator`, `share_of` and the like. Then come `ours` and
-`baseline` (medians, in `unit`), `ratio` (how many times less ours took, median over the rounds), `range` (lowest and
-highest) and `repeats` (how many rounds). Each row notes the commit, versions, machine and time of its own; commit
-before you measure.
+its own: `recipe`, `images`, `epochs`, `width`, `threads`, `operator`, `share_of` and the like. Rows `against` another
+training say of both sides `batch_size`, `precision` and `preparation` (`baseline_batch_size` and so on is the other's),
+and `alike` names what is the same. Then come `ours` and `baseline` (medians, in `unit`), `ratio` (how many times less
+ours took, median over the rounds), `range` (lowest and highest) and `repeats` (how many rounds). Each row notes the
+commit, versions, machine and time of its own; commit before you measure.
 """
 
 import argparse
@@ -30,7 +31,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import lightning_loop
 import origin
 import torch
 from torch import nn
@@ -49,6 +52,7 @@ OURS = ("fast", "balanced", "best")
 PRODUCT_SIZE = 2048  # rows and columns of the matrices whose product is the yardstick
 PRODUCT_FLOPS = 2 * PRODUCT_SIZE**3
 TIMES = 20  # how often a task repeats what takes milliseconds
+LONG = 3  # rounds at most where one takes a minute and more
 
 Row = dict[str, Any]
 Task = Callable[[], object]
@@ -162,41 +166,151 @@ def network_of(recipe: recipes.Recipe) -> nn.Module:
     )
 
 
-def published_stock(recipe: recipes.Recipe, split: data.Split) -> None:
-    """Train an epoch of a published network with Adam and batches of 64, by the stock loop."""
+def published_network(recipe: recipes.Recipe) -> nn.Sequential:
+    """Return the network of a published recipe, fresh, without the layer that normalises: the stock loop does that."""
     layers = list(models.build(recipe.network, dropout=recipe.dropout))
-    network = nn.Sequential(*layers[1:])  # the loader normalises
+    return nn.Sequential(*layers[1:])
+
+
+def stock_published(recipe: recipes.Recipe, images: int, batch_size: int) -> None:
+    """Train an epoch of a published network with Adam by the stock loop, fed by torchvision's loader."""
+    network = published_network(recipe)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    stock_epoch(network, optimizer, cross_entropy, 64, len(split.labels))
+    stock_epoch(network, optimizer, cross_entropy, batch_size, images)
 
 
-def published_ours(recipe: recipes.Recipe, split: data.Split, batch_size: int) -> None:
-    """Train an epoch of a published network with this project's loop, in batches of `batch_size`."""
-    our_epoch(network_of(recipe), replace(recipe, batch_size=batch_size), split)
+def stock_published_in_memory(recipe: recipes.Recipe, split: data.Split, batch_size: int) -> None:
+    """Train an epoch of a published network with Adam by the stock loop, fed from memory; it normalises them first."""
+    network = published_network(recipe)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    pixels = (split.images / 255 - 0.1307) / 0.3081
+    epoch_in_memory(pixels, split.labels, network, optimizer, cross_entropy, batch_size)
+
+
+def epoch_in_memory(
+    pixels: torch.Tensor,
+    labels: torch.Tensor,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Callable[..., torch.Tensor],
+    batch_size: int,
+) -> None:
+    """Train one epoch as textbooks do, on images that are in memory, normalised: float32 (n, 1, h, w)."""
+    network.train()
+    for index in torch.randperm(len(labels)).split(batch_size):
+        optimizer.zero_grad()
+        loss(network(pixels[index]), labels[index]).backward()
+        optimizer.step()
+
+
+def our_precisions() -> dict[str, torch.dtype]:
+    """Return {name: type} of what ours is computed in: as training chooses it here, and float32 as the others do."""
+    kinds = [training.precision(CPU), torch.float32]
+    return {str(kind).removeprefix("torch."): kind for kind in kinds}
+
+
+def computed_in(kind: torch.dtype, task: Task) -> Task:
+    """Return `task` with our training computed in `kind`, whatever it would choose here."""
+
+    def with_precision() -> None:
+        with mock.patch.object(training, "precision", lambda device: kind):
+            task()
+
+    return with_precision
+
+
+IN_MEMORY, STOCK_LOADER = "in memory", "stock loader"
+PREPARATIONS = (STOCK_LOADER, IN_MEMORY)
+
+
+def alike(precision: str, baseline_preparation: str) -> str:
+    """Return what is the same on both sides, beside the batch size where that is: ours is in memory, theirs float32."""
+    same = {"precision": precision == "float32", "preparation": baseline_preparation == IN_MEMORY}
+    equal = [name for name, is_same in same.items() if is_same]
+    if len(equal) == 2:
+        return "both equal"
+    return f"{equal[0]} equal" if equal else "as each does it"
+
+
+def sides(batch_size: int, baseline_batch_size: int, precision: str, baseline_preparation: str) -> Row:
+    """Return the fields of a row that say what is the same on both sides and what is not."""
+    return {
+        "batch_size": batch_size,
+        "baseline_batch_size": baseline_batch_size,
+        "precision": precision,
+        "baseline_precision": "float32",
+        "preparation": IN_MEMORY,
+        "baseline_preparation": baseline_preparation,
+        "alike": alike(precision, baseline_preparation),
+    }
+
+
+BATCH_SIZES = (64, 256)  # those of the stock loop and of most of our recipes
 
 
 def published(source: data.Dataset, repeats: int) -> list[Row]:
-    """An epoch of three published networks: the stock loop, Adam and batches of 64, against ours with its recipe."""
+    """An epoch of three published networks: ours with its recipe against the stock loop with Adam, like with like.
+
+    At either batch size: as each does it (ours in its own precision, from memory; the stock loop in float32, by
+    torchvision's loader), with the same preparation, with the same precision, with both the same.
+    """
     split = data.split(source)["train"]
     rows = []
     for name in ("linear-head-published", "dropout-published", "narrow-published"):
         recipe = recipes.RECIPES[name]
-        tasks = {
-            "stock": partial(published_stock, recipe, split),
-            "64": partial(published_ours, recipe, split, 64),
-            "256": partial(published_ours, recipe, split, 256),
-        }
-        times = in_turns(tasks, repeats)
-        for batch_size in (64, 256):
-            facts = {
-                "recipe": name,
-                "what": f"an epoch of {recipe.network}, batches of {batch_size}, stock loop",
-                "epochs": 1,
-                "batch_size": batch_size,
-                "baseline_batch_size": 64,
-            }
-            rows.append(versus(facts, times[str(batch_size)], times["stock"]))
+        times = in_turns(tasks_of_published(recipe, split), repeats)
+        for batch_size, baseline, precision in itertools.product(BATCH_SIZES, PREPARATIONS, our_precisions()):
+            facts: Row = {"recipe": name, "what": f"an epoch of {recipe.network}, batches of {batch_size}"}
+            facts |= {"against": "stock loop", "epochs": 1} | sides(batch_size, batch_size, precision, baseline)
+            rows.append(versus(facts, times[f"{precision}, {batch_size}"], times[f"{baseline}, {batch_size}"]))
     return rows
+
+
+def tasks_of_published(recipe: recipes.Recipe, split: data.Split) -> dict[str, Task]:
+    """Return the epochs of a published network by both loops as {"precision or preparation, batch size": task}."""
+    tasks: dict[str, Task] = {}
+    for batch_size in BATCH_SIZES:
+        by_loader = partial(stock_published, recipe, len(split.labels), batch_size)
+        from_memory = partial(stock_published_in_memory, recipe, split, batch_size)
+        tasks |= {f"{STOCK_LOADER}, {batch_size}": by_loader, f"{IN_MEMORY}, {batch_size}": from_memory}
+        for name, kind in our_precisions().items():
+            tasks[f"{name}, {batch_size}"] = computed_in(kind, partial(our_published, recipe, split, batch_size))
+    return tasks
+
+
+def our_published(recipe: recipes.Recipe, split: data.Split, batch_size: int) -> None:
+    """Train an epoch of a published network with this project's loop, in batches of `batch_size`."""
+    our_epoch(network_of(recipe), replace(recipe, batch_size=batch_size), split)
+
+
+def lightning(source: data.Dataset, repeats: int) -> list[Row]:
+    """An epoch of `narrow` in batches of 64: ours, the stock loop and a plain Lightning loop, in turns.
+
+    Lightning has an environment of its own in outputs/, made here once; where that cannot be, there are no rows.
+    """
+    split = data.split(source)["train"]
+    recipe = recipes.RECIPES["narrow-published"]
+    size = lightning_loop.BATCH_SIZE
+    try:
+        loop = lightning_loop.Loop(recipe.name, len(split.labels), runs.outputs_folder() / ".lightning")
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"left out: {lightning_loop.LIGHTNING} could not be installed or started ({error})", flush=True)
+        return []
+    tasks: dict[str, Task] = {"Lightning": loop, "stock": partial(stock_published, recipe, len(split.labels), size)}
+    for name, kind in our_precisions().items():
+        tasks[name] = computed_in(kind, partial(our_published, recipe, split, size))
+    try:
+        times = in_turns(tasks, repeats)
+    finally:
+        loop.stop()
+    facts: Row = {"recipe": recipe.name, "what": f"an epoch of {recipe.network}, batches of {size}", "epochs": 1}
+    version = {"baseline_version": loop.version, "baseline_settings": lightning_loop.OFF}
+    rows = []
+    for precision in our_precisions():
+        against = facts | {"against": "Lightning"} | version | sides(size, size, precision, STOCK_LOADER)
+        rows.append(versus(against, times[precision], times["Lightning"]))
+    beside = {"what": "the stock loop's epoch beside Lightning's", "batch_size": size, "preparation": STOCK_LOADER}
+    return [*rows, single(facts | beside | {"precision": "float32"}, times["stock"], "s")]
 
 
 def example_network() -> nn.Sequential:
@@ -207,15 +321,14 @@ def example_network() -> nn.Sequential:
     )  # fmt: skip
 
 
+EXAMPLE_BATCH_SIZE = 64
+
+
 def example_in_memory(
     pixels: torch.Tensor, labels: torch.Tensor, network: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
     """Train the example's epoch on normalised images that are in memory."""
-    network.train()
-    for index in torch.randperm(len(labels)).split(64):
-        optimizer.zero_grad()
-        nll_loss(network(pixels[index]), labels[index]).backward()
-        optimizer.step()
+    epoch_in_memory(pixels, labels, network, optimizer, nll_loss, EXAMPLE_BATCH_SIZE)
 
 
 def example_pixels(source: data.Dataset) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -273,40 +386,47 @@ def epochs_of_the_example() -> int:
 
 
 def example(source: data.Dataset, repeats: int) -> list[Row]:
-    """`fast` and `balanced` against the settings of pytorch/examples, over as many epochs as those need for 99.0%."""
+    """`fast` and `balanced`, whole, against as many epochs of pytorch/examples as that needs for 99.0%.
+
+    Those of ours have other networks and batches; preparation and precision are made equal, each and both. Of
+    `balanced` and of the example an epoch is timed and taken as often as they have epochs; of LONG rounds at most.
+    """
     epochs = epochs_of_the_example()
+    times = in_turns(tasks_of_example(source), min(repeats, LONG))
+    rows = []
+    for name, baseline, precision in itertools.product(("fast", "balanced"), PREPARATIONS, our_precisions()):
+        recipe = recipes.RECIPES[name]
+        times_over = 1 if name == "fast" else recipe.epochs
+        what = f"{name} ({recipe.epochs} {'epoch' if recipe.epochs == 1 else 'epochs'}) against {epochs} of the example"
+        facts: Row = {"recipe": name, "what": what}
+        facts |= {"against": "pytorch/examples", "epochs": recipe.epochs, "baseline_epochs": epochs}
+        facts |= sides(recipe.batch_size, EXAMPLE_BATCH_SIZE, precision, baseline)
+        ours = [seconds * times_over for seconds in times[f"{name}, {precision}"]]
+        rows.append(versus(facts, ours, [seconds * epochs for seconds in times[baseline]]))
+    return rows
+
+
+def tasks_of_example(source: data.Dataset) -> dict[str, Task]:
+    """Return {what: task}: an epoch of the example by either preparation, `fast` whole, an epoch of `balanced`."""
     pixels, labels = example_pixels(source)[0]
     network = example_network()
     optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
     split = data.split(source)["train"]
     balanced = recipes.RECIPES["balanced"]
     tasks: dict[str, Task] = {
-        "example, stock loader": lambda: stock_epoch(network, optimizer, nll_loss, 64),
-        "example, in memory": lambda: example_in_memory(pixels, labels, network, optimizer),
-        "fast, data and all": lambda: training.train(data.load("mnist"), recipes.RECIPES["fast"]),
-        "balanced, an epoch": lambda: our_epoch(network_of(balanced), balanced, split),
+        STOCK_LOADER: lambda: stock_epoch(network, optimizer, nll_loss, EXAMPLE_BATCH_SIZE),
+        IN_MEMORY: lambda: example_in_memory(pixels, labels, network, optimizer),
     }
-    times = in_turns(tasks, repeats)
-    rows = []
-    for loader in ("stock loader", "in memory"):
-        facts = {
-            "recipe": "fast",
-            "what": f"fast against {epochs} epochs of the example, {loader}",
-            "epochs": 1,
-            "baseline_epochs": epochs,
-            "baseline_loader": loader,
-        }
-        baseline = [seconds * epochs for seconds in times[f"example, {loader}"]]
-        rows.append(versus(facts, times["fast, data and all"], baseline))
-    facts = {
-        "recipe": "balanced",
-        "what": "balanced, 10 epochs, against one of the example, stock loader",
-        "epochs": 10,
-        "baseline_epochs": 1,
-        "baseline_loader": "stock loader",
-    }
-    ten = [seconds * 10 for seconds in times["balanced, an epoch"]]
-    return [*rows, versus(facts, ten, times["example, stock loader"])]
+    for name, kind in our_precisions().items():
+        with_data = partial(fast_with_data, source.name)
+        tasks[f"fast, {name}"] = computed_in(kind, with_data)
+        tasks[f"balanced, {name}"] = computed_in(kind, lambda: our_epoch(network_of(balanced), balanced, split))
+    return tasks
+
+
+def fast_with_data(dataset: str) -> None:
+    """Read a dataset from its files and train `fast` on it, as a run does."""
+    training.train(data.load(dataset), recipes.RECIPES["fast"])
 
 
 def parts_of_a_step(recipe: recipes.Recipe, split: data.Split) -> tuple[dict[str, Task], int]:
@@ -689,7 +809,7 @@ def pipeline(source: data.Dataset, repeats: int) -> list[Row]:
     """What `python run_all.py` on MNIST takes beyond training: five notebooks and their reports."""
     del source
     taken = []
-    for _ in range(repeats):
+    for _ in range(min(repeats, LONG)):
         taken.append(one_run())
         print(taken[-1], flush=True)
     rows = []
@@ -701,7 +821,18 @@ def pipeline(source: data.Dataset, repeats: int) -> list[Row]:
 
 PARTS = {
     part.__name__: part
-    for part in (published, example_accuracy, example, arithmetic, operators, choices, inference, growth, pipeline)
+    for part in (
+        published,
+        lightning,
+        example_accuracy,
+        example,
+        arithmetic,
+        operators,
+        choices,
+        inference,
+        growth,
+        pipeline,
+    )
 }
 
 
@@ -716,7 +847,8 @@ def main() -> None:
     source = data.load("mnist")
     for part in options.parts:
         rows = [{"part": part} | row for row in PARTS[part](source, options.repeats)]
-        keep(part, rows, facts | {"taken": runs.now()})
+        if rows:
+            keep(part, rows, facts | {"taken": runs.now()})
         for row in rows:
             print(row, flush=True)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import blocks
 import history
 import origin
+import speed_table
 
 from helpers import errors, files
 
@@ -28,7 +29,8 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "results": blocks.results,
     "reading": blocks.reading,
     "run": blocks.run,
-    "speed": blocks.speed,
+    "speed": speed_table.short,
+    "speed-all": speed_table.whole,
     "soundness": blocks.soundness,
     "history": history.table,
     "own-images": blocks.own_images,

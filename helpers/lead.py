@@ -346,9 +346,9 @@ def speed(
     finding = times_less.sentence
     if ratios:
         finding = (
-            f"In {times_less.facts['faster']:,} of {comparisons} our training took less time than a plain loop in "
+            f"In {times_less.facts['faster']:,} of {comparisons}, like with like, our training took less time than a "
         )
-        finding += "every round."
+        finding += "plain loop in every round."
     tiles = [
         Tile("faster in every round", f"{times_less.facts['faster']:,}", f"of {comparisons}"),
         Tile("off a straight line", measured(straight.value), "at most, time by images"),

@@ -228,11 +228,14 @@ def test_speed_is_said_of_what_was_measured_and_of_nothing_else():
     ratios = {"one": (1.5, 2.0), "other": (0.5, 3.0)}
     straight = verdicts.off_the_line("images", [1, 2, 3], [1, 2, 3])
     shown = lead.speed(verdicts.times_less(ratios), straight, goals, ratios, {"training": 60.0, "imports": 14.0})
-    assert shown.finding == "In 1 of 2 comparisons our training took less time than a plain loop in every round."
+    assert (
+        shown.finding
+        == "In 1 of 2 comparisons, like with like, our training took less time than a plain loop in every round."
+    )
     assert tiles_of(shown)["times less time"] == ("0.5 to 3.0", "over all rounds of 2 comparisons")
     assert tiles_of(shown)["a whole run"][0] == "1 min 14 s" and tiles_of(shown)["goals missed"] == ("1", "of 1 goal")
     nothing = lead.speed(verdicts.times_less({}), verdicts.off_the_line("images", [], []), goals, {}, {})
-    assert nothing.finding == "No times were taken yet: `make bench-speed` takes them."
+    assert nothing.finding == "Nothing was timed like with like yet: `make bench-speed` does."
     assert list(tiles_of(nothing)) == ["faster in every round", "off a straight line", "goals missed"]
     assert tiles_of(nothing)["off a straight line"][0] == "-"
 

@@ -309,7 +309,7 @@ def times_less(ratios: Mapping[str, Sequence[float]]) -> Verdict:
     slower = [what for what, (_, high) in ratios.items() if high < 1]
     facts = {"compared": len(ratios), "faster": len(faster), "slower": len(slower)}
     if not ratios:
-        sentence = "No times were taken yet: `make bench-speed` takes them."
+        sentence = "Nothing was timed like with like yet: `make bench-speed` does."
     else:
         comparisons = f"{len(faster)} of {counted(len(ratios), 'comparison')}"
         never = "none" if not slower else f"{len(slower)}"
