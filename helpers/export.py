@@ -18,6 +18,7 @@ each name, is JSON:
 
 import copy
 import json
+import logging
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,7 @@ def as_onnx(reader: Reader) -> bytes:
     check_packages()
     network = copy.deepcopy(reader.network).to(memory_format=torch.contiguous_format)  # whatever it was used for before
     centres = reader.certainty.centres if reader.certainty else None
+    logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # it misses triton, which nothing here needs
     program = torch.onnx.export(
         Exported(network, reader.temperature, centres).eval(),
         (torch.zeros(2, *reader.form.shape, dtype=torch.uint8),),

@@ -70,6 +70,7 @@ SLOW = (  # tests that take longer by themselves, where nothing else is at work,
     "test_pipeline::test_a_run_leaves_its_record_and_the_second_time_starts_no_kernel",
     "test_pipeline::test_only_what_changed_runs_again",
     "test_project::test_every_function_has_types_and_they_agree",
+    "test_speed::test_the_page_shows_like_with_like_first_and_then_both_ways",
     "test_start::test_a_start_that_was_trained_anew_trains_anew_what_began_with_it",
     # and unit tests that compute for two seconds and more, all their cases together: `make check` has no time for them
     "test_baselines::test_each_learns_more_of_digits_than_the_majority_class",

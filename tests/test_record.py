@@ -63,7 +63,7 @@ def test_parts_run_once_a_commit_and_what_fails_is_named_while_the_others_go_on(
         ("broken", True, "c"),
         ("last", False, "c"),
     ]
-    assert all(row["machine"] == FACTS["machine"] and row["seconds"] > 0 for row in rows(world))
+    assert all(row["machine"] == FACTS["machine"] and row["seconds"] >= 0 for row in rows(world))
     record.take([part(world, "first"), part(world, "broken"), part(world, "last")], FACTS)
     assert "first: done already" in capsys.readouterr().out
     assert [row["part"] for row in rows(world)] == ["first", "broken", "last", "broken"]

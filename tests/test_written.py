@@ -166,24 +166,6 @@ def test_what_is_said_of_own_images_was_read_last(readings):
     assert f"were read in {folder['parts']['first']['seconds']:.1f} s, again" in text
 
 
-def test_the_table_of_ratios_has_like_with_like_first(readings):
-    head = {"unit": "s", "repeats": 3, "ours": 2.0, "baseline": 7.0, "ratio": 3.5, "range": [3.0, 4.0]} | FACTS
-    rows = [
-        head | {"part": "published", "what": "batches of 256", "batch_size": 256, "baseline_batch_size": 64},
-        head | {"part": "published", "what": "batches of 64", "batch_size": 64, "baseline_batch_size": 64},
-        head | {"part": "example", "what": "`fast`", "ratio": 90.0, "range": [80.0, 100.0]},
-        head | {"part": "growth", "what": "time by images"},
-    ]
-    write(readings, "speed", rows)
-    lines = blocks.speed(readings).splitlines()
-    assert lines[2] == "| batches of 64, theirs of 64 | 2.0 s | 7.0 s | **3.5** (3.0 to 4.0) |"
-    assert lines[3] == "| `fast` | 2.0 s | 7.0 s | **90.0** (80.0 to 100.0) |" and lines[4].startswith(
-        "| batches of 256"
-    )
-    below = " ".join(lines[5:])
-    assert "of 3 rounds" in below and "2 cores (made)" in below and "time by images" not in below
-
-
 def test_a_figure_that_was_never_read_is_named(tmp_path):
     with pytest.raises(errors.BadInput, match=r"speed\.json holds no reading, part pipeline; take one"):
         blocks.run(tmp_path)
