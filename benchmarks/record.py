@@ -14,7 +14,9 @@ programs kept busy meanwhile; and the table of figures before and after. No row 
 """
 
 import argparse
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,6 +63,7 @@ class Part:
     reads: tuple[tuple[str, Row], ...] = ()  # (results file, fields of a row); each must be of the commit
     leaves: tuple[Path, ...] = ()  # files of what notes no commit; record.json says that it was made from this one
     environment: dict[str, str] = field(default_factory=dict)
+    needs: str = ""  # a program or a package of others; where it is not installed, its last reading stays
 
 
 def python(script: str, *arguments: str) -> tuple[str, ...]:
@@ -80,8 +83,8 @@ def accuracy_part(name: str, minutes: float, names: Sequence[str], seeds: Sequen
 def best_parts() -> list[Part]:
     """Return the parts that read `best`: an hour would not do for all; with the last, all of them answer together."""
     together = ("accuracy", {"recipe": "best", "seeds": list(accuracy.seeds_of("best"))})
-    first = accuracy_part("accuracy-best", 32, ["best"], [0, 1, 2])
-    last = accuracy_part("accuracy-best-together", 21, ["best"], [3, 4])
+    first = accuracy_part("accuracy-best", 28, ["best"], [0, 1, 2])
+    last = accuracy_part("accuracy-best-together", 19, ["best"], [3, 4])
     return [first, Part(last.name, last.minutes, last.commands, (*last.reads, together))]
 
 
@@ -118,6 +121,7 @@ def reading_parts() -> list[Part]:
                 minutes,
                 (python("photographs.py", "--reader", name, *test, "--images", "200"),),
                 (("photographs", {"reader": name, "split": "test"}),),
+                needs=name,
             )
             for name, minutes in by_others
         ),
@@ -185,8 +189,8 @@ def parts_of_record() -> list[Part]:
     return [
         *reading_parts(),
         steps_part(),
-        speed_part("speed-example", 50, WITH_THE_EXAMPLE),
-        speed_part("speed", 20, OTHER_TIMES),
+        speed_part("speed-example", 19, WITH_THE_EXAMPLE),
+        speed_part("speed", 25, OTHER_TIMES),
         Part("busy", 9, (python("busy.py"),), (("busy", {}),)),
         faults_part("faults-kills", 32, AT_LAST[0]),
         faults_part("faults-writes", 35, OTHER_FAULTS),
@@ -197,6 +201,11 @@ def parts_of_record() -> list[Part]:
         Part("sample", 0.5, (sample,), leaves=(files.PROJECT / "docs" / "sample" / "04_results.html",)),
         Part("pictures-of-readme", 0.5, (python("readme_pictures.py"),), leaves=pictures),
     ]
+
+
+def is_there(need: str) -> bool:
+    """Return whether what a part needs of others is installed: a program or a package, or nothing at all."""
+    return not need or shutil.which(need) is not None or importlib.util.find_spec(need) is not None
 
 
 def rows_of(name: str) -> Iterator[Row]:
@@ -287,7 +296,8 @@ def listing(parts: Sequence[Part], commit: str) -> Iterator[str]:
     for part in parts:
         lacks = missing(part, commit)
         left += seconds_of(part) if lacks else 0
-        yield f"{part.name:<24} {in_words(seconds_of(part)):>9}  {lacks or 'done'}"
+        left_out = "" if is_there(part.needs) else f"left out without {part.needs}; "
+        yield f"{part.name:<24} {in_words(seconds_of(part)):>9}  {left_out}{lacks or 'done'}"
     whole = sum(seconds_of(part) for part in parts)
     yield f"{'all of them':<24} {in_words(whole):>9}  {in_words(left)} left, commit {commit[:7]}"
 
@@ -340,6 +350,8 @@ def take(parts: Sequence[Part], facts: Row) -> list[str]:
     for part in parts:
         if not missing(part, facts["commit"]):
             print(f"{part.name}: done already")
+        elif not is_there(part.needs):
+            print(f"{part.name}: left out, {part.needs} is not installed; its last reading stays")
         elif run(part, facts):
             failed.append(part.name)
     for block in written.write(RESULTS):

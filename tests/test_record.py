@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import accuracy
 import faults
@@ -50,6 +51,14 @@ def part(world, name, code=0, commit="c", minutes=2.0, leaves=()):
 def rows(world):
     """Return what record.json notes of the parts that ran."""
     return json.loads((world / "record.json").read_text())["rows"]
+
+
+def test_a_part_without_what_it_needs_of_others_is_left_out_and_no_failure(world, capsys):
+    parts = [replace(part(world, "other"), needs="no_such_reader"), replace(part(world, "python"), needs="json")]
+    assert record.take(parts, FACTS) == []
+    assert [row["part"] for row in rows(world)] == ["python"]
+    assert "other: left out, no_such_reader is not installed; its last reading stays" in capsys.readouterr().out
+    assert "left out without no_such_reader; other.json: no row" in "\n".join(record.listing(parts, "c"))
 
 
 def test_parts_run_once_a_commit_and_what_fails_is_named_while_the_others_go_on(world, capsys):
