@@ -187,7 +187,7 @@ def each(rows: Sequence[Row]) -> str:
 
 
 def of_few(means: dict[str, str], seeds: int) -> str:
-    """Return in a sentence how well five images a class are learnt."""
+    """Return in a sentence how well five images per class are learnt."""
     return (
         f"Five digits per class: {means['from_nothing']} from nothing, {means['from_nothing_gently']} from nothing "
         f"with the steps of a start, {means['from_run']} from a run on MNIST, means of {seeds} seeds."

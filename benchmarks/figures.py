@@ -196,7 +196,7 @@ def of_run(folder: Path) -> dict[str, Figure]:
 
 
 def of_own_images(folder: Path) -> Figures:
-    """Return how well made pictures, crops and few images a class were learnt."""
+    """Return how well made pictures, crops and few images per class were learnt."""
     found: Figures = {}
     for row in rows_of(folder, "pictures"):
         if "accuracy" in row:
@@ -205,7 +205,7 @@ def of_own_images(folder: Path) -> Figures:
             found[f"pictures, {of}", name] = Figure(row["accuracy"], *row["accuracy_ci95"])
     row = last(folder, "few", a_class=5)
     for name in ("from_nothing", "from_nothing_gently", "from_run"):
-        found["five images a class", name.replace("_", " ")] = over_seeds(row[name])
+        found["five images per class", name.replace("_", " ")] = over_seeds(row[name])
     return found
 
 

@@ -629,7 +629,8 @@ def limits(facts: Facts) -> list[str]:
         )
     if not facts.dataset:
         told.append(
-            "Where several images show the very same object, some may test what others taught: figures are too high."
+            "Where several images show the very same object, some may be in the test set and others in training: then "
+            "the figures are too high."
         )
     if recipe.get("fold"):
         told.append(

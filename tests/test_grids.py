@@ -119,7 +119,7 @@ def test_a_grid_of_as_many_points_as_are_allowed_is_settled(monkeypatch):
         ({"seed": [7, 0, 1, 2, 9]}, "digits-fast-1epochs-seed0-2_7_9"),
         ({"recipe": ["fast", "balanced"]}, "digits-balanced_fast-seed0"),  # their epochs differ
         ({"recipe": ["fast", "balanced"], "epochs": [1, 10]}, "digits-balanced_fast-1_10epochs-seed0"),
-        ({"recipe": ["best", "balanced"]}, "digits-balanced_best-10epochs-seed0"),
+        ({"recipe": ["pictures", "balanced"]}, "digits-balanced_pictures-10epochs-seed0"),
         ({"learning_rate": [0.01, 0.003]}, "digits-fast-1epochs-seed0-lr0.003_0.01"),
         ({"batch_size": [64, 256], "seed": [1, 2]}, "digits-fast-1epochs-seed1_2-batch64_256"),
     ],

@@ -127,7 +127,7 @@ def test_a_tile_shows_the_image_that_it_is_about(opened):
     page.add_style_tag(content=".tile::before { display: none; } .tile i { opacity: 1 !important; transition: none; }")
     shown = epochs.choose(predicted != labels, epochs.MOST)
     for place in (0, 7, len(shown) - 1):
-        tile = Image.open(io.BytesIO(page.locator(".tile").nth(place).screenshot())).convert("L")
+        tile = Image.open(io.BytesIO(page.locator(".tile").nth(place).screenshot(animations="disabled"))).convert("L")
         assert tile.getpixel((tile.width // 2, tile.height // 2)) == 255 - 6 * shown[place]
 
 
