@@ -243,7 +243,7 @@ def mirror(monkeypatch):
     Mirror.waiting.clear(), Mirror.release.clear()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
     server.daemon_threads, server.handle_error = True, lambda *_: None
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()  # it looks whether to end
     address = f"http://127.0.0.1:{server.server_address[1]}"
     for source in (datasets.MNIST, datasets.FashionMNIST):
         monkeypatch.setattr(source, "mirrors", [f"{address}/right/"])
