@@ -4,7 +4,7 @@ Each takes the folder of the results files and returns Markdown. NoReading where
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean, mode
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import figures
 from figures import Figure, Figures
 
-from helpers import scores
+from helpers import recipes, scores
 from helpers.scores import Row
 
 WIDTH = 120  # letters of a line of prose
@@ -79,8 +79,17 @@ def below_table(compared: scores.Comparable) -> str:
         "fifteen corruptions, on none of which anything was trained; empty where these very networks were not read.",
         compared.origin(),
         compared.age(),
+        *other_epochs(compared),
     ]
-    return " ".join(said)
+    return " ".join(text for text in said if text)
+
+
+def other_epochs(compared: scores.Comparable) -> Iterator[str]:
+    """Yield a sentence for each recipe that was read with another number of epochs than it has today."""
+    for name, rows in compared.rows.items():
+        read, today = rows[0]["epochs"], recipes.RECIPES[name].epochs
+        if read != today:
+            yield f"`{name}` was read after {read} epochs; the recipe takes {today} today."
 
 
 def of_others(others: list[str]) -> str:
@@ -165,7 +174,7 @@ def of_pictures(folder: Path) -> str:
     crops = figures.last(folder, "pictures", what="photographs")
     low, high = crops["accuracy_ci95"]
     return (
-        "Four colours on shapes, grounds and in light that say nothing, 250 pictures per class of "
+        "Four colours on shapes, backgrounds and in light that do not depend on the class, 250 pictures per class of "
         f"{in_colour[0]['size']} pixels: after five epochs of `pictures` {each(in_colour)} of "
         f"{in_colour[0]['test_images']} test pictures (two seeds), and in grey {each(in_grey)}, where guessing gives "
         f"25%. Five fine textures: {each(textures[0])} of {textures[0][0]['test_images']} after five epochs, "

@@ -13,7 +13,7 @@ KINDS = {  # the field `alike` of a row: the head of its column
     "preparation equal": "both fed alike",
     "precision equal": "both in float32",
     "both equal": "fed alike, in float32",
-    None: "not noted",  # rows of early readings
+    None: "as first measured",  # early readings, which note less
 }
 TRAININGS = ("published", "lightning", "example")  # the parts that compare ours with other trainings
 NO_TIMES = "No times were taken yet: `make bench-speed` takes them."
@@ -44,7 +44,7 @@ def whole(results_folder: str | Path) -> str:
     ratios = as_markdown(groups, with_range, results_folder)
     if not rows:
         return ratios
-    head = ["seconds", "ours", "theirs", "of ours", "of theirs"]
+    head = ["compared with", "our side", "the other side", "our seconds", "the other's"]
     body = [[in_full(row), side(row, ""), side(row, "baseline_"), *seconds(row)] for row in rows]
     place = scores.place_of(rows[-1], files.read_json(Path(results_folder) / "speed.json"))
     return "\n\n".join([ratios, table(head, body), f"The last of them taken on {place}; {rounds(rows)}."])
@@ -66,7 +66,7 @@ def as_markdown(groups: dict[str, list[Row]], cell: Any, results_folder: str | P
     for line, group in groups.items():
         cells = [[row for row in group if row.get("alike") == kind] for kind in kinds]
         body.append([line, *(cell(of_kind) if of_kind else "" for of_kind in cells)])
-    drawn = table(["times less time", *(KINDS[kind] for kind in kinds)], body)
+    drawn = table(["times as fast as", *(KINDS[kind] for kind in kinds)], body)
     return "\n\n".join([drawn, *accuracy_of_fast(rows, results_folder)])
 
 
@@ -87,7 +87,8 @@ def accuracy_of_example(results_folder: str | Path) -> str:
     """Return what the example reaches in its epochs as the rest of a sentence; "" where that was not read."""
     for row in files.read_json(Path(results_folder) / "speed.json")["rows"]:
         if row["part"] == "example_accuracy":
-            return f", the example {row['ours'][-1]:.2%} after {row['epochs']} epochs ({row['repeats']} seeds)"
+            of_example = f"the example (the MNIST script of pytorch/examples) {row['ours'][-1]:.2%}"
+            return f", {of_example} after {row['epochs']} epochs ({row['repeats']} seeds)"
     return ""
 
 

@@ -171,11 +171,12 @@ def cells(text, line):
 def test_the_short_table_has_a_line_for_what_is_compared_and_a_column_for_what_is_equal(results):
     text = speed_table.short(results)
     kinds = ["as each does it", "both fed alike", "both in float32", "fed alike, in float32"]
-    assert cells(text, "times less time")[1:] == kinds
+    assert cells(text, "times as fast as")[1:] == kinds
     assert cells(text, "an epoch of a published network, batches of 64, stock loop")[1:] == ["0.3", "0.7", "0.2", "0.5"]
     assert cells(text, "an epoch of narrow, batches of 64, Lightning 9.9")[1:] == ["0.3", "", "0.2", ""]
     assert cells(text, "fast (1 epoch) against 4 of the example")[1:] == ["1.3", "2.7", "0.8", "1.6"]
-    assert "`fast` classifies 99.20% of the test images correctly (mean of 2 seeds), the example 99.12%" in text
+    assert "`fast` classifies 99.20% of the test images correctly (mean of 2 seeds), the example (" in text
+    assert "of pytorch/examples) 99.12% after" in text
     assert text.count("\n| ") == 1 + 2 + 1 + 2
 
 
@@ -193,7 +194,7 @@ def test_rows_that_do_not_note_both_sides_are_called_that(tmp_path):
     noted = {"versions": {"torch": "2", "python": "3"}, "machine": {"cores": 2, "processor": "made"}}
     (tmp_path / "speed.json").write_text(json.dumps(noted | {"rows": [old | {"unit": "s", "repeats": 5}]}))
     short = speed_table.short(tmp_path)
-    assert cells(short, "times less time")[1:] == ["not noted"]
+    assert cells(short, "times as fast as")[1:] == ["as first measured"]
     assert cells(short, "an epoch of a published network, batches of 256 against 64, stock loop")[1:] == ["5.0"]
     assert "| 256 | 64 | 1.00 | 5.00 |" in speed_table.whole(tmp_path)
 
@@ -205,7 +206,7 @@ def test_without_times_a_sentence_stands_for_the_table(tmp_path):
 def test_tables_are_made_of_the_committed_readings():
     folder = ROOT / "benchmarks" / "results"
     for text in (speed_table.short(folder), speed_table.whole(folder)):
-        assert text.startswith("| times less time |") and "nan" not in text
+        assert text.startswith("| times as fast as |") and "nan" not in text
 
 
 def test_the_page_shows_like_with_like_first_and_then_both_ways(results, tmp_path_factory):
