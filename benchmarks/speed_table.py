@@ -5,6 +5,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from blocks import prose
+
 from helpers import files, scores
 
 Row = dict[str, Any]
@@ -47,7 +49,8 @@ def whole(results_folder: str | Path) -> str:
     head = ["compared with", "our side", "the other side", "our seconds", "the other's"]
     body = [[in_full(row), side(row, ""), side(row, "baseline_"), *seconds(row)] for row in rows]
     place = scores.place_of(rows[-1], files.read_json(Path(results_folder) / "speed.json"))
-    return "\n\n".join([ratios, table(head, body), f"The last of them taken on {place}; {rounds(rows)}."])
+    last = prose(f"The last of them taken on {place}; {rounds(rows)}.")
+    return "\n\n".join([ratios, table(head, body), last])
 
 
 def compared(results_folder: str | Path) -> list[Row]:
@@ -80,7 +83,7 @@ def accuracy_of_fast(rows: Sequence[Row], results_folder: str | Path) -> list[st
         return []
     reached = mean(row["test_accuracy"] for row in read)
     sentence = f"`fast` classifies {reached:.2%} of the test images correctly (mean of {len(read)} seeds)"
-    return [f"{sentence}{accuracy_of_example(results_folder)}."]
+    return [prose(f"{sentence}{accuracy_of_example(results_folder)}.")]
 
 
 def accuracy_of_example(results_folder: str | Path) -> str:

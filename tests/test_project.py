@@ -17,6 +17,7 @@ from packaging.version import Version
 import predict
 import run_all
 from helpers import data, recipes
+from pipeline import stages
 
 BIN = Path(sys.executable).parent
 DOCS = ROOT / "docs"
@@ -268,8 +269,7 @@ def test_the_workflow_runs_what_make_runs_and_may_only_read():
     jobs = workflow["jobs"]
     lines = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
     makefile = (ROOT / "Makefile").read_text()
-    lint = re.findall(r"\t\.venv/bin/(.+)", makefile.split("\nlint:")[1].split("\n\n")[0])
-    assert lines["lint"][-len(lint) :] == lint and len(lint) >= 4
+    assert lines["lint"] == ["make setup LEAN=1", "make lint"]
     (test,) = re.findall(
         r"\t\.venv/bin/(python -m pytest .+) \$\(ARGS\)", makefile.split("\ntest:")[1].split("\n\n")[0]
     )
@@ -278,6 +278,12 @@ def test_the_workflow_runs_what_make_runs_and_may_only_read():
     assert {name.split("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
     assert all(job["timeout-minutes"] <= 120 for job in jobs.values())
+
+
+def test_the_stage_in_contributing_is_one():
+    (line,) = re.findall(r"^Stage\(.*\),$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
+    made = eval(line.rstrip(","), vars(stages).copy())
+    assert made.source.name == "09_errors.ipynb" and set(made.needs) <= set(stages.STAGES)
 
 
 def test_the_recipe_in_contributing_is_one(monkeypatch):
