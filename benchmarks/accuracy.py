@@ -216,6 +216,7 @@ def in_short(row: Row) -> Row:
     """Return what is kept of a reading that another has replaced."""
     names = ("recipe", "seed", "commit", "code", "key", "taken", "parameters", "epochs")
     names += ("test_accuracy", "validation_accuracy", "train_seconds", "test_ece", "test_ece_calibrated")
+    names += ("machine", "versions")
     return {name: row[name] for name in names if name in row}
 
 

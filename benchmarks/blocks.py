@@ -34,7 +34,7 @@ def results(folder: Path) -> str:
     for entry in compared.ensembles:
         lines.append(ensemble_line(entry, compared.rows[entry["recipe"]][0], found))
     lines += [simple_line(name, figure) for (name, _), figure in figures.of_simple_classifiers(folder).items()]
-    return "\n".join([*lines, "", prose(below_table(compared))])
+    return "\n".join([*lines, "", prose(below_table(folder, compared))])
 
 
 def recipe_line(name: str, first: Row, found: Figures) -> str:
@@ -53,7 +53,7 @@ def recipe_line(name: str, first: Row, found: Figures) -> str:
 def ensemble_line(entry: Row, member: Row, found: Figures) -> str:
     """Return an ensemble's line of the result table; `member` is the reading of one of its models."""
     count = len(entry["seeds"])
-    accuracy = found[f"{count} of {entry['recipe']}", "test accuracy"]
+    accuracy = found[figures.together(entry), "test accuracy"]
     return (
         f"| {count} of `{entry['recipe']}` together | {count * member['parameters']:,} | **{accuracy.value:.2%}** "
         f"| {accuracy.low:.2%} to {accuracy.high:.2%} | | | {entry['train_seconds']:.0f} s |"
@@ -65,18 +65,35 @@ def simple_line(name: str, accuracy: Figure) -> str:
     return f"| {name} | | **{accuracy.value:.2%}** | {accuracy.low:.2%} to {accuracy.high:.2%} | | | |"
 
 
-def below_table(compared: scores.Comparable) -> str:
+def in_row(names: Sequence[Any], last: str) -> str:
+    """Return names in words, with commas between them and `last` before the last."""
+    *others, end = map(str, names)
+    return f"{', '.join(others)} {last} {end}" if others else end
+
+
+def of_relatives(folder: Path, compared: scores.Comparable) -> Iterator[str]:
+    """Yield a sentence for each recipe whose images are roughened by what is akin to some corruptions of MNIST-C."""
+    for name, rows in compared.rows.items():
+        read = {row["key"]: row for row in figures.on_test_corruptions(folder)}
+        of_these = [read[row["key"]] for row in rows if row.get("key") in read]
+        if len(of_these) == len(rows) and of_these[0].get("relatives"):
+            akin, mean = len(of_these[0]["relatives"]), fmean(row["mean_without_relatives"] for row in of_these)
+            yield f"What `{name}` is trained with is akin to {akin} of them; on the others it has {mean:.1%}."
+
+
+def below_table(folder: Path, compared: scores.Comparable) -> str:
     """Return what has to be said of the result table."""
     counts = {name: f"{len(rows)} of `{name}`" for name, rows in compared.rows.items()}
     usual = mode(len(rows) for rows in compared.rows.values())
     others = [text for name, text in counts.items() if len(compared.rows[name]) != usual]
     epochs = sorted({rows[0]["epochs"] for rows in compared.rows.values()})
     said = [
-        f"MNIST's 10,000 test images; means over {usual} seeds{of_others(others)}, each scored once, with Student's "
-        "interval over seeds; what was read once has Wilson's over images.",
-        f"{' or '.join(map(str, epochs))} epochs, by recipe; training is the median over seeds.",
+        f"MNIST's 10,000 test images; means over {usual} seeds{of_others(others)}, with Student's interval over seeds; "
+        "what was read once has Wilson's over images.",
+        f"{in_row(epochs, 'or')} epochs, by recipe; training is the median over seeds.",
         "Calibration error: before and after a temperature that validation images chose. MNIST-C: the mean of its "
-        "fifteen corruptions, on none of which anything was trained; empty where these very networks were not read.",
+        "fifteen corruptions; empty where these very networks were not read.",
+        *of_relatives(folder, compared),
         compared.origin(),
         compared.age(),
         *other_epochs(compared),
@@ -99,21 +116,23 @@ def of_others(others: list[str]) -> str:
 
 def reading(folder: Path) -> str:
     """Return how well photographs are read, and what is answered as sure."""
-    found = {name: figure.value for (_, name), figure in figures.of_photographs(folder).items()}
-    ours = figures.last(folder, "photographs", split="test", reader="run")
-    others = figures.last(folder, "photographs", split="test", reader="tesseract")
+    read = {place: figure.value for place, figure in figures.of_photographs(folder).items()}
+    found = {name: figure.value for (_, name), figure in figures.of_certainty(folder).items()}
+    ours = figures.photographs_by_a_run(folder)
+    names = {"run": "it", "tesseract": "Tesseract", "rapidocr": "RapidOCR"}
+    of_first = [f"{names[reader]} read {share:.1%}" for (of, reader), share in read.items() if of == "200 photographs"]
     certain = figures.last(folder, "certainty")
     counts = {part: figures.counts_of(certain, part) for part in figures.PICTURES_OF}
     of = {part: f"{sure} of {shown}" for part, (shown, sure) in counts.items()}
     return prose(
         f"How well does it read? Of {ours['images']:,} photographs that `helpers/photographs.py` made of MNIST's test "
-        f"digits, on eight kinds of paper and board, a network of `{ours['recipe']}` read {found['run']:.1%}; of the "
-        f"first {others['images']} of them Tesseract read {found['tesseract']:.1%} and RapidOCR "
-        f"{found['rapidocr']:.1%}, neither made for single digits. Of {certain['photographs']['made']:,} others, of "
-        f"validation digits, it was sure of {found['sure']:.1%}, and {found['right of the sure']:.1%} of these answers "
-        f"were right. It was as sure of {of['letters']} printed letters that are no digit's look-alike, of "
-        f"{of['strokes']} strokes as by mouse, of {of['papers']} papers without a digit and of {of['crops']} crops of "
-        "pictures. Photographs that are made are not photographs that were taken."
+        f"digits, on eight kinds of paper and board, a network of `{ours['recipe']}` read "
+        f"{read['photographs', 'run']:.1%}. Of the first 200 of them {in_row(of_first, 'and')}; the readers of text "
+        f"are not made for single digits. Of {certain['photographs']['made']:,} others, of validation digits, such a "
+        f"network was sure of {found['sure']:.1%}, and {found['right of the sure']:.1%} of these answers were right. "
+        f"It was as sure of {of['letters']} printed letters that are no digit's look-alike, of {of['strokes']} strokes "
+        f"as by mouse, of {of['papers']} papers without a digit and of {of['crops']} crops of two pictures. "
+        "Photographs that are made are not photographs that were taken."
     )
 
 
@@ -144,7 +163,7 @@ def run(folder: Path) -> str:
     parts = [f"{in_seconds(found[name])} {words}" for words, name in rest.items()]
     whole = found["whole"]
     return prose(
-        f"Once the packages are there, `make reports` takes {in_seconds(whole)} (median of {row['repeats']} runs, "
+        f"Once the packages and MNIST are there, `make reports` takes {in_seconds(whole)} ({row['repeats']} runs, "
         f"{in_seconds(Figure(whole.low))} to {in_seconds(Figure(whole.high))}) on {place}: "
         f"{in_seconds(found['training'])} training, {', '.join(parts)}. The same command again, when all is up to "
         f"date, takes {in_seconds(found['everything up to date'])}. The largest process takes "
@@ -161,12 +180,13 @@ def own_images(folder: Path) -> str:
     """Return how well made pictures, crops and few images are learnt, and how long a folder takes to read."""
     few = figures.last(folder, "few", a_class=5)
     means = {name: f"{fmean(few[name]):.1%}" for name in ("from_nothing", "from_nothing_gently", "from_run")}
-    return f"{prose(of_pictures(folder))}\n\n{prose(of_few(means, len(few['seeds'])) + ' ' + of_folder(folder))}"
+    return "\n\n".join(map(prose, (of_pictures(folder), of_few(means, len(few["seeds"])), of_folder(folder))))
 
 
 def of_pictures(folder: Path) -> str:
     """Return in sentences how well made pictures and crops of photographs are learnt."""
-    colour, grey, small = {"recipe": "pictures", "channels": 3}, {"recipe": "pictures", "channels": 1}, {"size": 28}
+    colour, grey = ({"recipe": "pictures", "channels": channels} for channels in (3, 1))
+    small = {"recipe": "balanced", "channels": 1, "size": 28}
     in_colour = made(folder, dataset="colours", epochs=5, **colour)
     textures = [made(folder, dataset="textures", epochs=epochs, **colour) for epochs in (5, 10)]
     in_grey = made(folder, dataset="colours", epochs=5, **grey)
@@ -178,10 +198,10 @@ def of_pictures(folder: Path) -> str:
         f"{in_colour[0]['size']} pixels: after five epochs of `pictures` {each(in_colour)} of "
         f"{in_colour[0]['test_images']} test pictures (two seeds), and in grey {each(in_grey)}, where guessing gives "
         f"25%. Five fine textures: {each(textures[0])} of {textures[0][0]['test_images']} after five epochs, "
-        f"{each(textures[1])} after ten, and {max(shrunk):.1%} or less made 28 pixels small. Crops of "
-        f"{crops['size']} pixels from ten photographs, their left halves to learn from, their right halves to test: "
-        f"{crops['accuracy']:.1%} of {crops['test_images']} ({low:.1%} to {high:.1%}), and "
-        f"{crops['histograms_accuracy']:.1%} by histograms of colours."
+        f"{each(textures[1])} after ten, and {max(shrunk):.1%} or less by `balanced`, which sees them in grey and 28 "
+        f"pixels small. Crops of {crops['size']} pixels from ten photographs, their left halves to learn from, their "
+        f"right halves to test: {crops['accuracy']:.1%} of {crops['test_images']} (one seed; {low:.1%} to {high:.1%} "
+        f"for crops of these ten alone), and {crops['histograms_accuracy']:.1%} by histograms of colours."
     )
 
 
@@ -208,9 +228,11 @@ def of_folder(folder: Path) -> str:
     row = figures.last(folder, "folder", images=20_000)
     first, again, split = (row["parts"][part] for part in ("first", "again", "split"))
     besides = (split["peak_bytes"] - row["image_bytes"]) / 1e9
+    place = scores.place_of(row, figures.content_of(folder, "folder"))
     return (
         f"{row['images']:,} colour pictures of 128 pixels were read in {first['seconds']:.1f} s, again in "
-        f"{again['seconds']:.1f} s, and took {besides:.1f} GB besides themselves where they were split."
+        f"{again['seconds']:.1f} s, and took {besides:.1f} GB besides themselves where they were split: once, on "
+        f"{place}."
     )
 
 
@@ -236,6 +258,7 @@ def grid_costs(folder: Path) -> str:
         "On paper, then, for a hundred workers: the client takes in one run after the other, "
         f"{1 / seconds:.1f} a second, so it keeps up as long as a run takes {100 * seconds:.0f} s or more. That is "
         f"{sent / seconds / 1e6:.0f} MB a second through the scheduler. The dataset reaches a hundred workers as "
-        f"{row['bytes of MNIST'] / 1e7:.1f} GB in all; workers hand it on to each other."
+        f"{row['bytes of MNIST'] / 1e7:.1f} GB in all; workers hand it on to each other. Measured once, on "
+        f"{scores.place_of(row, figures.content_of(folder, 'many_runs'))}."
     )
     return "\n".join([*lines, prose(rest)])

@@ -1,4 +1,4 @@
-"""What the results files say last: the figures that README and docs quote, each with the range that chance explains.
+"""What the results files say last: the figures that README and docs quote, each with its range.
 
 A function takes the folder of the results files, and returns {(of what, which figure): Figure}. What stands in a file
 first is never looked at where something stands behind it: the last reading of its kind counts.
@@ -26,12 +26,16 @@ class NoReading(errors.BadInput):
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, and from where to where it may lie by chance; `low` and `high` are NaN where that is not known."""
+    """A figure and its range: a 95% interval of a share, the lowest and the highest of several times.
+
+    `low` and `high` are NaN where the range is not known.
+    """
 
     value: float
     low: float = math.nan
     high: float = math.nan
     unit: str = "share"  # or "s", "times", "images/s", "GB", ...
+    processor: str = ""  # of a time
 
     def __str__(self) -> str:
         """Return it in words, with its range."""
@@ -46,7 +50,9 @@ class Figure:
         return f"{value:.4g} {self.unit}"
 
     def agrees_with(self, other: "Figure") -> bool | None:
-        """Return whether chance explains the difference: whether the ranges meet; None where one is not known."""
+        """Return whether the ranges meet; None where one is not known, and for times of unlike processors."""
+        if self.processor != other.processor:
+            return None
         if math.isclose(self.value, other.value, rel_tol=1e-6):
             return True
         if math.isnan(self.low) or math.isnan(other.low):
@@ -68,9 +74,14 @@ def over_images(right: float, images: int) -> Figure:
     return Figure(right / images, *evaluation.wilson(right, images))
 
 
-def between(values: Sequence[float], unit: str) -> Figure:
-    """Return the median of values, with the lowest and the highest."""
-    return Figure(median(values), min(values), max(values), unit)
+def between(values: Sequence[float], unit: str, processor: str = "") -> Figure:
+    """Return the median of values, with the lowest and the highest; `processor` is that of times."""
+    return Figure(median(values), min(values), max(values), unit, processor)
+
+
+def processor_of(row: Row, content: Row) -> str:
+    """Return the processor that a row was taken on, else that of its file as a whole."""
+    return (row.get("machine") or content.get("machine") or {}).get("processor", "")
 
 
 def rows_of(folder: Path, name: str) -> list[Row]:
@@ -113,20 +124,33 @@ def of_recipes(folder: Path) -> Figures:
         corrupted = on_mnist_c(folder, rows)
         if corrupted:
             found[name, "MNIST-C"] = over_seeds(corrupted)
-        found[name, "training"] = between([row["train_seconds"] for row in rows], "s")
+        on = processor_of(rows[0], content_of(folder, "accuracy"))
+        found[name, "training"] = between([row["train_seconds"] for row in rows], "s", on)
     for entry in compared.ensembles:
         images = scores.images_of(compared.rows[entry["recipe"]][0])
         right = images - len(entry["wrong"])
-        found[f"{len(entry['seeds'])} of {entry['recipe']}", "test accuracy"] = over_images(right, images)
+        found[together(entry), "test accuracy"] = over_images(right, images)
     return found
+
+
+def together(entry: Row) -> str:
+    """Return what networks that answer together are called: how many, of which recipe, and their seeds but for 0 on."""
+    count, seeds = len(entry["seeds"]), entry["seeds"]
+    which = "" if seeds == list(range(count)) else f", seeds {' '.join(map(str, seeds))}"
+    return f"{count} of {entry['recipe']}{which}"
 
 
 def on_mnist_c(folder: Path, readings: Sequence[Row]) -> list[float]:
     """Return the mean accuracy on MNIST-C of each model behind `readings`; none unless all of them were read."""
-    means = {row["key"]: row["mean"] for row in rows_of(folder, "robustness") if row["split"] == "test"}
+    means = {row["key"]: row["mean"] for row in on_test_corruptions(folder)}
     if not all(row["key"] in means for row in readings):
         return []
     return [means[row["key"]] for row in readings]
+
+
+def on_test_corruptions(folder: Path) -> list[Row]:
+    """Return the readings of MNIST-C."""
+    return [row for row in rows_of(folder, "robustness") if row["split"] == "test"]
 
 
 def of_simple_classifiers(folder: Path) -> Figures:
@@ -136,12 +160,34 @@ def of_simple_classifiers(folder: Path) -> Figures:
     return {(name, "test accuracy"): over_images(images * row["accuracy"][name], images) for name in SIMPLE}
 
 
+def photographs_by_a_run(folder: Path) -> Row:
+    """Return the last reading of 2,000 photographs of test digits by a run."""
+    return last(folder, "photographs", split="test", reader="run", images=2000)
+
+
+def same_photographs(folder: Path, reader: str) -> Row:
+    """Return the last reading by another `reader` of the first 200 of the photographs that the run read last."""
+    ours = photographs_by_a_run(folder)
+    same = {name: ours[name] for name in ("photographs_code", "seed")}
+    return last(folder, "photographs", split="test", reader=reader, images=200, **same)
+
+
 def of_photographs(folder: Path) -> Figures:
-    """Return what was read of photographs of test digits, and what a network was sure of."""
-    found: Figures = {}
+    """Return what was read of photographs of test digits by a run, and of the first 200 by it and by others."""
+    ours = photographs_by_a_run(folder)
+    found = {("photographs", "run"): Figure(ours["accuracy"], *ours["accuracy_ci95"])}
     for reader in ("run", "tesseract", "rapidocr"):
-        row = last(folder, "photographs", split="test", reader=reader)
-        found["photographs", reader] = Figure(row["accuracy"], *row["accuracy_ci95"])
+        try:
+            row = same_photographs(folder, reader)
+        except NoReading:
+            continue
+        found["200 photographs", reader] = Figure(row["accuracy"], *row["accuracy_ci95"])
+    return found
+
+
+def of_certainty(folder: Path) -> Figures:
+    """Return what a network was sure of, and which of it was right."""
+    found: Figures = {}
     row = last(folder, "certainty")
     seen = row["photographs"]
     found["photographs", "sure"] = over_images(seen["sure"], seen["made"])
@@ -173,17 +219,33 @@ def of_labels(folder: Path) -> Figures:
 
 
 def of_times(folder: Path) -> Figures:
-    """Return every time and ratio of speed.json that notes its range."""
+    """Return every time and ratio of speed.json that notes its range.
+
+    Of what is compared with another training the recipe, the batches and what is the same on both sides say what it is;
+    a row that notes nothing the same is one of both as they are.
+    """
     found: Figures = {}
-    facts = {"ours", "baseline", "ratio", "range", "unit", "repeats", "commit", "versions", "machine", "taken", "what"}
-    for row in rows_of(folder, "speed"):
+    content = content_of(folder, "speed")
+    for row in content["rows"]:
         if row["range"] is None:
             continue
-        selected = ", ".join(f"{name} {value}" for name, value in row.items() if name not in facts)
         is_ratio = row["ratio"] is not None
-        value = row["ratio"] if is_ratio else row["ours"]
-        found[row["what"], selected] = Figure(value, *row["range"], "times" if is_ratio else row["unit"])
+        value, unit = (row["ratio"], "times") if is_ratio else (row["ours"], row["unit"])
+        found[place_of_time(row)] = Figure(value, *row["range"], unit, processor_of(row, content))
     return found
+
+
+def place_of_time(row: Row) -> tuple[str, str]:
+    """Return (of what, which figure) of a row of speed.json."""
+    facts = {"ours", "baseline", "ratio", "range", "unit", "repeats", "commit", "versions", "machine", "taken", "what"}
+    if row["part"] in ("published", "lightning", "example") and row["ratio"] is not None:
+        early = "preparation equal" if row.get("baseline_loader") == "in memory" else "as each does it"
+        if row["part"] == "example":
+            what = f"{row['epochs']} and {row['baseline_epochs']} epochs"
+        else:
+            what = f"batches of {row['batch_size']} and {row['baseline_batch_size']}"
+        return f"{row['part']}, {row['recipe']}", f"{what}, {row.get('alike', early)}"
+    return row["what"], ", ".join(f"{name} {value}" for name, value in row.items() if name not in facts)
 
 
 def of_run(folder: Path) -> dict[str, Figure]:
@@ -226,6 +288,7 @@ ALL: tuple[Callable[[Path], Figures], ...] = (
     of_recipes,
     of_simple_classifiers,
     of_photographs,
+    of_certainty,
     of_labels,
     of_times,
     of_own_images,

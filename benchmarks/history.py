@@ -76,7 +76,7 @@ def rows_in(folder: Path) -> Iterator[tuple[str, Row, str, float]]:
             yield row["recipe"], row, CLEAN, row["test_accuracy"]
             yield row["recipe"], row, CORRUPTED, row["mean"]
         if row["split"] == "test" and "plain" in row:
-            plain = row | {"key": f"plain {row['key']}"}
+            plain = row | {"key": f"plain {row['key']}", "code": None}  # its code is that of the other
             yield f"{row['recipe']}, nothing roughened", plain, CLEAN, row["plain"]["test_accuracy"]
             yield f"{row['recipe']}, nothing roughened", plain, CORRUPTED, row["plain"]["mean"]
     for name, kind in (("photographs", PHOTOGRAPHS), ("sheets", SHEETS)):
@@ -90,7 +90,8 @@ def rows_in(folder: Path) -> Iterator[tuple[str, Row, str, float]]:
     for row in (*times.get("earlier", []), *times["rows"]):
         if row["part"] == "example_accuracy":
             noted = {"commit": times.get("commit", UNKNOWN)} | row
-            yield f"pytorch/examples, mean of {row['repeats']}", noted, CLEAN, row["ours"][-1]
+            for epochs, share in enumerate(row["ours"], start=1):
+                yield f"pytorch/examples, mean of {row['repeats']}, epochs: {epochs}", noted, CLEAN, share
 
 
 def table(folder: Path) -> str:

@@ -4,8 +4,9 @@
 
 As the documentation of Lightning shows a training: a LightningModule with training_step and configure_optimizers, a
 Trainer with max_epochs, and a DataLoader over torchvision's MNIST, with no workers. Batches of 64 and Adam at 1e-3 are
-those of its introduction to MNIST. What a training does not need is off (see OFF). Lightning is no part of this
-project's environment: `start` makes one of its own, once, which sees this one's PyTorch.
+those of the stock loop. What a training does not need is off (see OFF). Freed memory is kept as it is for the loops
+beside it. Lightning is no part of this project's environment: `environment` makes one of its own, once, which sees this
+one's PyTorch.
 """
 
 import os
@@ -21,6 +22,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 LIGHTNING = "lightning==2.6.6"  # not 2.6.2 and 2.6.3, which were withdrawn: somebody else had put code into them
 OFF = "off: validation, checkpoints, logger, logging of the loss, progress bar, summary of the network"
 BATCH_SIZE = 64
+ANSWER = "answer: "  # begins every line that is one; whatever else Lightning prints is none
 
 
 def environment(folder: Path) -> Path:
@@ -51,25 +53,29 @@ class Loop:
         """
         command = [environment(folder), __file__, recipe, str(images)]
         settings = os.environ | {"PYTHONPATH": str(PROJECT)}
+        self.told = ""  # what it printed besides its answers
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=settings
         )
         self.version = self.answer()
 
     def answer(self) -> str:
-        """Return the next line that the process prints; CalledProcessError where it has ended instead."""
+        """Return the next answer of the process; CalledProcessError where it has ended instead."""
         assert self.process.stdout is not None
-        line = self.process.stdout.readline().strip()
-        if not line:
-            _, told = self.process.communicate()
-            raise subprocess.CalledProcessError(self.process.returncode, self.process.args, stderr=told)
-        return line
+        for line in self.process.stdout:
+            if line.startswith(ANSWER):
+                return line.removeprefix(ANSWER).strip()
+            self.told += line
+        raise subprocess.CalledProcessError(self.process.wait(), self.process.args, stderr=self.told)
 
     def __call__(self) -> None:
-        """Train one epoch."""
+        """Train one epoch; CalledProcessError where the process has ended."""
         assert self.process.stdin is not None
-        self.process.stdin.write("train\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write("train\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # `answer` says why
         self.answer()
 
     def stop(self) -> None:
@@ -121,7 +127,7 @@ def train_an_epoch(recipe: str, images: int) -> None:
 
 
 def main() -> None:
-    """Print Lightning's version, then train an epoch and print its seconds for every line that comes in."""
+    """Answer with Lightning's version, then train an epoch and answer with its seconds for every line that comes in."""
     import logging
     import warnings
     from importlib.metadata import version
@@ -129,13 +135,16 @@ def main() -> None:
     warnings.filterwarnings("ignore")  # it advises more workers and another precision
     import lightning  # noqa: F401  (takes seconds, which are no training)
 
+    from helpers import computing
+
+    computing.keep_freed_memory()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     recipe, images = sys.argv[1], int(sys.argv[2])
-    print(version("lightning"), flush=True)
+    print(ANSWER + version("lightning"), flush=True)
     for _ in sys.stdin:
         started = time.perf_counter()
         train_an_epoch(recipe, images)
-        print(f"{time.perf_counter() - started:.3f}", flush=True)
+        print(f"{ANSWER}{time.perf_counter() - started:.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,24 +5,26 @@
     python benchmarks/record.py --only speed busy   some of them; what this commit has read is not read again
 
 A part takes less than an hour and runs alone, for times need an idle machine. It is done when its results file holds
-what it reads from this commit, so that a record goes on where it stopped. A part that fails is named; the others go on,
-and the exit code is 1. Last, the blocks of README and docs are written, and every figure is held against what it was at
-the commit.
+what it reads from this commit, so that a record goes on where it stopped; not where it failed, or where something that
+it takes from another part was read after it. A part that fails is named; the others go on but for those that take
+something from it, and the exit code is 1. Once all is done the blocks of README and docs are written, and every figure
+is held against what it was at the commit.
 
 benchmarks/results/record.json notes of each part that ran its commit, machine, wall seconds, and how many cores other
-programs kept busy meanwhile; and the table of figures before and after. No row is ever taken out.
+programs kept busy meanwhile; and the table of figures before and after. No row of it is ever taken out.
 """
 
 import argparse
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,9 @@ import origin
 import speed
 import steps
 import written
+from filelock import FileLock, Timeout
 
-from helpers import files, runs
+from helpers import errors, files, runs
 from pipeline import machine
 
 BENCHMARKS = Path(__file__).resolve().parent
@@ -42,11 +45,12 @@ RESULTS = BENCHMARKS / "results"
 RECORD = RESULTS / "record.json"
 RUN = "sample"  # the run of `balanced` that reads photographs and whose reports docs/sample shows
 PICTURES = ("docs/report.png", "docs/draw.png")
+COMPARED = ("accuracy", "robustness", "published_steps", "speed")  # the results files that the pages show
 PAGES = tuple(f"{name}.html" for name in ("comparison", "published", "speed"))  # in the outputs
 PUBLISHED = tuple(name for name in accuracy.NAMES if name.endswith("-published"))
 TUNED = tuple(name for name in accuracy.NAMES if name.endswith("-tuned"))
 WITH_THE_EXAMPLE = ("example_accuracy", "example")  # parts of speed.py
-OTHER_TIMES = tuple(part for part in speed.PARTS if part not in WITH_THE_EXAMPLE)
+OTHER_TIMES = tuple(part for part in speed.PARTS if part not in (*WITH_THE_EXAMPLE, "lightning"))
 AT_LAST = ("kills", "signals", "hangups"), ("grid",), ("fuzz",)  # parts of faults.py that stand apart
 OTHER_FAULTS = tuple(part for part in faults.PARTS if part not in {name for names in AT_LAST for name in names})
 
@@ -64,6 +68,7 @@ class Part:
     leaves: tuple[Path, ...] = ()  # files of what notes no commit; record.json says that it was made from this one
     environment: dict[str, str] = field(default_factory=dict)
     needs: str = ""  # a program or a package of others; where it is not installed, its last reading stays
+    after: tuple[str, ...] = ()  # the parts that it takes something from
 
 
 def python(script: str, *arguments: str) -> tuple[str, ...]:
@@ -88,50 +93,54 @@ def best_parts() -> list[Part]:
     return [first, Part(last.name, last.minutes, last.commands, (*last.reads, together))]
 
 
-def reading_parts() -> list[Part]:
-    """Return the parts that read test images, photographs and pictures; the run comes before what it reads."""
-    corrupted = [{"recipe": name, "seed": seed} for name in accuracy.NAMES for seed in accuracy.seeds_of(name)]
-    settled = [python("soundness.py", "--seeds", "0", "1", "2", "3", "4")]
-    run_all = (sys.executable, str(files.PROJECT / "run_all.py"))
-    run_all += ("--dataset", "mnist", "--epochs", "10", "--run", RUN, "--force")
-    by_others = [("tesseract", 1.0), ("rapidocr", 2.0)]
-    test = ("--split", "test")
-    return [
+def accuracy_parts() -> list[Part]:
+    """Return the parts that train every recipe and score test images, and then those of MNIST-C."""
+    every = [
         accuracy_part("accuracy-fast", 1, ["fast"]),
         accuracy_part("accuracy-balanced", 5, ["balanced"]),
         *best_parts(),
         accuracy_part("accuracy-published", 11, PUBLISHED),
         accuracy_part("accuracy-tuned", 13, TUNED),
-        Part(
-            "robustness",
-            10,
-            (python("robustness.py", *test, "--threads", str(machine.cores())),),
-            tuple(("robustness", row | {"split": "test"}) for row in corrupted),
-        ),
-        Part("run", 1.5, (run_all,), leaves=(runs.outputs_folder() / RUN / "reports" / "04_results.html",)),
-        Part(
-            "photographs",
-            3,
-            (python("photographs.py", "--run", RUN, *test),),
-            (("photographs", {"reader": "run", "split": "test"}),),
-        ),
-        *(
-            Part(
-                name,
-                minutes,
-                (python("photographs.py", "--reader", name, *test, "--images", "200"),),
-                (("photographs", {"reader": name, "split": "test"}),),
-                needs=name,
-            )
-            for name, minutes in by_others
-        ),
-        Part("certainty", 3, (python("certainty.py", "--run", RUN),), (("certainty", {}),)),
+    ]
+    corrupt = python("robustness.py", "--split", "test", "--threads", str(machine.cores()))
+    rows = [{"recipe": name, "seed": seed} for name in accuracy.NAMES for seed in accuracy.seeds_of(name)]
+    reads = tuple(("robustness", row | {"split": "test"}) for row in rows)
+    return [*every, Part("robustness", 10, (corrupt,), reads, after=tuple(part.name for part in every))]
+
+
+def reading_parts() -> list[Part]:
+    """Return the part that makes the run, and those that read photographs, sheets and what is no digit with it."""
+    run_all = (sys.executable, str(files.PROJECT / "run_all.py"))
+    run_all += ("--dataset", "mnist", "--epochs", "10", "--run", RUN, "--force")
+    made = Part("run", 1.5, (run_all,), leaves=(runs.outputs_folder() / RUN / "reports" / "04_results.html",))
+    by_run = [
+        photographs_part("photographs", 3, ("--run", RUN), "run", (2000, 200)),
+        photographs_part("tesseract", 1, ("--reader", "tesseract"), "tesseract", (200,), needs="tesseract"),
+        photographs_part("rapidocr", 2, ("--reader", "rapidocr"), "rapidocr", (200,), needs="rapidocr"),
+        Part("certainty", 3, (python("certainty.py", "--run", RUN),), (("certainty", {"recipe": "balanced"}),)),
         Part("sheets", 2, (python("sheets.py", "--run", RUN, "--seed", "5"),), (("sheets", {"seed": 5}),)),
-        Part("soundness", 2, tuple(settled), tuple(("soundness", {"seed": seed}) for seed in range(5))),
+        Part("few", 1.5, (python("few.py", "--run", RUN),), (("few", {"a_class": 5}),)),
+    ]
+    return [made, *(part if part.needs else replace(part, after=("run",)) for part in by_run)]
+
+
+def photographs_part(
+    name: str, minutes: float, of_whom: tuple[str, ...], reader: str, counts: Sequence[int], needs: str = ""
+) -> Part:
+    """Return the part that reads photographs of test digits, as many as each of `counts` says."""
+    each = [python("photographs.py", *of_whom, "--split", "test", "--images", str(count)) for count in counts]
+    reads = tuple(("photographs", {"reader": reader, "split": "test", "images": count}) for count in counts)
+    return Part(name, minutes, tuple(each), reads, needs=needs)
+
+
+def data_parts() -> list[Part]:
+    """Return the parts that look at labels, folders and grids, and train simple classifiers and made pictures."""
+    settled = python("soundness.py", "--seeds", "0", "1", "2", "3", "4")
+    return [
+        Part("soundness", 2, (settled,), tuple(("soundness", {"seed": seed}) for seed in range(5))),
         Part("baselines", 1, (python("baselines.py"),), (("baselines", {"dataset": "mnist"}),)),
         pictures_part(),
-        Part("few", 1.5, (python("few.py", "--run", RUN),), (("few", {}),)),
-        Part("folder", 2, (python("folder.py"),), (("folder", {}),)),
+        Part("folder", 2, (python("folder.py"),), (("folder", {"images": 20_000}),)),
         Part("many-runs", 3, (python("many_runs.py"),), (("many_runs", {"points": 300}),)),
     ]
 
@@ -150,7 +159,7 @@ def pictures_part() -> Part:
         for kind, epochs in (("colours", 5), ("textures", 5), ("textures", 10))
         for seed in (0, 1)
     ]
-    rows = [*wanted, {"what": "photographs"}, {"what": "speed"}]
+    rows = [*wanted, {"what": "photographs"}, {"what": "speed", "threads": 1}]
     return Part("pictures", 6, commands, tuple(("pictures", row) for row in rows))
 
 
@@ -170,7 +179,8 @@ def steps_part() -> Part:
 def speed_part(name: str, minutes: float, parts: Sequence[str]) -> Part:
     """Return a part that takes times, as `make bench-speed` does."""
     command = python("speed.py", "--parts", *parts)
-    reads = tuple(("speed", {"part": part}) for part in parts)
+    few = ("example", "pipeline")
+    reads = tuple(("speed", {"part": part, "repeats": speed.LONG if part in few else 5}) for part in parts)
     return Part(name, minutes, (command,), reads, environment={"GOMP_SPINCOUNT": "1000"})
 
 
@@ -179,28 +189,40 @@ def faults_part(name: str, minutes: float, parts: Sequence[str]) -> Part:
     return Part(name, minutes, (python("faults.py", "--parts", *parts),), tuple(("faults", {"part": p}) for p in parts))
 
 
-def parts_of_record() -> list[Part]:
-    """Return all parts in order: what is read, what is timed, what is broken, what is shown."""
+def shown_parts(read: Sequence[Part]) -> list[Part]:
+    """Return the parts that make what is shown of what was `read`: pages, the sample, pictures."""
     outputs = runs.outputs_folder()
     pages = tuple(outputs / page for page in PAGES)
     shown = [str(outputs / RUN / "reports"), *map(str, pages)]
     sample = ("make", "--assume-old", ".venv/.ready", "sample")  # it finds the run up to date
+    left = (files.PROJECT / "docs" / "sample" / "04_results.html",)
     pictures = tuple(files.PROJECT / picture for picture in PICTURES)
+    names = tuple(part.name for part in read if {name for name, _ in part.reads} & set(COMPARED))
     return [
+        Part("comparison", 2, (python("comparison.py"),), leaves=pages, after=names),
+        Part("pages", 5, (python("pages.py", *shown, "--keep"),), (("pages", {}),), after=("run", "comparison")),
+        Part("sample", 0.5, (sample,), leaves=left, after=("run",)),
+        Part("pictures-of-readme", 0.5, (python("readme_pictures.py"),), leaves=pictures, after=("run",)),
+    ]
+
+
+def parts_of_record() -> list[Part]:
+    """Return all parts in order: what is read, what is timed, what is broken, what is shown."""
+    read = [
+        *accuracy_parts(),
         *reading_parts(),
+        *data_parts(),
         steps_part(),
         speed_part("speed-example", 19, WITH_THE_EXAMPLE),
         speed_part("speed", 25, OTHER_TIMES),
+        speed_part("speed-lightning", 4, ("lightning",)),
         Part("busy", 9, (python("busy.py"),), (("busy", {}),)),
         faults_part("faults-kills", 32, AT_LAST[0]),
         faults_part("faults-writes", 35, OTHER_FAULTS),
         faults_part("faults-grid", 18, AT_LAST[1]),
         faults_part("faults-fuzz", 31, AT_LAST[2]),
-        Part("comparison", 2, (python("comparison.py"),), leaves=pages),
-        Part("pages", 5, (python("pages.py", *shown, "--keep"),), (("pages", {}),)),
-        Part("sample", 0.5, (sample,), leaves=(files.PROJECT / "docs" / "sample" / "04_results.html",)),
-        Part("pictures-of-readme", 0.5, (python("readme_pictures.py"),), leaves=pictures),
     ]
+    return [*read, *shown_parts(read)]
 
 
 def is_there(need: str) -> bool:
@@ -220,13 +242,30 @@ def rows_of(name: str) -> Iterator[Row]:
 
 def missing(part: Part, commit: str) -> str:
     """Return the first thing that a part has not left yet from `commit`, "" where it is done."""
+    ran = [row for row in ran_before() if (row["part"], row["commit"]) == (part.name, commit)]
+    if ran and ran[-1]["failed"]:
+        return "it failed"
+    done = finished(part.name, commit)
+    later = [name for name in part.after if finished(name, commit) > done]
+    if later:
+        return f"{later[0]} was read after it"
+    if part.leaves and not done:
+        return f"{part.leaves[0].name} was not made from this commit"
+    return unread(part, commit)
+
+
+def finished(name: str, commit: str) -> str:
+    """Return when the part `name` was last done from `commit`, "" where the record does not know of it."""
+    return max((row["taken"] for row in ran_before() if row["part"] == name and is_good(row, commit)), default="")
+
+
+def unread(part: Part, commit: str) -> str:
+    """Return the first reading or file of `commit` that a part has not left, "" where there is none."""
     for name, fields in part.reads:
         wanted = fields | {"commit": commit}
         if not any(wanted.items() <= row.items() for row in rows_of(name)):
             of = ", ".join(f"{field} {value}" for field, value in fields.items())
             return f"{name}.json: no row of this commit, {of}".removesuffix(", ")
-    if part.leaves and not any(ran.get("part") == part.name and is_good(ran, commit) for ran in ran_before()):
-        return f"{part.leaves[0].name} was not made from this commit"
     gone = [path for path in part.leaves if not path.exists()]
     return f"{gone[0].name} is not there" if gone else ""
 
@@ -262,25 +301,24 @@ def run(part: Part, facts: Row) -> str:
     neighbours = machine.Neighbours()
     wrong = "interrupted"
     try:
-        wrong = failure_of(part)
+        wrong = failure_of(part, facts["commit"])
     finally:
         seconds = time.perf_counter() - started
         row = {"part": part.name, "seconds": round(seconds, 1), "others": round(neighbours.cores_taken(), 2)}
         add(row | {"failed": bool(wrong), "taken": runs.now()} | facts)
-    wrong = wrong or missing(part, facts["commit"])
     print(f"{part.name}: {in_words(seconds)}, {f'FAILED: {wrong}' if wrong else 'done'}", flush=True)
     if row["others"] > 0.2:
         print(f"  other programs kept {row['others']:.1f} cores busy meanwhile: its times are too long", flush=True)
     return wrong
 
 
-def failure_of(part: Part) -> str:
-    """Run the commands of a part, up to the first that fails; return which that was, "" where none did."""
+def failure_of(part: Part, commit: str) -> str:
+    """Run the commands of a part, up to the first that fails; return what is wrong, "" where nothing is."""
     for command in part.commands:
         code = subprocess.run(command, env=os.environ | part.environment, cwd=files.PROJECT, check=False).returncode
         if code:
             return f"exit code {code} of {Path(command[1]).name}"
-    return ""
+    return unread(part, commit)
 
 
 def add(row: Row) -> None:
@@ -316,16 +354,16 @@ def compare(facts: Row) -> Iterator[str]:
     content = origin.read_results(RECORD, {"rows": []})
     content["figures"] = [*content.get("figures", []), {"taken": runs.now(), "compared": rows} | facts]
     files.write_json(RECORD, content)
-    marks = {True: "", False: "  <- beyond chance", None: "  <- nothing to tell by"}
+    marks = {True: "", False: "  <- the ranges do not meet", None: "  <- nothing to tell by"}
     for row in rows:
         yield f"{row['of']}, {row['figure']}: {row['before']} -> {row['after']}{marks[row['agrees']]}"
     beyond = [f"{row['of']}, {row['figure']}" for row in rows if row["agrees"] is False]
-    yield f"{len(rows)} figures, {len(beyond)} beyond what chance explains{': ' if beyond else ''}{'; '.join(beyond)}"
+    yield f"{len(rows)} figures, the ranges of {len(beyond)} do not meet{': ' if beyond else ''}{'; '.join(beyond)}"
 
 
 def main() -> None:
     """Run what is not done, write the blocks, compare."""
-    parts = parts_of_record()
+    parts = every = parts_of_record()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="say what would run, and run nothing")
     parser.add_argument("--only", nargs="+", choices=[part.name for part in parts], metavar="PART", help="some of them")
@@ -336,30 +374,54 @@ def main() -> None:
     if options.list:
         print("\n".join(listing(parts, facts["commit"])))
         return
+    signal.signal(signal.SIGTERM, stop)
     try:
-        failed = take(parts, facts)
+        with FileLock(runs.outputs_folder() / ".record.lock", timeout=0):
+            failed = take(parts, every, facts)
+    except Timeout:
+        raise errors.BadInput("a record is at work already", way_out="wait for it, or stop it") from None
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on", file=sys.stderr)
         sys.exit(130)
     sys.exit(1 if failed else 0)
 
 
-def take(parts: Sequence[Part], facts: Row) -> list[str]:
-    """Run the parts that are not done, one after the other, write the blocks, compare; return those that failed."""
+def stop(*_: object) -> None:
+    """End the record and the part that is at work, as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def take(parts: Sequence[Part], every: Sequence[Part], facts: Row) -> list[str]:
+    """Run those of `parts` that are not done, one after the other; return those that failed.
+
+    Once all parts, `every`, are done, the blocks are written and the figures compared.
+    """
     failed = []
     for part in parts:
+        awaited = [other.name for other in every if other.name in part.after and is_open(other, facts["commit"])]
         if not missing(part, facts["commit"]):
             print(f"{part.name}: done already")
         elif not is_there(part.needs):
             print(f"{part.name}: left out, {part.needs} is not installed; its last reading stays")
+        elif awaited:
+            print(f"{part.name}: left out, it takes something from {', '.join(awaited)}")
         elif run(part, facts):
             failed.append(part.name)
+    left = [part.name for part in every if is_open(part, facts["commit"])]
+    if failed:
+        print(f"failed: {', '.join(failed)}; the same command tries them again", flush=True)
+    if left:
+        print(f"left: {', '.join(left)}; once they are done, blocks are written and figures compared", flush=True)
+        return failed
     for block in written.write(RESULTS):
         print(f"{block}: written")
     print("\n".join(compare(facts)))
-    if failed:
-        print(f"failed: {', '.join(failed)}; the same command tries them again", flush=True)
     return failed
+
+
+def is_open(part: Part, commit: str) -> bool:
+    """Return whether a part is still to be done, and can be."""
+    return bool(missing(part, commit)) and is_there(part.needs)
 
 
 if __name__ == "__main__":

@@ -48,9 +48,7 @@ def whole(results_folder: str | Path) -> str:
         return ratios
     head = ["compared with", "our side", "the other side", "our seconds", "the other's"]
     body = [[in_full(row), side(row, ""), side(row, "baseline_"), *seconds(row)] for row in rows]
-    place = scores.place_of(rows[-1], files.read_json(Path(results_folder) / "speed.json"))
-    last = prose(f"The last of them taken on {place}; {rounds(rows)}.")
-    return "\n\n".join([ratios, table(head, body), last])
+    return "\n\n".join([ratios, table(head, body), prose(f"{rounds(rows)}, with the lowest and the highest.")])
 
 
 def compared(results_folder: str | Path) -> list[Row]:
@@ -70,7 +68,15 @@ def as_markdown(groups: dict[str, list[Row]], cell: Any, results_folder: str | P
         cells = [[row for row in group if row.get("alike") == kind] for kind in kinds]
         body.append([line, *(cell(of_kind) if of_kind else "" for of_kind in cells)])
     drawn = table(["times as fast as", *(KINDS[kind] for kind in kinds)], body)
-    return "\n\n".join([drawn, *accuracy_of_fast(rows, results_folder)])
+    said = [*accuracy_of_fast(rows, results_folder), *places(rows, results_folder)]
+    return "\n\n".join([drawn, prose(" ".join(said))])
+
+
+def places(rows: Sequence[Row], results_folder: str | Path) -> list[str]:
+    """Return a sentence on where these times were taken."""
+    content = files.read_json(Path(results_folder) / "speed.json")
+    found = list(dict.fromkeys(scores.place_of(row, content) for row in rows))
+    return [f"Taken on {'; some on '.join(found)}."]
 
 
 def accuracy_of_fast(rows: Sequence[Row], results_folder: str | Path) -> list[str]:
@@ -78,12 +84,14 @@ def accuracy_of_fast(rows: Sequence[Row], results_folder: str | Path) -> list[st
     path = Path(results_folder) / "accuracy.json"
     if not path.is_file() or not any(row["recipe"] == "fast" for row in rows):
         return []
-    read = scores.compare(scores.load(path)).rows.get("fast", [])
+    compared = scores.compare(scores.load(path))
+    read = compared.rows.get("fast", [])
     if not read:
         return []
     reached = mean(row["test_accuracy"] for row in read)
     sentence = f"`fast` classifies {reached:.2%} of the test images correctly (mean of {len(read)} seeds)"
-    return [prose(f"{sentence}{accuracy_of_example(results_folder)}.")]
+    age = " This accuracy is of older code than today's." if "fast" in compared.older else ""
+    return [f"{sentence}{accuracy_of_example(results_folder)}.{age}"]
 
 
 def accuracy_of_example(results_folder: str | Path) -> str:
@@ -91,7 +99,10 @@ def accuracy_of_example(results_folder: str | Path) -> str:
     for row in files.read_json(Path(results_folder) / "speed.json")["rows"]:
         if row["part"] == "example_accuracy":
             of_example = f"the example (the MNIST script of pytorch/examples) {row['ours'][-1]:.2%}"
-            return f", {of_example} after {row['epochs']} epochs ({row['repeats']} seeds)"
+            least = (
+                "the first after which that is 99.0%" if row["ours"][-1] >= 0.99 else "fewer than it needs for 99.0%"
+            )
+            return f", {of_example} after {row['epochs']} epochs (mean of {row['repeats']} seeds), {least}"
     return ""
 
 
@@ -139,9 +150,16 @@ def with_range(rows: Sequence[Row]) -> str:
 
 
 def rounds(rows: Sequence[Row]) -> str:
-    """Return in words over how many rounds medians and ranges are."""
-    counts = sorted({row["repeats"] for row in rows})
-    return f"medians of {' or '.join(str(count) for count in counts)} rounds, with the lowest and the highest"
+    """Return in words over how many rounds medians and ranges are, and of what where they are not all alike."""
+    lines: dict[int, list[str]] = {}
+    for row in rows:
+        lines.setdefault(row["repeats"], []).append(row["part"])
+    counts = {count: f"{count} rounds" for count in lines}
+    if len(lines) > 1:
+        named = {"published": "the stock loop", "lightning": "Lightning", "example": "the example"}
+        for count, parts in lines.items():
+            counts[count] += f" beside {' and '.join(named[part] for part in dict.fromkeys(parts))}"
+    return f"Medians of {', '.join(counts.values())}"
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

@@ -13,10 +13,12 @@ import readme_pictures
 import record
 import speed
 import written
+from filelock import FileLock
 from PIL import Image
 from test_benchmarks import git
 from test_comparison import FACTS
 
+from helpers import errors, runs
 from pipeline import machine
 
 PROGRAM = """
@@ -39,6 +41,8 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(written, "write", lambda folder: ["results in README.md"])
     monkeypatch.setattr(record, "figures_at", lambda commit: {("best", "accuracy"): figures.Figure(0.5, 0.4, 0.6)})
     monkeypatch.setattr(figures, "all_of", lambda folder: {("best", "accuracy"): figures.Figure(0.7, 0.65, 0.8)})
+    monkeypatch.setattr(runs, "outputs_folder", lambda: tmp_path)
+    monkeypatch.setattr(record.signal, "signal", lambda *_: None)
     return tmp_path
 
 
@@ -48,6 +52,11 @@ def part(world, name, code=0, commit="c", minutes=2.0, leaves=()):
     return record.Part(name, minutes, (command,), ((name, {"seed": 1}),), leaves)
 
 
+def take(parts):
+    """Let the record take `parts`, which are all that there are."""
+    return record.take(parts, parts, FACTS)
+
+
 def rows(world):
     """Return what record.json notes of the parts that ran."""
     return json.loads((world / "record.json").read_text())["rows"]
@@ -55,7 +64,7 @@ def rows(world):
 
 def test_a_part_without_what_it_needs_of_others_is_left_out_and_no_failure(world, capsys):
     parts = [replace(part(world, "other"), needs="no_such_reader"), replace(part(world, "python"), needs="json")]
-    assert record.take(parts, FACTS) == []
+    assert take(parts) == []
     assert [row["part"] for row in rows(world)] == ["python"]
     assert "other: left out, no_such_reader is not installed; its last reading stays" in capsys.readouterr().out
     assert "left out without no_such_reader; other.json: no row" in "\n".join(record.listing(parts, "c"))
@@ -63,25 +72,27 @@ def test_a_part_without_what_it_needs_of_others_is_left_out_and_no_failure(world
 
 def test_parts_run_once_a_commit_and_what_fails_is_named_while_the_others_go_on(world, capsys):
     parts = [part(world, "first"), part(world, "broken", code=3), part(world, "last")]
-    assert record.take(parts, FACTS) == ["broken"]
+    assert take(parts) == ["broken"]
     said = capsys.readouterr().out
     assert "first: 2.0 min last time or as estimated" in said and "broken: 0.0 min, FAILED: exit code 3" in said
-    assert "failed: broken; the same command tries them again" in said and "results in README.md: written" in said
+    assert "failed: broken; the same command tries them again" in said and "left: broken; once they are" in said
+    assert "in README.md: written" not in said and "do not meet" not in said
     assert [(row["part"], row["failed"], row["commit"]) for row in rows(world)] == [
         ("first", False, "c"),
         ("broken", True, "c"),
         ("last", False, "c"),
     ]
     assert all(row["machine"] == FACTS["machine"] and row["seconds"] >= 0 for row in rows(world))
-    record.take([part(world, "first"), part(world, "broken"), part(world, "last")], FACTS)
-    assert "first: done already" in capsys.readouterr().out
+    take([part(world, "first"), part(world, "broken"), part(world, "last")])
+    said = capsys.readouterr().out
+    assert "first: done already" in said and "results in README.md: written" in said and "do not meet" in said
     assert [row["part"] for row in rows(world)] == ["first", "broken", "last", "broken"]
 
 
 def test_the_results_files_alone_say_what_is_done(world):
     one = part(world, "one")
     assert record.missing(one, "c") == "one.json: no row of this commit, seed 1"
-    record.take([one], FACTS)
+    take([one])
     (world / "record.json").unlink()
     assert record.missing(one, "c") == "" and "no row of this commit" in record.missing(one, "d")
     (world / "one.json").write_text(json.dumps({"grid": {"commit": "c"}, "earlier": [{"seed": 1, "commit": "c"}]}))
@@ -95,14 +106,44 @@ def test_what_notes_no_commit_is_done_where_the_record_says_so_and_it_is_there(w
     made = record.Part("page", 1, ((sys.executable, "-c", f"open({str(page)!r}, 'w')"),), leaves=(page,))
     page.touch()
     assert record.missing(made, "c") == "page.html was not made from this commit"
-    assert record.take([made], FACTS) == [] and record.missing(made, "c") == ""
+    assert take([made]) == [] and record.missing(made, "c") == ""
     page.unlink()
     assert record.missing(made, "c") == "page.html is not there" and record.missing(made, "d") != ""
 
 
 def test_a_part_that_leaves_nothing_has_failed(world, capsys):
-    assert record.take([part(world, "idle", commit="another")], FACTS) == ["idle"]
+    assert take([part(world, "idle", commit="another")]) == ["idle"]
     assert "FAILED: idle.json: no row of this commit" in capsys.readouterr().out
+
+
+def test_a_part_that_wrote_its_rows_and_then_failed_is_tried_again(world):
+    add_then_fail = PROGRAM.replace("if code == 0:", "if True:")
+    command = (sys.executable, "-c", add_then_fail, str(world / "late.json"), "c", "1")
+    late = record.Part("late", 1, (command,), (("late", {"seed": 1}),))
+    assert take([late]) == ["late"] and record.missing(late, "c") == "it failed"
+    assert take([part(world, "late")]) == [] and record.missing(late, "c") == ""
+
+
+def test_a_part_waits_for_those_that_it_takes_something_from_and_comes_again_after_them(world, monkeypatch, capsys):
+    times = iter("123456789")
+    monkeypatch.setattr(runs, "now", lambda: next(times))
+    first, second = part(world, "first", code=1), replace(part(world, "second"), after=("first",))
+    assert take([first, second]) == ["first"]
+    assert "second: left out, it takes something from first" in capsys.readouterr().out
+    first = part(world, "first")
+    assert take([first, second]) == [] and [row["part"] for row in rows(world)] == ["first", "first", "second"]
+    record.add({"part": "first", "commit": "c", "failed": False, "taken": "4", "seconds": 1})
+    assert record.missing(second, "c") == "first was read after it"
+    assert take([first, second]) == [] and record.missing(second, "c") == ""
+
+
+def test_two_records_are_not_at_work_at_once(world, monkeypatch):
+    monkeypatch.setattr(record, "parts_of_record", lambda: [part(world, "one")])
+    monkeypatch.setattr(origin, "facts", lambda: FACTS)
+    monkeypatch.setattr("sys.argv", ["record.py"])
+    with FileLock(world / ".record.lock"), pytest.raises(errors.BadInput, match="a record is at work already"):
+        record.main()
+    assert not (world / "one.json").exists()
 
 
 def test_a_record_that_is_stopped_notes_the_time_and_goes_on(world, monkeypatch, capsys):
@@ -124,22 +165,22 @@ def test_a_record_that_is_stopped_notes_the_time_and_goes_on(world, monkeypatch,
 
 def test_a_list_has_the_time_of_last_time_and_the_sum_of_what_is_left(world):
     one, other = part(world, "one"), part(world, "other", minutes=90)
-    record.take([one], FACTS)
+    take([one])
     for seconds, failed in ((200, True), (400, False)):  # a part that was interrupted, and went on
-        record.add({"part": "one", "commit": "c", "seconds": seconds, "failed": failed})
+        record.add({"part": "one", "commit": "c", "seconds": seconds, "failed": failed, "taken": "2026"})
     first, second, last = record.listing([one, other], "c")
     assert first.split() == ["one", "10.0", "min", "done"] and second.startswith("other") and "1.5 h" in second
     assert "1.7 h" in last and "1.5 h left" in last
 
 
 def test_the_record_ends_by_comparing_and_keeps_the_table(world, capsys):
-    record.take([], FACTS)
+    take([])
     said = capsys.readouterr().out
-    assert "best, accuracy: 50.00% (40.00% to 60.00%) -> 70.00% (65.00% to 80.00%)  <- beyond chance" in said
-    assert "1 figures, 1 beyond what chance explains: best, accuracy" in said
+    assert "best, accuracy: 50.00% (40.00% to 60.00%) -> 70.00% (65.00% to 80.00%)  <- the ranges do not meet" in said
+    assert "1 figures, the ranges of 1 do not meet: best, accuracy" in said
     (kept,) = json.loads((world / "record.json").read_text())["figures"]
     assert kept["compared"][0]["agrees"] is False and kept["commit"] == "c"
-    record.take([], FACTS)
+    take([])
     assert len(json.loads((world / "record.json").read_text())["figures"]) == 2
 
 
@@ -182,6 +223,7 @@ def test_the_parts_are_short_and_read_all_that_their_benchmarks_can():
     assert {row["part"] for name, row in read if name == "speed"} == set(speed.PARTS)
     assert {row["part"] for name, row in read if name == "faults"} == set(faults.PARTS)
     assert ("accuracy", {"recipe": "best", "seeds": [0, 1, 2, 3, 4]}) in read
+    assert {name for one in parts for name in one.after} < {one.name for one in parts}
     for command in (command for one in parts for command in one.commands if command[0] == sys.executable):
         assert (record.BENCHMARKS / command[1]).is_file()
 
@@ -190,8 +232,8 @@ def test_what_the_parts_look_for_is_what_the_benchmarks_write(monkeypatch):
     """Each part would find its rows, were they of the commit: those that the files hold already."""
     results = record.BENCHMARKS / "results"
     monkeypatch.setattr(record, "RESULTS", results)
-    names = {"photographs", "tesseract", "rapidocr", "certainty", "sheets", "soundness", "baselines", "pictures"}
-    names |= {"few", "folder", "many-runs", "steps", "speed-example", "faults-kills", "faults-grid"}
+    names = {"tesseract", "rapidocr", "certainty", "sheets", "soundness", "baselines", "pictures"}
+    names |= {"few", "folder", "many-runs", "steps", "faults-kills", "faults-grid"}
     for one in record.parts_of_record():
         for name, fields in one.reads if one.name in names else ():
             assert any(fields.items() <= row.items() for row in record.rows_of(name)), (one.name, fields)

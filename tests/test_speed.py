@@ -132,14 +132,38 @@ def test_a_loop_that_ends_is_an_error_and_one_that_answers_trains(monkeypatch, t
     monkeypatch.setattr(lightning_loop, "environment", lambda folder: Path(sys.executable))
     script = tmp_path / "loop.py"
     monkeypatch.setattr(lightning_loop, "__file__", str(script))
-    script.write_text("print('1.0', flush=True)\nfor line in __import__('sys').stdin: print(line, flush=True)")
+    script.write_text(
+        "print('be warned')\nprint('answer: 1.0', flush=True)\n"
+        "for line in __import__('sys').stdin: print('advice', 'answer: 0.1', sep=chr(10), flush=True)"
+    )
     loop = lightning_loop.Loop("narrow-published", 10, tmp_path)
     loop()
+    loop()
     loop.stop()
-    assert loop.version == "1.0" and loop.process.returncode == 0
-    script.write_text("import sys; sys.exit(3)")
-    with pytest.raises(subprocess.CalledProcessError):
+    assert loop.version == "1.0" and loop.process.returncode == 0 and loop.told == "be warned\nadvice\nadvice\n"
+    script.write_text("print('no such module'); raise SystemExit(3)")
+    with pytest.raises(subprocess.CalledProcessError) as ended:
         lightning_loop.Loop("narrow-published", 10, tmp_path)
+    assert (ended.value.returncode, ended.value.stderr) == (3, "no such module\n")
+
+
+class EndingLoop(FakeLoop):
+    def __call__(self):
+        raise subprocess.CalledProcessError(1, ["loop"], stderr="no memory")
+
+
+def test_a_loop_that_ends_on_the_way_leaves_its_rows_out(timed, monkeypatch, capsys):
+    monkeypatch.setattr(lightning_loop, "Loop", EndingLoop)
+    monkeypatch.setattr(speed, "in_turns", lambda tasks, repeats: tasks["Lightning"]())
+    assert speed.lightning(timed, 1) == [] and "has ended" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["linear-head-published", "dropout-published", "narrow-published"])
+def test_our_network_and_the_stock_loops_drop_as_much(name):
+    recipe = recipes.RECIPES[name]
+    ours, theirs = speed.network_of(recipe), speed.published_network(recipe)
+    dropped = [[layer.p for layer in net.modules() if isinstance(layer, torch.nn.Dropout)] for net in (ours, theirs)]
+    assert dropped[0] == dropped[1] and all(share == recipe.dropout for share in dropped[0])
 
 
 def test_lightning_is_no_requirement_of_the_project():
@@ -174,7 +198,12 @@ def test_the_short_table_has_a_line_for_what_is_compared_and_a_column_for_what_i
     assert cells(text, "times as fast as")[1:] == kinds
     assert cells(text, "an epoch of a published network, batches of 64, stock loop")[1:] == ["0.3", "0.7", "0.2", "0.5"]
     assert cells(text, "an epoch of narrow, batches of 64, Lightning 9.9")[1:] == ["0.3", "", "0.2", ""]
-    assert cells(text, "fast (1 epoch) against 4 of the example")[1:] == ["1.3", "2.7", "0.8", "1.6"]
+    assert cells(text, "fast (1 epoch in batches of 256) against 4 of the example (64)")[1:] == [
+        "1.3",
+        "2.7",
+        "0.8",
+        "1.6",
+    ]
     assert "`fast` classifies 99.20% of the test images correctly (mean of 2 seeds), the example (" in " ".join(
         text.split()
     )

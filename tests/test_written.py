@@ -106,10 +106,15 @@ def test_the_result_table_has_networks_together_and_simple_classifiers_as_rows(r
     low, high = evaluation.wilson(9980, 10_000)
     assert f"| 5 of `best` together | 5,000 | **99.80%** | {low:.2%} to {high:.2%} | | | 20 s |" in text
     assert len(re.findall(r"^\| (nearest|softmax)[^|]*\| \| \*\*\d", text, re.MULTILINE)) == 3
-    assert "means over 5 seeds, each" in text and "2 epochs" in text
+    assert "means over 5 seeds, with" in text and "2 epochs" in text
     assert "Taken on 2 cores (made), PyTorch 2, Python 3." in text and "older" not in text
+    assert "akin to" not in text
     columns = {line.count("|") for line in text.split("\n\n")[0].splitlines()}
     assert columns == {8}
+    akin = [row | {"relatives": {"fog": "light"}, "mean_without_relatives": 0.9} for row in corrupted]
+    write(readings, "robustness", akin)
+    said = "What `best` is trained with is akin to 1 of them; on the others it has 90.0%."
+    assert said in " ".join(blocks.results(readings).split())
     write(readings, "robustness", corrupted[1:])
     assert "| 9.0% → 0.2% |  | 5 s |" in blocks.results(readings)  # not all of these networks were read
 
@@ -135,8 +140,15 @@ def test_what_is_said_of_photographs_was_read_last(readings):
     last = {row["reader"]: row for row in rows if row["split"] == "test"}
     write(readings, "photographs", [*rows, last["tesseract"] | {"accuracy": 0.123}])
     text = " ".join(blocks.reading(readings).split())
-    assert f"`{last['run']['recipe']}` read {last['run']['accuracy']:.1%}; of the first 200" in text
-    assert "Tesseract read 12.3% and" in text and f"RapidOCR {last['rapidocr']['accuracy']:.1%}, neither" in text
+    assert f"`{last['run']['recipe']}` read {last['run']['accuracy']:.1%}. Of the first 200" in text
+    assert f"Tesseract read 12.3% and RapidOCR read {last['rapidocr']['accuracy']:.1%}; the readers" in text
+    others = {"accuracy": 0.321, "images": 200}
+    write(
+        readings, "photographs", [*rows, last["run"] | others, last["rapidocr"] | others | {"photographs_code": "new"}]
+    )
+    text = " ".join(blocks.reading(readings).split())  # of other photographs nothing is set beside
+    shares = [f"{last[name]['accuracy']:.1%}" for name in ("tesseract", "rapidocr")]
+    assert f"Of the first 200 of them it read 32.1%, Tesseract read {shares[0]} and RapidOCR read {shares[1]};" in text
     certain = figures.rows_of(readings, "certainty")[-1]
     seen = certain["photographs"]
     assert f"sure of {seen['sure'] / seen['made']:.1%}, and {seen['right_of_sure'] / seen['sure']:.1%} of" in text
@@ -161,7 +173,7 @@ def test_what_is_said_of_own_images_was_read_last(readings):
     rows = [row | ({"accuracy": 0.111} if row.get("size") == 28 else {"accuracy": 0.222}) for row in rows]
     write(readings, "pictures", rows)
     text = " ".join(blocks.own_images(readings).split())
-    assert "22.2% and 22.2% of 200" in text and "22.2% and 22.2% after ten, and 11.1% or less made" in text
+    assert "22.2% and 22.2% of 200" in text and "22.2% and 22.2% after ten, and 11.1% or less by `balanced`" in text
     folder = figures.rows_of(readings, "folder")[-1]
     assert f"were read in {folder['parts']['first']['seconds']:.1f} s, again" in text
 
@@ -210,6 +222,25 @@ def test_figures_agree_where_their_ranges_meet():
     rows = figures.agreement(before, {("a", "b"): figures.Figure(0.9, 0.8, 1.0), ("only", "after"): figure})
     assert [row["agrees"] for row in rows] == [False, None, None]
     assert rows[0]["before"] == "50.00% (40.00% to 60.00%)" and rows[1]["after"] == "none"
+
+
+def test_times_of_unlike_processors_tell_nothing():
+    quick, slow = figures.between([1, 2], "s", "one"), figures.between([3, 4], "s", "other")
+    assert quick.agrees_with(slow) is None and quick.agrees_with(figures.between([3, 4], "s", "one")) is False
+
+
+def test_a_ratio_that_notes_nothing_alike_is_held_against_that_of_both_as_they_are(readings):
+    early = {"part": "published", "recipe": "narrow-published", "batch_size": 64, "baseline_batch_size": 64}
+    early |= {"what": "an epoch of narrow, batches of 64, stock loop", "ours": 1.0, "baseline": 3.0, "ratio": 3.0}
+    early |= {"range": [2.9, 3.1], "unit": "s", "repeats": 5}
+    today = early | {"what": "an epoch of narrow, batches of 64", "alike": "as each does it", "precision": "bfloat16"}
+    assert figures.place_of_time(early) == figures.place_of_time(today)
+    assert figures.place_of_time(early) != figures.place_of_time(today | {"alike": "both equal"})
+
+
+def test_networks_together_are_called_by_their_seeds_where_these_are_not_the_first():
+    assert figures.together({"recipe": "best", "seeds": [0, 1, 2]}) == "3 of best"
+    assert figures.together({"recipe": "best", "seeds": [5, 6]}) == "2 of best, seeds 5 6"
 
 
 def test_every_figure_of_the_readings_has_its_range():
