@@ -474,7 +474,9 @@ def test_what_fails_leaves_neither(answer, quick, tmp_path, monkeypatch):  # noq
         return write_file(path, content)
 
     monkeypatch.setattr(files, "write_file", refuse)
-    with pytest.raises(OSError):
+    with pytest.raises(
+        BadInput, match=rf"^export {tmp_path}/model\.onnx: No space left on device; choose another place$"
+    ):
         answer("--export", tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
     monkeypatch.setattr(files, "write_file", write_file)
@@ -483,9 +485,59 @@ def test_what_fails_leaves_neither(answer, quick, tmp_path, monkeypatch):  # noq
     monkeypatch.setattr(files, "write_file", refuse)
     monkeypatch.setattr(model_card, "write", lambda *given: "another")
     monkeypatch.setattr(files, "write_file", lambda path, content: refuse(path, content))
-    with pytest.raises(OSError):
+    with pytest.raises(
+        BadInput, match=rf"^export {tmp_path}/model\.onnx: No space left on device; choose another place$"
+    ):
         answer("--export", tmp_path / "model.onnx")
     assert (tmp_path / "MODEL_CARD.md").read_bytes() == before
+
+
+def test_a_card_that_somebody_writes_meanwhile_is_kept(answer, tmp_path, monkeypatch):  # noqa: F811
+    card = tmp_path / "MODEL_CARD.md"
+    monkeypatch.setattr(export, "as_onnx", lambda reader: card.write_text("My own words.").to_bytes())
+    with pytest.raises(BadInput, match="lies beside it, which this did not write"):
+        answer("--export", tmp_path / "model.onnx")
+    assert card.read_text() == "My own words." and list(tmp_path.iterdir()) == [card]
+
+
+def test_an_onnx_file_of_somebody_elses_is_kept(answer, quick, tmp_path):  # noqa: F811
+    path = tmp_path / "model.onnx"
+    path.write_text("another's")
+    rule = "a file of that name is there, and no model card beside it says that this wrote it; move it away, or choose"
+    with pytest.raises(BadInput, match=rule):
+        answer("--export", path)
+    assert path.read_text() == "another's" and list(tmp_path.iterdir()) == [path]
+    path.unlink()
+    answer("--export", path)
+    path.write_text("changed")
+    with pytest.raises(BadInput, match=rule):
+        answer("--export", path)
+    assert path.read_text() == "changed"
+
+
+def test_a_card_stays_beside_the_network_that_it_is_about(answer, quick, tmp_path, monkeypatch):  # noqa: F811
+    answer("--export", tmp_path / "one.onnx")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(export, "as_onnx", lambda reader: b"another")
+    with pytest.raises(BadInput, match=r"MODEL_CARD\.md is that of .*one\.onnx; choose another folder"):
+        answer("--export", tmp_path / "two.onnx")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "one.onnx").unlink()
+    answer("--export", tmp_path / "two.onnx")
+    answer("--export", tmp_path / "two.onnx")
+    card = (tmp_path / "MODEL_CARD.md").read_bytes()
+    assert (
+        model_card.network_of(card) == model_card.network_of(card.replace(b"\n", b"\r\n")) == files.digest(b"another")
+    )
+    assert model_card.network_of(card + b"more") is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["MODEL_CARD.md", "two.onnx"]
+
+
+def test_a_name_that_no_file_can_have_is_told_in_one_line(answer, quick, tmp_path):  # noqa: F811
+    path = tmp_path / f"{'m' * 240}.onnx"
+    with pytest.raises(BadInput, match=r"^export .*m\.onnx: File name too long; choose another place$"):
+        answer("--export", path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_card_and_a_table_of_its_name_exclude_each_other(answer, quick, tmp_path, monkeypatch):  # noqa: F811
