@@ -308,7 +308,7 @@ def one_line(text: str) -> str:
 def plain(text: object) -> str:
     """Return text that Markdown shows as it is, in prose and in tables: no markup, link, HTML, formula or emoji."""
     text = re.sub(r"([\\`*_\[\]<>|~&$@#])", r"\\\1", one_line(str(text)))
-    return re.sub(r"(?<=www)\.|:(?=//|(?!\d\d:)[\w+-]+:)", r"\\\g<0>", text)  # links, and :smile:, but no time
+    return re.sub(r"(?<=www)\.|:(?=//|(?!\d\d[:+-])[\w+-]+:)", r"\\\g<0>", text)  # links, and :smile:, but no time
 
 
 def code(text: object) -> str:

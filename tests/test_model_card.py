@@ -359,7 +359,9 @@ def test_names_keep_what_joins_their_letters_and_are_no_emoji():
     family = "\N{MAN}\N{ZERO WIDTH JOINER}\N{GIRL}"
     for name in (family, "\u0646\N{ZERO WIDTH NON-JOINER}\u0645"):
         assert model_card.plain(name) == name and yaml.safe_load(model_card.quoted(name)) == name
-    assert model_card.plain(":smile: :+1:") == r"\:smile: \:+1:" and model_card.plain("12:00:00") == "12:00:00"
+    assert model_card.plain(":smile: :+1: :100:") == r"\:smile: \:+1: \:100:"
+    for time in ("12:00:00", "2026-01-31T12:30:07+00:00", "2026-01-31T12:30:07-05:00"):
+        assert model_card.plain(time) == time
 
 
 def test_odd_names_stand_as_they_are(odd):
