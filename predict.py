@@ -197,38 +197,56 @@ def check_report(path: str | None, named: Sequence[str]) -> None:
 def check_export(path: str | None) -> str | None:
     """Return the path of the model card that belongs to the ONNX file `path`, None where no such file is asked for.
 
-    BadInput where one of them could not be written, by its name the file is of another kind, or a card lies there that
-    this program did not write, or that was changed since.
+    BadInput where one of them could not be written, by its name the file is of another kind, or something would be
+    replaced that this program did not write.
     """
     if path is None:
         return None
-    wrong = functools.partial(errors.BadInput, field="export", value=printable(path) or repr(path))
+    wrong = wrong_export(path)
     if not path.lower().endswith(".onnx"):
         raise wrong("not the name of an ONNX file", way_out="name one, as in model.onnx")
     check_place(path, wrong)
     card = os.path.join(os.path.dirname(path), CARD)
-    if os.path.lexists(card) and not is_written_here(card):
-        rule = f"{printable(card)} lies beside it, which this did not write, or somebody has changed"
-        raise wrong(rule, way_out="move that away, or choose another folder")
+    check_replaced(path, card)
     return card
 
 
-def is_written_here(path: str) -> bool:
-    """Return whether a file is a model card as this program wrote it."""
+def wrong_export(path: str) -> Callable[..., errors.BadInput]:
+    """Return what makes a BadInput on the ONNX file `path` of a rule and a way out."""
+    return functools.partial(errors.BadInput, field="export", value=printable(path) or repr(path))
+
+
+def check_replaced(path: str, card: str) -> None:
+    """Raise BadInput where an ONNX file or its card would replace what this did not write, or the card of another."""
     from helpers import model_card
 
-    return os.path.isfile(path) and model_card.is_unchanged(files.read_file(path))
+    wrong = wrong_export(path)
+    named = None  # the SHA-256 of the ONNX file that the card there is about
+    if os.path.lexists(card):
+        named = model_card.network_of(files.read_file(card)) if os.path.isfile(card) else None
+        if named is None:
+            rule = f"{printable(card)} lies beside it, which this did not write, or somebody has changed"
+            raise wrong(rule, way_out="move that away, or choose another folder")
+    if os.path.lexists(path):
+        if files.file_digest(path) != named:
+            rule = "a file of that name is there, and no model card beside it says that this wrote it"
+            raise wrong(rule, way_out="move it away, or choose another name")
+        return
+    for other in sorted(os.listdir(os.path.dirname(path) or ".")):
+        found = os.path.join(os.path.dirname(path), other)
+        if named is not None and other.lower().endswith(".onnx") and files.file_digest(found) == named:
+            raise wrong(f"{printable(card)} is that of {printable(found)}", way_out="choose another folder")
 
 
 def check_place(path: str, wrong: Callable[..., errors.BadInput]) -> None:
     """Raise what `wrong` makes of a rule and a way out where no file could be written to `path`."""
     if os.path.lexists(path) and not os.path.isfile(path):
         raise wrong("not a file", way_out="choose another name")
-    folder = files.absolute(path).parent
+    folder = os.path.dirname(path) or "."  # as it is: what writes knows no `~`, and goes through what is before `..`
     if not os.path.lexists(folder):
-        raise wrong(f"there is no folder {printable(os.path.dirname(path))}", way_out="make it, or choose another")
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise wrong(f"nothing can be written into {folder}", way_out="choose another place")
+        raise wrong(f"there is no folder {printable(folder)}", way_out="make it, or choose another")
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+        raise wrong(f"nothing can be written into {printable(folder)}", way_out="choose another place")
 
 
 def write_report(reader: "Reader", named: Sequence[str], path: str, sheet: bool) -> None:
@@ -259,11 +277,25 @@ def names_on_page(named: Sequence[str]) -> list[str]:
 
 
 def write_export(reader: "Reader", path: str, card: str, as_json: bool) -> None:
-    """Write the ONNX file of a Reader and its model card, both or neither, and say so unless answers are JSON."""
+    """Write the ONNX file of a Reader and its model card, both or neither, and say so unless answers are JSON.
+
+    BadInput where that fails, or somebody has written what would be replaced since `check_export` looked.
+    """
     from helpers import export, model_card
 
     content = export.as_onnx(reader)
     text = model_card.write(reader, os.path.basename(path), content)
+    check_replaced(path, card)
+    try:
+        write_both(path, content, card, text)
+    except OSError as error:
+        raise wrong_export(path)(error.strerror or str(error), way_out="choose another place") from None
+    if not as_json:
+        print(f"{printable(path)}, {printable(card)}: the network of {reader.run}", file=sys.stderr, flush=True)
+
+
+def write_both(path: str, content: bytes, card: str, text: str) -> None:
+    """Write an ONNX file and its model card; where that fails, the card is as before."""
     before = files.read_file(card) if os.path.lexists(card) else None
     files.write_file(card, text)
     try:
@@ -274,8 +306,6 @@ def write_export(reader: "Reader", path: str, card: str, as_json: bool) -> None:
         else:
             files.write_file(card, before)
         raise
-    if not as_json:
-        print(f"{printable(path)}, {printable(card)}: the network of {reader.run}", file=sys.stderr, flush=True)
 
 
 def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from . import (
     certainty,
@@ -28,15 +29,21 @@ from . import (
     forms,
     models,
     recipes,
+    run_files,
     runs,
 )
+from .errors import BadInput
 from .reading import Reader
 from .runs import Manifest
 
 SEAL = "<!-- written by predict.py --export; changed by nobody since, if all above has the SHA-256 "
 ON_HUGGING_FACE = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
 DIGITS = set("0123456789")
+JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 NAMED = 20  # classes at most that a sentence lists
+NEEDED = ("dataset", "fingerprint", "seed", "recipe.name", "recipe.summary", "recipe.epochs")  # of every model.json
+NEEDED_OF_START = ("start.dataset", "start.seed", "start.weights_sha256")  # of one that started from another
+NEEDED_OF_CERTAINTY = ("fitted_on.validation_images", "fitted_on.photographs", "fitted_on.not_found")
 WORST = 3  # classes, and twice as many pairs of them, that are told apart least
 SPLITS = ("test", "validation")
 FRAMED = {  # what has to be done with an image before the network sees it, by the name of the framing
@@ -47,6 +54,40 @@ FRAMED = {  # what has to be done with an image before the network sees it, by t
     "stretched": "the whole picture, made 28x28, with its paper at 0 and its ink up to 255, as "
     "`framing.frame_whole(pixels)` does",
 }
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Curve(run_files.Part):
+    """What a card tells of one kind of harder images."""
+
+    strength: list[float]
+    accuracy: list[run_files.Share]
+
+
+class Robustness(run_files.Part):
+    """What a card tells of a robustness.json."""
+
+    images: int = Field(gt=0)
+    curves: dict[str, Curve]
+
+
+class Counts(run_files.Part):
+    """Numbers of images, by class."""
+
+    train: dict[str, Count]
+    validation: dict[str, Count]
+
+
+class Soundness(run_files.Part):
+    """What a card tells of a dataset.json; what has a default may be missing."""
+
+    counts: Counts
+    suspected_labels: list[Any] = Field(default=[])
+    labels_checked: Count = 0
+    classes_checked: list[Any] = Field(default=[])
+    leaks: list[Any] = Field(default=[])
+    rare_classes: list[Any] = Field(default=[])
 
 
 @dataclass(frozen=True)
@@ -82,8 +123,8 @@ class Facts:
     def title(self) -> str:
         """What the dataset is called, without the path of a folder."""
         if self.manifest is not None:
-            return self.manifest.dataset.title
-        return title_of(self.described["dataset"])
+            return self.manifest.dataset.title or "without a name"
+        return title_of(self.described["dataset"]) or "without a name"
 
     @property
     def images(self) -> str:
@@ -105,7 +146,9 @@ def write(reader: Reader, file: str, content: bytes, outputs: Path | None = None
     """Return the model card of a Reader whose network is the `content` of an ONNX file of that name.
 
     The same for the same run, name and content. `outputs`: the folder of all runs, None that of runs.outputs_folder.
+    BadInput where model.json lacks what a card tells, or metrics.json is of a later version than this code knows.
     """
+    check_described(reader)
     facts = gather(reader, file, files.digest(content), runs.run_folder(reader.run, outputs))
     parts = [
         metadata(facts),
@@ -130,27 +173,63 @@ def is_unchanged(card: bytes) -> bool:
     return bool(seal) and rest == f"{files.digest(text)} -->\n".encode()
 
 
+def network_of(card: bytes) -> str | None:
+    """Return the SHA-256 of the ONNX file that a card is about; None where it is not as `write` made it."""
+    found = re.findall(rb"^\| SHA-256 of .* \| `([0-9a-f]{64})` \|\r?$", card, re.MULTILINE)
+    return found[-1].decode() if found and is_unchanged(card) else None
+
+
+def check_described(reader: Reader) -> None:
+    """Raise BadInput, which names the first of them, where fields that a card tells are missing in model.json."""
+    described = reader.description
+    needed = list(NEEDED)
+    if described.get("start") is not None:
+        needed += NEEDED_OF_START
+    if reader.certainty is not None:
+        needed += NEEDED_OF_CERTAINTY
+    for path in needed:
+        part, _, field = path.rpartition(".")
+        if field not in (described.get(part, {}) if part else described):
+            way_out = f"python run_all.py --run {reader.run} --only training --force"
+            raise BadInput(f"its model.json lacks {path}", field="run", value=reader.run, way_out=way_out)
+
+
 def gather(reader: Reader, file: str, sha256: str, folder: Path) -> Facts:
-    """Return the Facts of a run in its folder."""
+    """Return the Facts of a run in its folder; BadInput where its metrics.json is of a later version."""
     manifest = runs.load_manifest(folder)
     metrics, robust = None, None
     if manifest is not None and manifest.test_accuracy is not None:
-        metrics = figures_of(read_vouched(folder, manifest, "metrics.json"), manifest, reader.class_names)
-        robust = read_vouched(folder, manifest, "robustness.json") if metrics else None
-    sound = read_vouched(folder, manifest, "dataset.json") if manifest is not None else None
+        metrics = figures_of(read_metrics(folder, manifest), manifest, reader.class_names)
+        robust = read_vouched(folder, manifest, "robustness.json", Robustness)
+        if metrics is None or (robust is not None and robust["images"] > tested(metrics)):
+            robust = None
+    sound = read_vouched(folder, manifest, "dataset.json", Soundness) if manifest is not None else None
     if sound is not None and not is_about(sound, reader.description):
         sound = None
     accuracy = last_accuracy(folder, reader.description)
     return Facts(reader, file, sha256, manifest, metrics, robust, sound, accuracy)
 
 
-def read_vouched(folder: Path, manifest: Manifest, name: str) -> dict[str, Any] | None:
-    """Return what a JSON file of a run holds, None where it is not as a stage left it, or no object."""
+def read_metrics(folder: Path, manifest: Manifest) -> dict[str, Any] | None:
+    """Return what metrics.json of a run holds, None where it is not as a stage left it, or a figure is out of range.
+
+    BadInput where it is of a later version than this code knows.
+    """
     try:
-        found = files.parse_json(runs.read_recorded(folder, manifest, name) or b"")
+        content = runs.read_recorded(folder, manifest, "metrics.json") or b""
+        return run_files.parse(run_files.Metrics, content, folder.name)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+
+
+def read_vouched(folder: Path, manifest: Manifest, name: str, kind: type[run_files.Part]) -> dict[str, Any] | None:
+    """Return what a JSON file of a run holds, None where it is not as a stage left it, or not of its `kind`."""
+    try:
+        content = runs.read_recorded(folder, manifest, name) or b""
+        kind.model_validate_json(content)
+        return files.parse_json(content)
+    except ValueError:
+        return None
 
 
 def figures_of(metrics: Any, manifest: Manifest, names: Sequence[str]) -> dict[str, Any] | None:
@@ -160,10 +239,27 @@ def figures_of(metrics: Any, manifest: Manifest, names: Sequence[str]) -> dict[s
             for figure in ("accuracy", "loss", "macro_f1"):
                 with_interval(metrics[split], figure, decimal)
             by_class(names, metrics[split])
+            if not adds_up(metrics[split], len(names)):
+                return None
+        compared(metrics)
         noted = manifest.test_accuracy
         return metrics if noted is not None and metrics["test"]["accuracy"] == noted.value else None
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # a changed notebook may leave others
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):  # of a changed notebook
         return None
+
+
+def tested(metrics: dict[str, Any]) -> int:
+    """Return how many test images there were."""
+    return sum(map(sum, metrics["test"]["confusion_matrix"]))
+
+
+def adds_up(split: dict[str, Any], classes: int) -> bool:
+    """Return whether confusion matrix, images of each class and accuracy of a split agree."""
+    matrix = np.array(split["confusion_matrix"])
+    images = [split["per_class"][str(label)]["support"] for label in range(classes)]
+    if matrix.shape != (classes, classes) or matrix.sum(axis=1).tolist() != images or sum(images) == 0:
+        return False
+    return abs(matrix.trace() / matrix.sum() - split["accuracy"]) < 1e-6
 
 
 def is_about(sound: dict[str, Any], described: dict[str, Any]) -> bool:
@@ -202,15 +298,23 @@ def origin_of(dataset: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return text as one line of printable characters."""
+    """Return text as one line of printable characters, and of those that join, or do not join, their neighbours."""
     text = " ".join(text.split())
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return "".join(
+        letter if letter.isprintable() or letter in JOINERS else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 def plain(text: object) -> str:
-    """Return text that Markdown shows as it is, in prose and in tables: no markup, no link, no HTML, no formula."""
+    """Return text that Markdown shows as it is, in prose and in tables: no markup, link, HTML, formula or emoji."""
     text = re.sub(r"([\\`*_\[\]<>|~&$@#])", r"\\\1", one_line(str(text)))
-    return re.sub(r"(?<=www)\.|:(?=//)", r"\\\g<0>", text)
+    return re.sub(r"(?<=www)\.|:(?=//|(?!\d\d[:+-])[\w+-]+:)", r"\\\g<0>", text)  # links, and :smile:, but no time
+
+
+def code(text: object) -> str:
+    """Return text as a code span of Markdown; text that would end it, or a cell of a table, as `plain` does."""
+    line = one_line(str(text))
+    return plain(line) if set(line) & {"`", "|"} or not line else f"`{line}`"
 
 
 def quoted(text: object) -> str:
@@ -272,9 +376,9 @@ def model(facts: Facts) -> list[str]:
     parameters = models.count_parameters(facts.reader.network)
     pixels = f"{form.size}x{form.size} {'pixels in colour' if form.colour == 'rgb' else 'grey pixels'}"
     what = (
-        f"A convolutional network (`{recipe['network']}`, {parameters:,} parameters) "
+        f"A convolutional network ({code(recipe['network'])}, {parameters:,} parameters) "
         f"that takes an image of {pixels} and says which of {len(facts.names)} classes it shows: "
-        f"{listed(facts.names)}. It was trained on {facts.images} by the recipe `{recipe['name']}` of "
+        f"{listed(facts.names)}. It was trained on {facts.images} by the recipe {code(recipe['name'])} of "
         f"literate-mnist ({plain(recipe['summary'])}), {times(recipe['epochs'], 'epoch')} long, with seed "
         f"{described['seed']}. {plain(facts.file)} holds it as ONNX, with normalisation and softmax in it."
     )
@@ -282,12 +386,19 @@ def model(facts: Facts) -> list[str]:
     if facts.metrics is not None:
         test = facts.metrics["test"]
         low, high = test["accuracy_ci95"]
-        number = sum(map(sum, test["confusion_matrix"]))
         parts.append(
             f"**Test accuracy {percent(test['accuracy'])}** (95 % interval {percent(low)} to {percent(high)}, "
-            f"{number:,} images, one training)."
+            f"{tested(facts.metrics):,} images, one training)."
         )
+        parts += framed_otherwise(facts)
     return parts
+
+
+def framed_otherwise(facts: Facts) -> list[str]:
+    """Return that nothing was measured of the framing, where images are framed otherwise than in the training."""
+    if not facts.reader.stretches:
+        return []
+    return ["**Measured on images framed by their ink; of images taken whole, as here, nothing is known.**"]
 
 
 def times(number: int, thing: str) -> str:
@@ -357,7 +468,7 @@ def how_to(facts: Facts) -> list[str]:
         f"- `probabilities`: float32 (n, {classes}), in the order of `class_names`; a row adds up to 1.",
     ]
     if facts.reader.certainty is not None:
-        told.append("- `familiarity`: float32 (n,), how much an image is like what the network knows, at most 1.")
+        told.append("- `familiarity`: float32 (n,), how much an image is like what the network knows, about 1 at most.")
     framed = FRAMED[export.metadata(facts.reader)["framing"]["name"]].format(form=form, colour=quoted(form.colour))
     if facts.reader.framing == "whole" and form.is_mnists and not facts.reader.stretches:
         framed += ", and turns dark on light into light on dark"
@@ -379,7 +490,7 @@ def images(facts: Facts) -> list[str]:
     whose = f"By {plain(origin)}." if origin else f"{whose}who publishes this has to say."
     rows = [(name, f"{number:,}", what) for name, number, what in splits(facts)]
     fingerprint = (
-        f"Their fingerprint, by which two trainings on the same images are known: `{described['fingerprint']}`."
+        f"Their fingerprint, by which two trainings on the same images are known: {code(described['fingerprint'])}."
     )
     parts = ["## Images", f"**{plain(facts.title)}.** {whose}", table(("split", "images", "what for"), rows)]
     absent = [name for name in ("training", "validation", "test") if name not in [row[0] for row in rows]]
@@ -410,8 +521,7 @@ def splits(facts: Facts) -> list[tuple[str, int, str]]:
     if held_out is not None:
         found.append(("validation", held_out, f"{drawn}; no weight was fitted to them"))
     if facts.metrics is not None:
-        number = sum(map(sum, facts.metrics["test"]["confusion_matrix"]))
-        found.append(("test", number, f"{tests}; no part of the training"))
+        found.append(("test", tested(facts.metrics), f"{tests}; no part of the training"))
     return found
 
 
@@ -431,8 +541,12 @@ def faults(facts: Facts) -> list[str]:
     sound = facts.soundness
     if sound is None:
         return ["Known faults: this run did not look for any (its notebook 01_eda does)."]
+    checked = f", of {sound['labels_checked']:,} whose labels were checked" if sound.get("labels_checked") else ""
+    classes = len(sound.get("classes_checked", facts.names))
+    if checked and classes < len(facts.names):
+        checked += f" in {classes:,} of the {len(facts.names):,} classes"
     found = [
-        ("suspected_labels", "training and validation images whose labels are suspected to be wrong"),
+        ("suspected_labels", f"training and validation images whose labels are suspected to be wrong{checked}"),
         ("leaks", "test images that have a copy, or nearly one, outside test"),
         ("rare_classes", "classes that are rare"),
     ]
@@ -487,12 +601,18 @@ def figures(facts: Facts) -> list[str]:
     ):
         rows.append((name, *(with_interval(metrics[split], figure, form) for split in SPLITS)))
     parts.append(table(("figure", *SPLITS), rows))
-    higher = [name for name, row in metrics.get("baselines", {}).items() if row["accuracy"] > test["accuracy"]]
-    beside = [f"{plain(name)} {percent(row['accuracy'])}" for name, row in metrics.get("baselines", {}).items()]
-    if beside:
-        ahead = f" **Higher than this network: {listed(higher)}.**" if higher else ""
-        parts.append(f"Simple classifiers on the same test images, for comparison: {', '.join(beside)}.{ahead}")
-    return [*parts, *calibration(metrics), *by_class(facts.names, test)]
+    return [*parts, *compared(metrics), *calibration(metrics, facts.reader.temperature), *by_class(facts.names, test)]
+
+
+def compared(metrics: dict[str, Any]) -> list[str]:
+    """Return how simple classifiers do on the same images."""
+    rows = metrics.get("baselines", {})
+    higher = [name for name, row in rows.items() if row["accuracy"] > metrics["test"]["accuracy"]]
+    beside = [f"{plain(name)} {percent(row['accuracy'])}" for name, row in rows.items()]
+    if not beside:
+        return []
+    ahead = f" **Higher than this network: {listed(higher)}.**" if higher else ""
+    return [f"Simple classifiers on the same test images, for comparison: {', '.join(beside)}.{ahead}"]
 
 
 def why_none(facts: Facts) -> str:
@@ -516,17 +636,21 @@ def with_interval(values: dict[str, Any], figure: str, form: Any) -> str:
     return f"{form(values[figure])} ({form(low)} to {form(high)})"
 
 
-def calibration(metrics: dict[str, Any]) -> list[str]:
-    """Return how far probabilities may be taken at their word, before and after the temperature."""
-    if not all("calibration" in metrics[split] and "ece" in metrics[split] for split in SPLITS):
-        return []
+def calibration(metrics: dict[str, Any], temperature: float) -> list[str]:
+    """Return how far probabilities may be taken at their word, before and after the temperature.
+
+    Nothing where that is not known, or was measured at another temperature.
+    """
+    for split in SPLITS:
+        after = metrics[split].get("calibration") or {}
+        if "ece" not in metrics[split] or not {"ece", "loss"} <= set(after) or after.get("temperature") != temperature:
+            return []
     rows = []
     for split in SPLITS:
         after = metrics[split]["calibration"]
         rows.append(
             (split, *map(decimal, (metrics[split]["ece"], after["ece"], metrics[split]["loss"], after["loss"])))
         )
-    temperature = metrics["test"]["calibration"]["temperature"]
     head = ("split", "ECE as trained", "ECE at T", "loss as trained", "loss at T")
     told = (
         f"The scores are divided by the temperature T = {temperature:.4f}, which changes no answer, only "
@@ -558,7 +682,7 @@ def robustness(facts: Facts) -> list[str]:
     """Return how accuracy falls on test images that were made harder to read."""
     try:
         found = facts.robustness or {}
-        number = int(found["images"])
+        number = found["images"]
         shown = corruptions.shown_in_training(facts.described["recipe"])
         rows = []
         for name, curve in found["curves"].items():
@@ -584,7 +708,7 @@ def robustness(facts: Facts) -> list[str]:
 def certain(facts: Facts) -> list[str]:
     """Return when an answer may be believed, as far as the run knows."""
     reader, fitted = facts.reader, facts.described.get("fitted_on", {})
-    parts = ["## When it is unsure"]
+    parts = ["## When it is unsure", *framed_otherwise(facts)]
     photographs = fitted.get("photographs", 0) - fitted.get("not_found", 0)
     if reader.certainty is None:
         return [
@@ -640,7 +764,7 @@ def limits(facts: Facts) -> list[str]:
         told.append("It began with another model's weights: what was wrong with that one's images may live on in it.")
     if recipe.get("flip"):
         told.append("It learnt from mirrored images, too, so it hardly tells what points left from what points right.")
-    told.append("One training with one seed: another would differ by a little.")
+    told.append("One training with one seed: another would differ; by how much was not measured.")
     return ["## Limits", "\n".join(f"- {sentence}" for sentence in told)]
 
 
@@ -655,7 +779,7 @@ def commit_in_words(commit: str | None) -> str:
 def provenance(facts: Facts) -> list[str]:
     """Return by what it can be made, or known, again; and whose licence is which."""
     described = facts.described
-    rows = [("run", f"`{facts.reader.run}`"), ("training's key", f"`{described['key']}`")]
+    rows = [("run", code(facts.reader.run)), ("training's key", code(described["key"]))]
     rows += [("SHA-256 of model.safetensors", f"`{described['weights_sha256']}`")]
     rows += [(f"SHA-256 of {plain(facts.file)}", f"`{facts.sha256}`")]
     record = facts.manifest.stages.get("training") if facts.manifest is not None else None
@@ -674,7 +798,8 @@ def provenance(facts: Facts) -> list[str]:
     licences = "literate-mnist, the program that trained it and wrote this card, is under the MIT licence."
     if facts.dataset:
         licences += (
-            " That of the images is told above; whether it binds who uses the weights, this card does not decide."
+            " The weights are given under the same licence. That of the images is told above; whether it binds who "
+            "uses the weights as well, this card does not decide."
         )
     else:
         licences += " The licence of the weights is for whoever has a right to the images to say."

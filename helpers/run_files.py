@@ -23,6 +23,7 @@ MODEL_VERSION = 5
 METRICS_VERSION = 2  # of metrics.json; 1 had no "version", and is the same otherwise
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Temperature = Annotated[float, Field(ge=0.1, le=10)]
 Loss = Annotated[float, Field(ge=0)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -80,9 +81,11 @@ class Model(FileOfRun):
     version: Literal[5] = Field(description="of this form")
     parameters: int = Field(ge=0, description="number of trained weights")
     certainty_code: list[str] = Field(description="digests of the code that fitted threshold and floor")
-    temperature: float = Field(gt=0, description="divides the scores before softmax; from 0.1 to 10")
-    threshold: float = Field(description="familiarity from which an answer is sure, a cosine from -1 to 1")
-    floor: float = Field(description="probability below which a label is ruled out, from 0 to 1")
+    temperature: Temperature = Field(description="divides the scores before softmax; from 0.1 to 10")
+    threshold: float = Field(
+        ge=-1, le=1.0001, description="familiarity from which an answer is sure, a cosine from -1 to 1, as it rounds"
+    )
+    floor: Share = Field(description="probability below which a label is ruled out, from 0 to 1")
     fitted_on: FittedOn
     threads: int = Field(ge=1, description="that PyTorch computed with")
     torch: str = Field(description="version of PyTorch")
@@ -113,7 +116,7 @@ class OfClass(Part):
 class Calibrated(Part):
     """What is left of the miscalibration once all scores are divided by the temperature of model.json."""
 
-    temperature: float = Field(gt=0, description="from 0.1 to 10")
+    temperature: Temperature = Field(description="from 0.1 to 10")
     ece: Share = Field(description="expected calibration error, from 0 to 1")
     loss: Loss = Field(description="mean cross-entropy in nats")
 
@@ -164,7 +167,7 @@ def refuse_later(name: str, content: object, newest: int, run: str) -> None:
     """Raise BadInput where the content of the file `name` is of a later version than the `newest` that is known."""
     version = version_of(content) if isinstance(content, dict) else None
     if version is not None and version > newest:
-        rule = f"its {name} is of version {version}, and this code knows {newest}"
+        rule = f"its {name} is of version {str(version)[:40]}, and this code knows {newest}"
         raise BadInput(rule, field="run", value=run, way_out="use newer code, or another name")
 
 

@@ -203,7 +203,6 @@ def test_photographs_are_read_beside_it(answer, photos, tmp_path, monkeypatch): 
     code, out, error = answer(photos / "3.png", "--export", path, "--json")
     assert code == 0 and not error and json.loads(out)["file"] == str(photos / "3.png")
     assert path.read_text() == "hand"
-    path.write_text("an older one")
     code, out, error = answer(photos / "3.png", "--export", path)
     assert code == 0 and error == f"{path}, {card}: the network of hand\nread by hand\n" and path.read_text() == "hand"
     assert [line.split(":")[0] for line in out.splitlines()] == [str(photos / "3.png")]
@@ -215,6 +214,8 @@ BAD = [
     (["--export", "model.safetensors"], "--export model.safetensors: not the name of an ONNX file"),
     (["--export", "folder.onnx"], "--export folder.onnx: not a file; choose another name"),
     (["--export", "photograph.jpg/x.onnx"], "--export photograph.jpg/x.onnx: nothing can be written into "),
+    (["--export", "~/x.onnx"], "--export ~/x.onnx: there is no folder ~; make it, or choose another"),
+    (["--export", "no/../x.onnx"], "--export no/../x.onnx: there is no folder no/..; make it, or choose another"),
     (["--export", "x.onnx", "--csv", "x.csv"], "name a file, a folder, or - for standard input"),
     (["--export", "x.onnx", "missing.jpg"], "missing.jpg: no such file or folder"),
     (["--export", "x.onnx", "--run", "nosuch"], "--run nosuch: no such run"),

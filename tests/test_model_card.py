@@ -28,9 +28,9 @@ ODD = (
 )
 
 
-def splits_of(metrics):
-    """Return metrics.json of a run: test and validation alike, with a temperature and a baseline."""
-    after = {"temperature": 0.5, "ece": 0.0111, "loss": 0.2222}
+def splits_of(metrics, temperature):
+    """Return metrics.json of a run: test and validation alike, at a temperature, with a baseline."""
+    after = {"temperature": temperature, "ece": 0.0111, "loss": 0.2222}
     told = {split: metrics | {"calibration": after} for split in ("train", "validation", "test")}
     return told | {"baselines": {"majority class": {"accuracy": 0.1}}, "version": 1}
 
@@ -38,7 +38,16 @@ def splits_of(metrics):
 def curves():
     """Return a robustness.json."""
     curve = {"rotation": {"strength": [0, 15], "accuracy": [0.9, 0.8]}}
-    return {"images": 100, "clean": 0.9, "curves": curve, "majority": 0.1, "corruptions": ["rotation"]}
+    return {"images": 10, "clean": 0.9, "curves": curve, "majority": 0.1, "corruptions": ["rotation"]}
+
+
+def sound_of(described):
+    """Return a dataset.json on the images of a model.json."""
+    of_class = {"0": described["fitted_on"]["validation_images"]}
+    found = {"suspected_labels": [[1, "4", "9", -0.9]], "leaks": [], "rare_classes": []}
+    about = {field: described[field] for field in ("fingerprint", "seed")}
+    checked = {"labels_checked": 1234, "classes_checked": list("0123")}
+    return about | found | checked | {"counts": {"train": {"0": 4321}, "validation": of_class}}
 
 
 def finish(folder, title, **parts):
@@ -56,7 +65,8 @@ def finish(folder, title, **parts):
         made = {f"{name}.json": files.file_digest(folder / f"{name}.json") for name in parts}
         inputs = {"input": {name: outputs[name] for name in left}}
         stages["results"] = runs.StageRecord(**facts, outputs=made, inputs=inputs, accuracy=accuracy)
-    about = runs.DatasetRecord(name=described["dataset"], title=title, fingerprint=described["fingerprint"])
+    name, fingerprint = described.get("dataset", ""), described.get("fingerprint", "")
+    about = runs.DatasetRecord(name=name, title=title, fingerprint=fingerprint)
     runs.save_manifest(folder, runs.Manifest(run=folder.name, parameters={}, dataset=about, stages=stages))
 
 
@@ -64,9 +74,10 @@ def finish(folder, title, **parts):
 def digits(trained, tmp_path):
     """A folder of runs in which `hand`, of digits, was trained, and scored on its test images."""
     shutil.copytree(trained, tmp_path / "runs")
-    network = reading.load("hand", outputs=trained).network
-    scored = evaluation.metrics(evaluation.predict_split(network, data.split(data.load("digits"))["test"]))
-    finish(tmp_path / "runs" / "hand", data.DIGITS_TITLE, metrics=splits_of(scored), robustness=curves())
+    reader = reading.load("hand", outputs=trained)
+    scored = evaluation.metrics(evaluation.predict_split(reader.network, data.split(data.load("digits"))["test"]))
+    told = splits_of(scored, reader.temperature)
+    finish(tmp_path / "runs" / "hand", data.DIGITS_TITLE, metrics=told, robustness=curves())
     return tmp_path / "runs"
 
 
@@ -83,7 +94,8 @@ def odd(tmp_path_factory):
     instant = replace(recipes.RECIPES["pictures"], network="small", epochs=1, batch_size=8, shear=10)
     network, _ = training.train(source, instant, folder=outputs / "odd")
     scored = evaluation.metrics(evaluation.predict_split(network, data.split(source)["test"]))
-    finish(outputs / "odd", source.title, metrics=splits_of(scored), robustness=curves())
+    told = splits_of(scored, files.read_json(outputs / "odd" / "model.json")["temperature"])
+    finish(outputs / "odd", source.title, metrics=told, robustness=curves())
     return outputs
 
 
@@ -200,6 +212,158 @@ def test_figures_of_another_form_are_left_out(digits):
     assert "No test figures exist" in card_of(digits, "hand")
 
 
+def with_files(outputs, metrics=None, robustness=None, dataset=None, model=None):
+    """Return the card of `hand` with fields of its files changed as given, all vouched for; ... leaves a field out."""
+    folder = outputs / "hand"
+    described = files.read_json(folder / "model.json")
+    held = {"metrics": files.read_json(folder / "metrics.json"), "robustness": curves(), "dataset": sound_of(described)}
+    for name, fields in {"metrics": metrics, "robustness": robustness, "dataset": dataset}.items():
+        held[name] = {field: value for field, value in (held[name] | (fields or {})).items() if value is not ...}
+    changed = {field: value for field, value in (described | (model or {})).items() if value is not ...}
+    kept = (folder / "model.json").read_bytes(), (folder / "metrics.json").read_bytes()
+    files.write_json(folder / "model.json", changed)
+    try:
+        finish(folder, data.DIGITS_TITLE, **held)
+        return card_of(outputs, "hand")
+    finally:
+        (folder / "model.json").write_bytes(kept[0])
+        (folder / "metrics.json").write_bytes(kept[1])
+
+
+def test_metrics_of_a_later_version_are_refused(digits):
+    rule = r"run hand: its metrics\.json is of version 3, and this code knows 2; use newer code"
+    with pytest.raises(BadInput, match=rule):
+        with_files(digits, metrics={"version": 3})
+    with pytest.raises(BadInput, match=r"is of version 9{40}, and this code knows"):
+        with_files(digits, metrics={"version": int("9" * 1000)})
+
+
+def test_figures_out_of_range_or_at_odds_are_left_out(digits):
+    test = files.read_json(digits / "hand" / "metrics.json")["test"]
+    matrix, by_class = test["confusion_matrix"], test["per_class"]
+    assert "Test accuracy" in with_files(digits)
+    for fields in (
+        {"accuracy_ci95": [-3, 44]},
+        {"macro_f1": 7},
+        {"loss": -1},
+        {"ece": "x"},
+        {"confusion_matrix": []},
+        {"confusion_matrix": [[*row, 0] for row in [*matrix, [0] * 10]]},
+        {"confusion_matrix": [[number / 2 for number in row] for row in matrix]},
+        {"confusion_matrix": [[number * 2 for number in row] for row in matrix]},
+        {"confusion_matrix": [row[::-1] for row in matrix]},
+        {"confusion_matrix": [matrix[0][:1], *matrix[1:]]},
+        {
+            "confusion_matrix": [[0] * 10] * 10,
+            "per_class": {name: row | {"support": 0} for name, row in by_class.items()},
+        },
+    ):
+        card = with_files(digits, metrics={"test": test | fields})
+        assert "**No test figures exist.**" in card and "model-index" not in block_of(card), fields
+
+
+def test_odd_fields_are_as_if_they_were_not_there(digits):
+    for odd in (None, [], {"x": {}}, {"x": {"accuracy": "a"}}):
+        assert "**No test figures exist.**" in with_files(digits, metrics={"baselines": odd})
+    assert "Simple classifiers" not in with_files(digits, metrics={"baselines": ...})
+    test = files.read_json(digits / "hand" / "metrics.json")["test"]
+    for odd in (None, {}, {"ece": 0.1}, 5):
+        card = with_files(digits, metrics={"test": test | {"calibration": odd}})
+        assert "### Calibration" not in card and ("Test accuracy" in card) == (odd != 5)
+    curve = {"strength": [0, 15], "accuracy": [0.9, 0.8]}
+    for odd in (
+        *({"curves": odd} for odd in (None, [], ..., {"rotation": None}, {"no such": curve})),
+        *({"images": odd} for odd in (0, -5, 1e308, "5", ..., 10**400, 1_000_000)),
+        {"curves": {"rotation": curve | {"accuracy": [0.9, 9]}}},
+        {"curves": {"rotation": curve | {"accuracy": [0.9]}}},
+    ):
+        card = with_files(digits, robustness=odd)
+        assert "Nothing is known of how it does on images that are harder" in card and "Test accuracy" in card, odd
+    counts = sound_of(files.read_json(digits / "hand" / "model.json"))["counts"]
+    for odd in (
+        *({"counts": odd} for odd in ([], {}, counts | {"train": "x"}, {"validation": counts["validation"]})),
+        {"counts": counts | {"train": {"0": "4"}}},
+        *({"suspected_labels": odd} for odd in (3, None)),
+        {"classes_checked": 3},
+    ):
+        assert "this run did not look for any" in with_files(digits, dataset=odd), odd
+
+
+def test_a_model_that_lacks_what_a_card_tells_is_refused_in_one_line(digits):
+    described = files.read_json(digits / "hand" / "model.json")
+    recipe, fitted = described["recipe"], described["fitted_on"]
+    assert reading.load("hand", outputs=digits).certainty is not None
+    for lacked, fields in (
+        *((field, {field: ...}) for field in ("seed", "dataset", "fingerprint")),
+        *(
+            (f"recipe.{field}", {"recipe": {name: value for name, value in recipe.items() if name != field}})
+            for field in ("name", "summary", "epochs")
+        ),
+        ("start.seed", {"start": {"dataset": "mnist"}}),
+        ("start.dataset", {"start": {}}),
+        ("fitted_on.photographs", {"fitted_on": {"validation_images": fitted["validation_images"]}}),
+    ):
+        with pytest.raises(BadInput) as refused:
+            with_files(digits, model=fields)
+        line = f"run hand: its model.json lacks {lacked}; python run_all.py --run hand --only training --force"
+        assert str(refused.value) == line
+
+
+def test_of_labels_it_is_told_how_many_were_checked(digits):
+    told = "1 training and validation images whose labels are suspected to be wrong"
+    assert f"{told}, of 1,234 whose labels were checked in 4 of the 10 classes;" in with_files(digits)
+    every = with_files(digits, dataset={"classes_checked": list("0123456789")})
+    assert f"{told}, of 1,234 whose labels were checked;" in every
+    assert f"{told};" in with_files(digits, dataset={"classes_checked": ..., "labels_checked": ...})
+
+
+def test_of_another_framing_nothing_was_measured(digits):
+    told = "**Measured on images framed by their ink; of images taken whole, as here, nothing is known.**"
+    card = card_of(digits, "hand", framed="whole")
+    assert card.count(told) == 2 and told not in card_of(digits, "hand")
+    assert card.index("**Test accuracy") < card.index(told) < card.index("## Intended use")
+    assert told in card.split("## When it is unsure")[1].split("##")[0]
+
+
+def test_a_card_has_one_temperature(digits):
+    test = files.read_json(digits / "hand" / "metrics.json")["test"]
+    after = test["calibration"]
+    assert "### Calibration" in with_files(digits)
+    card = with_files(digits, metrics={"test": test | {"calibration": after | {"temperature": 3.3}}})
+    assert "### Calibration" not in card and "3.3" not in card
+
+
+def test_nothing_is_said_that_was_not_measured(digits):
+    card = card_of(digits, "hand")
+    assert "another would differ; by how much was not measured." in card and "about 1 at most" in card
+    assert "The weights are given under the same licence." in card and block_of(card)["license"] == "mit"
+
+
+def test_odd_text_in_code_spoils_no_table(digits):
+    odd = "a`b|c\nd"
+    recipe = files.read_json(digits / "hand" / "model.json")["recipe"]
+    card = with_files(digits, model={"key": odd, "fingerprint": odd, "recipe": recipe | {"name": odd}})
+    page = BeautifulSoup(markdown2html_mistune(card.split("---\n", 2)[2]), "html.parser").get_text()
+    assert dict(tables_of(card)["what"])["training's key"] == "a`b|c d"
+    assert "by the recipe a`b|c d of" in page and "are known: a`b|c d." in page
+
+
+def test_a_dataset_without_a_title_is_said_to_be_one(digits):
+    with_files(digits)
+    finish(digits / "hand", "")
+    card = card_of(digits, "hand")
+    assert "**without a name:** no checksum showed" in card and "****" not in card and "**.**" not in card
+
+
+def test_names_keep_what_joins_their_letters_and_are_no_emoji():
+    family = "\N{MAN}\N{ZERO WIDTH JOINER}\N{GIRL}"
+    for name in (family, "\u0646\N{ZERO WIDTH NON-JOINER}\u0645"):
+        assert model_card.plain(name) == name and yaml.safe_load(model_card.quoted(name)) == name
+    assert model_card.plain(":smile: :+1: :100:") == r"\:smile: \:+1: \:100:"
+    for time in ("12:00:00", "2026-01-31T12:30:07+00:00", "2026-01-31T12:30:07-05:00"):
+        assert model_card.plain(time) == time
+
+
 def test_odd_names_stand_as_they_are(odd):
     card = card_of(odd, "odd", file="a`b|c.onnx")
     seen = [" ".join(name.split()) for name in ODD]
@@ -312,7 +476,9 @@ def test_what_fails_leaves_neither(answer, quick, tmp_path, monkeypatch):  # noq
         return write_file(path, content)
 
     monkeypatch.setattr(files, "write_file", refuse)
-    with pytest.raises(OSError):
+    with pytest.raises(
+        BadInput, match=rf"^export {tmp_path}/model\.onnx: No space left on device; choose another place$"
+    ):
         answer("--export", tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
     monkeypatch.setattr(files, "write_file", write_file)
@@ -321,9 +487,59 @@ def test_what_fails_leaves_neither(answer, quick, tmp_path, monkeypatch):  # noq
     monkeypatch.setattr(files, "write_file", refuse)
     monkeypatch.setattr(model_card, "write", lambda *given: "another")
     monkeypatch.setattr(files, "write_file", lambda path, content: refuse(path, content))
-    with pytest.raises(OSError):
+    with pytest.raises(
+        BadInput, match=rf"^export {tmp_path}/model\.onnx: No space left on device; choose another place$"
+    ):
         answer("--export", tmp_path / "model.onnx")
     assert (tmp_path / "MODEL_CARD.md").read_bytes() == before
+
+
+def test_a_card_that_somebody_writes_meanwhile_is_kept(answer, tmp_path, monkeypatch):  # noqa: F811
+    card = tmp_path / "MODEL_CARD.md"
+    monkeypatch.setattr(export, "as_onnx", lambda reader: card.write_text("My own words.").to_bytes())
+    with pytest.raises(BadInput, match="lies beside it, which this did not write"):
+        answer("--export", tmp_path / "model.onnx")
+    assert card.read_text() == "My own words." and list(tmp_path.iterdir()) == [card]
+
+
+def test_an_onnx_file_of_somebody_elses_is_kept(answer, quick, tmp_path):  # noqa: F811
+    path = tmp_path / "model.onnx"
+    path.write_text("another's")
+    rule = "a file of that name is there, and no model card beside it says that this wrote it; move it away, or choose"
+    with pytest.raises(BadInput, match=rule):
+        answer("--export", path)
+    assert path.read_text() == "another's" and list(tmp_path.iterdir()) == [path]
+    path.unlink()
+    answer("--export", path)
+    path.write_text("changed")
+    with pytest.raises(BadInput, match=rule):
+        answer("--export", path)
+    assert path.read_text() == "changed"
+
+
+def test_a_card_stays_beside_the_network_that_it_is_about(answer, quick, tmp_path, monkeypatch):  # noqa: F811
+    answer("--export", tmp_path / "one.onnx")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(export, "as_onnx", lambda reader: b"another")
+    with pytest.raises(BadInput, match=r"MODEL_CARD\.md is that of .*one\.onnx; choose another folder"):
+        answer("--export", tmp_path / "two.onnx")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "one.onnx").unlink()
+    answer("--export", tmp_path / "two.onnx")
+    answer("--export", tmp_path / "two.onnx")
+    card = (tmp_path / "MODEL_CARD.md").read_bytes()
+    assert (
+        model_card.network_of(card) == model_card.network_of(card.replace(b"\n", b"\r\n")) == files.digest(b"another")
+    )
+    assert model_card.network_of(card + b"more") is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["MODEL_CARD.md", "two.onnx"]
+
+
+def test_a_name_that_no_file_can_have_is_told_in_one_line(answer, quick, tmp_path):  # noqa: F811
+    path = tmp_path / f"{'m' * 240}.onnx"
+    with pytest.raises(BadInput, match=r"^export .*m\.onnx: File name too long; choose another place$"):
+        answer("--export", path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_card_and_a_table_of_its_name_exclude_each_other(answer, quick, tmp_path, monkeypatch):  # noqa: F811

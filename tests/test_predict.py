@@ -285,11 +285,13 @@ BAD = [
     (["3.png", "--csv", "/dev/null"], "error: --csv /dev/null: not a file; name one"),
     (["3.png", "--csv", "5.png"], "error: --csv 5.png: the name of an image"),
     (["3.png", "--csv", "new/a/answers.csv"], "error: --csv new/a/answers.csv: there is no folder new/a; make it"),
+    (["3.png", "--csv", "~/answers.csv"], "error: --csv ~/answers.csv: there is no folder ~; make it"),
     (["3.png", "--csv", "3.png/answers.csv"], "error: --csv 3.png/answers.csv: nothing can be written into "),
     (["3.png", "--report", ""], "error: --report '': not the name of a page; name one, as in page.html"),
     (["3.png", "--report", "5.png"], "error: --report 5.png: not the name of a page"),
     (["-", "--report", "page.html"], "error: --report page.html: standard input cannot be read twice; save the image"),
     (["3.png", "--report", "none/page.html"], "error: --report none/page.html: there is no folder none; make it"),
+    (["3.png", "--report", "no/../page.html"], "error: --report no/../page.html: there is no folder no/..; make it"),
     (["3.png", "--report", "3.png/page.html"], "error: --report 3.png/page.html: nothing can be written into "),
 ]
 

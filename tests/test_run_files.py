@@ -162,7 +162,16 @@ def test_what_is_no_object_is_no_file_of_a_run(content):
 @pytest.mark.parametrize(
     ("name", "fields", "told"),
     [
-        ("model", {"temperature": 0}, "temperature: Input should be greater than 0"),
+        ("model", {"temperature": 0}, "temperature: Input should be greater than or equal to 0.1"),
+        ("model", {"temperature": 11}, "temperature: Input should be less than or equal to 10"),
+        ("model", {"threshold": -1.5}, "threshold: Input should be greater than or equal to -1"),
+        ("model", {"threshold": 1.1}, "threshold: Input should be less than or equal to 1.0001"),
+        ("model", {"floor": 2}, "floor: Input should be less than or equal to 1"),
+        (
+            "metrics",
+            {"test": {"calibration": {"temperature": 99}}},
+            "test.calibration.temperature: Input should be less",
+        ),
         ("model", {"class_names": "0123456789"}, "class_names: Input should be a valid array"),
         ("model", {"seed": True}, "seed: Input should be a valid integer"),
         ("model", {"recipe": ["fast"]}, "recipe: Input should be an object"),
