@@ -89,10 +89,10 @@ def below_table(folder: Path, compared: scores.Comparable) -> str:
     epochs = sorted({rows[0]["epochs"] for rows in compared.rows.values()})
     said = [
         f"MNIST's 10,000 test images; means over {usual} seeds{of_others(others)}, with Student's interval over seeds; "
-        "what was read once has Wilson's over images.",
+        "figures read once have Wilson's over images.",
         f"{in_row(epochs, 'or')} epochs, by recipe; training is the median over seeds.",
         "Calibration error: before and after a temperature that validation images chose. MNIST-C: the mean of its "
-        "fifteen corruptions; empty where these very networks were not read.",
+        "fifteen corruptions; blank where these very networks were not read.",
         *of_relatives(folder, compared),
         compared.origin(),
         compared.age(),
@@ -130,8 +130,8 @@ def reading(folder: Path) -> str:
         f"{read['photographs', 'run']:.1%}. Of the first 200 of them {in_row(of_first, 'and')}; the readers of text "
         f"are not made for single digits. Of {certain['photographs']['made']:,} others, of validation digits, such a "
         f"network was sure of {found['sure']:.1%}, and {found['right of the sure']:.1%} of these answers were right. "
-        f"It was as sure of {of['letters']} printed letters that are no digit's look-alike, of {of['strokes']} strokes "
-        f"as by mouse, of {of['papers']} papers without a digit and of {of['crops']} crops of two pictures. "
+        f"It was also sure of {of['letters']} printed letters that resemble no digit, of {of['strokes']} strokes as by "
+        f"mouse, of {of['papers']} papers without a digit and of {of['crops']} crops of two pictures. "
         "Photographs that are made are not photographs that were taken."
     )
 

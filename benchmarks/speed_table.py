@@ -12,9 +12,9 @@ from helpers import files, scores
 Row = dict[str, Any]
 KINDS = {  # the field `alike` of a row: the head of its column
     "as each does it": "as each does it",
-    "preparation equal": "both fed alike",
+    "preparation equal": "both from memory",
     "precision equal": "both in float32",
-    "both equal": "fed alike, in float32",
+    "both equal": "both from memory, in float32",
     None: "as first measured",  # early readings, which note less
 }
 TRAININGS = ("published", "lightning", "example")  # the parts that compare ours with other trainings
@@ -98,10 +98,8 @@ def accuracy_of_example(results_folder: str | Path) -> str:
     """Return what the example reaches in its epochs as the rest of a sentence; "" where that was not read."""
     for row in files.read_json(Path(results_folder) / "speed.json")["rows"]:
         if row["part"] == "example_accuracy":
-            of_example = f"the example (the MNIST script of pytorch/examples) {row['ours'][-1]:.2%}"
-            least = (
-                "the first after which that is 99.0%" if row["ours"][-1] >= 0.99 else "fewer than it needs for 99.0%"
-            )
+            of_example = f"the example (of pytorch/examples) {row['ours'][-1]:.2%}"
+            least = "the fewest that reach 99.0%" if row["ours"][-1] >= 0.99 else "fewer than it needs for 99.0%"
             return f", {of_example} after {row['epochs']} epochs (mean of {row['repeats']} seeds), {least}"
     return ""
 
