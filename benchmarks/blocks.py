@@ -73,8 +73,8 @@ def in_row(names: Sequence[Any], last: str) -> str:
 
 def of_relatives(folder: Path, compared: scores.Comparable) -> Iterator[str]:
     """Yield a sentence for each recipe whose images are roughened by what is akin to some corruptions of MNIST-C."""
+    read = {row["key"]: row for row in figures.on_test_corruptions(folder)}
     for name, rows in compared.rows.items():
-        read = {row["key"]: row for row in figures.on_test_corruptions(folder)}
         of_these = [read[row["key"]] for row in rows if row.get("key") in read]
         if len(of_these) == len(rows) and of_these[0].get("relatives"):
             akin, mean = len(of_these[0]["relatives"]), fmean(row["mean_without_relatives"] for row in of_these)
@@ -121,15 +121,18 @@ def reading(folder: Path) -> str:
     ours = figures.photographs_by_a_run(folder)
     names = {"run": "it", "tesseract": "Tesseract", "rapidocr": "RapidOCR"}
     of_first = [f"{names[reader]} read {share:.1%}" for (of, reader), share in read.items() if of == "200 photographs"]
+    beside = ""
+    if of_first:
+        beside = f" Of the first 200 of them {in_row(of_first, 'and')}; readers of text are not made for single digits."
     certain = figures.last(folder, "certainty")
     counts = {part: figures.counts_of(certain, part) for part in figures.PICTURES_OF}
     of = {part: f"{sure} of {shown}" for part, (shown, sure) in counts.items()}
     return prose(
         f"How well does it read? Of {ours['images']:,} photographs that `helpers/photographs.py` made of MNIST's test "
         f"digits, on eight kinds of paper and board, a network of `{ours['recipe']}` read "
-        f"{read['photographs', 'run']:.1%}. Of the first 200 of them {in_row(of_first, 'and')}; the readers of text "
-        f"are not made for single digits. Of {certain['photographs']['made']:,} others, of validation digits, such a "
-        f"network was sure of {found['sure']:.1%}, and {found['right of the sure']:.1%} of these answers were right. "
+        f"{read['photographs', 'run']:.1%}.{beside} "
+        f"Of {certain['photographs']['made']:,} others, of validation digits, such a network was sure of "
+        f"{found['sure']:.1%}, and {found['right of the sure']:.1%} of these answers were right. "
         f"It was also sure of {of['letters']} printed letters that resemble no digit, of {of['strokes']} strokes as by "
         f"mouse, of {of['papers']} papers without a digit and of {of['crops']} crops of two pictures. "
         "Photographs that are made are not photographs that were taken."

@@ -16,6 +16,7 @@ import origin
 from helpers import errors, evaluation, recipes, scores
 
 Row = dict[str, Any]
+TRAININGS = ("published", "lightning", "example")  # the parts of speed.json that compare ours with other trainings
 SIMPLE = ("nearest neighbour", "softmax regression", "nearest mean image")  # the classifiers that are quoted
 PICTURES_OF = ("letters", "strokes", "papers", "crops")  # what is no digit
 
@@ -166,7 +167,7 @@ def photographs_by_a_run(folder: Path) -> Row:
 
 
 def same_photographs(folder: Path, reader: str) -> Row:
-    """Return the last reading by another `reader` of the first 200 of the photographs that the run read last."""
+    """Return the last reading by a `reader` of the first 200 of the photographs that a run read last."""
     ours = photographs_by_a_run(folder)
     same = {name: ours[name] for name in ("photographs_code", "seed")}
     return last(folder, "photographs", split="test", reader=reader, images=200, **same)
@@ -238,7 +239,7 @@ def of_times(folder: Path) -> Figures:
 def place_of_time(row: Row) -> tuple[str, str]:
     """Return (of what, which figure) of a row of speed.json."""
     facts = {"ours", "baseline", "ratio", "range", "unit", "repeats", "commit", "versions", "machine", "taken", "what"}
-    if row["part"] in ("published", "lightning", "example") and row["ratio"] is not None:
+    if row["part"] in TRAININGS and row["ratio"] is not None:
         early = "preparation equal" if row.get("baseline_loader") == "in memory" else "as each does it"
         if row["part"] == "example":
             what = f"{row['epochs']} and {row['baseline_epochs']} epochs"

@@ -179,8 +179,8 @@ def steps_part() -> Part:
 def speed_part(name: str, minutes: float, parts: Sequence[str]) -> Part:
     """Return a part that takes times, as `make bench-speed` does."""
     command = python("speed.py", "--parts", *parts)
-    few = ("example", "pipeline")
-    reads = tuple(("speed", {"part": part, "repeats": speed.LONG if part in few else 5}) for part in parts)
+    long = ("example", "pipeline")
+    reads = tuple(("speed", {"part": part, "repeats": speed.LONG if part in long else 5}) for part in parts)
     return Part(name, minutes, (command,), reads, environment={"GOMP_SPINCOUNT": "1000"})
 
 
@@ -246,12 +246,10 @@ def missing(part: Part, commit: str) -> str:
     if ran and ran[-1]["failed"]:
         return "it failed"
     done = finished(part.name, commit)
-    later = [name for name in part.after if finished(name, commit) > done]
-    if later:
-        return f"{later[0]} was read after it"
     if part.leaves and not done:
         return f"{part.leaves[0].name} was not made from this commit"
-    return unread(part, commit)
+    later = [name for name in part.after if finished(name, commit) > done]
+    return unread(part, commit) or (f"{later[0]} was read after it" if later else "")
 
 
 def finished(name: str, commit: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import figures
 from blocks import prose
 
 from helpers import files, scores
@@ -17,7 +18,6 @@ KINDS = {  # the field `alike` of a row: the head of its column
     "both equal": "both from memory, in float32",
     None: "as first measured",  # early readings, which note less
 }
-TRAININGS = ("published", "lightning", "example")  # the parts that compare ours with other trainings
 NO_TIMES = "No times were taken yet: `make bench-speed` takes them."
 
 
@@ -54,7 +54,7 @@ def whole(results_folder: str | Path) -> str:
 def compared(results_folder: str | Path) -> list[Row]:
     """Return the rows of speed.json that set our training beside another; none where there is no such file."""
     found = files.read_json(Path(results_folder) / "speed.json") or {"rows": []}
-    return [row for row in found["rows"] if row["part"] in TRAININGS and row["ratio"] is not None]
+    return [row for row in found["rows"] if row["part"] in figures.TRAININGS and row["ratio"] is not None]
 
 
 def as_markdown(groups: dict[str, list[Row]], cell: Any, results_folder: str | Path) -> str:
@@ -68,15 +68,15 @@ def as_markdown(groups: dict[str, list[Row]], cell: Any, results_folder: str | P
         cells = [[row for row in group if row.get("alike") == kind] for kind in kinds]
         body.append([line, *(cell(of_kind) if of_kind else "" for of_kind in cells)])
     drawn = table(["times as fast as", *(KINDS[kind] for kind in kinds)], body)
-    said = [*accuracy_of_fast(rows, results_folder), *places(rows, results_folder)]
+    said = [*accuracy_of_fast(rows, results_folder), places(rows, results_folder)]
     return "\n\n".join([drawn, prose(" ".join(said))])
 
 
-def places(rows: Sequence[Row], results_folder: str | Path) -> list[str]:
+def places(rows: Sequence[Row], results_folder: str | Path) -> str:
     """Return a sentence on where these times were taken."""
     content = files.read_json(Path(results_folder) / "speed.json")
     found = list(dict.fromkeys(scores.place_of(row, content) for row in rows))
-    return [f"Taken on {'; some on '.join(found)}."]
+    return f"Taken on {'; some on '.join(found)}."
 
 
 def accuracy_of_fast(rows: Sequence[Row], results_folder: str | Path) -> list[str]:
@@ -149,15 +149,13 @@ def with_range(rows: Sequence[Row]) -> str:
 
 def rounds(rows: Sequence[Row]) -> str:
     """Return in words over how many rounds medians and ranges are, and of what where they are not all alike."""
-    lines: dict[int, list[str]] = {}
-    for row in rows:
-        lines.setdefault(row["repeats"], []).append(row["part"])
-    counts = {count: f"{count} rounds" for count in lines}
-    if len(lines) > 1:
-        named = {"published": "the stock loop", "lightning": "Lightning", "example": "the example"}
-        for count, parts in lines.items():
-            counts[count] += f" beside {' and '.join(named[part] for part in dict.fromkeys(parts))}"
-    return f"Medians of {', '.join(counts.values())}"
+    names = {"published": "the stock loop", "lightning": "Lightning", "example": "the example"}
+    beside: dict[int, list[str]] = {}
+    for part, count in dict.fromkeys((row["part"], row["repeats"]) for row in rows):
+        beside.setdefault(count, []).append(names[part])
+    if len(beside) == 1:
+        return f"Medians of {next(iter(beside))} rounds"
+    return "Medians of " + ", ".join(f"{count} rounds beside {' and '.join(of)}" for count, of in beside.items())
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

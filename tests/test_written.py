@@ -142,7 +142,7 @@ def test_what_is_said_of_photographs_was_read_last(readings):
     write(readings, "photographs", [*rows, last["tesseract"] | {"accuracy": 0.123}])
     text = " ".join(blocks.reading(readings).split())
     assert f"`{last['run']['recipe']}` read {last['run']['accuracy']:.1%}. Of the first 200" in text
-    assert f"Tesseract read 12.3% and RapidOCR read {last['rapidocr']['accuracy']:.1%}; the readers" in text
+    assert f"Tesseract read 12.3% and RapidOCR read {last['rapidocr']['accuracy']:.1%}; readers" in text
     others = {"accuracy": 0.321, "images": 200}
     write(
         readings, "photographs", [*rows, last["run"] | others, last["rapidocr"] | others | {"photographs_code": "new"}]
@@ -150,6 +150,8 @@ def test_what_is_said_of_photographs_was_read_last(readings):
     text = " ".join(blocks.reading(readings).split())  # of other photographs nothing is set beside
     shares = [f"{last[name]['accuracy']:.1%}" for name in ("tesseract", "rapidocr")]
     assert f"Of the first 200 of them it read 32.1%, Tesseract read {shares[0]} and RapidOCR read {shares[1]};" in text
+    write(readings, "photographs", [*rows, last["run"] | {"photographs_code": "newest"}])
+    assert "Of the first" not in blocks.reading(readings) and "readers of text" not in blocks.reading(readings)
     certain = figures.rows_of(readings, "certainty")[-1]
     seen = certain["photographs"]
     assert f"sure of {seen['sure'] / seen['made']:.1%}, and {seen['right_of_sure'] / seen['sure']:.1%} of" in text
