@@ -163,8 +163,17 @@ def start_scheduler(cluster, project):
     """Start a scheduler; return its address."""
     file = project.folder / "scheduler.json"
     cluster("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
-    wait_until(file.is_file)
+    wait_until(lambda: holds_json(file))  # it is there before all of it is written
     return json.loads(file.read_text())["address"]
+
+
+def holds_json(file):
+    """Return whether a file is there, and is whole JSON."""
+    try:
+        json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def start_worker(cluster, name, address, *words, **environment):
