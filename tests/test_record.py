@@ -235,11 +235,19 @@ def test_what_the_parts_look_for_is_what_the_benchmarks_write(monkeypatch):
     results = record.BENCHMARKS / "results"
     monkeypatch.setattr(record, "RESULTS", results)
     names = {"photographs", "tesseract", "rapidocr", "certainty", "sheets", "soundness", "baselines", "pictures"}
-    names |= {"few", "folder", "many-runs", "steps", "speed-example", "faults-kills", "faults-grid"}
+    names |= {
+        "few",
+        "folder",
+        "many-runs",
+        "steps",
+        "speed-example",
+        "speed",
+        "speed-lightning",
+        "faults-kills",
+        "faults-grid",
+    }
     for one in record.parts_of_record():
         for name, fields in one.reads if one.name in names else ():
-            if one.name == "speed-example":
-                fields = {"part": fields["part"]}  # until it is read again the file holds it with more rounds
             assert any(fields.items() <= row.items() for row in record.rows_of(name)), (one.name, fields)
 
 

@@ -280,6 +280,20 @@ def test_a_processor_has_a_name_where_there_is_no_proc(monkeypatch):
     assert machine.processor() == platform.machine()
 
 
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("processor\t: 0\ncpu family\t: 25\nmodel\t\t: 1\nmodel name\t: AMD EPYC\n", "AMD EPYC (family 25, model 1)"),
+        ("processor\t: 0\nmodel name\t: ARMv7 Processor rev 3 (v7l)\n", "ARMv7 Processor rev 3 (v7l)"),
+    ],
+)
+def test_processors_of_one_name_are_told_apart_by_family_and_model(monkeypatch, tmp_path, told, name):
+    other = "\nprocessor\t: 1\ncpu family\t: 6\nmodel\t\t: 143\nmodel name\t: another\n"
+    (tmp_path / "cpuinfo").write_text(told + other if "family" in told else told, encoding="utf-8")
+    monkeypatch.setattr(machine, "Path", lambda path: tmp_path / "cpuinfo")
+    assert machine.processor() == name
+
+
 def test_photographs_on_two_drives_are_named_without_their_folders(monkeypatch):
     monkeypatch.setattr(predict.os, "path", ntpath)
     named = ["C:\\mine\\3.png", "D:\\camera\\4.png"]
