@@ -78,7 +78,7 @@ comparison: $(READY)  ## make outputs/comparison.html, published.html and speed.
 
 sample: $(READY)  ## make docs/sample: the reports and the model card of one run on MNIST
 	.venv/bin/python run_all.py --dataset mnist --epochs 10 --run sample $(ARGS)
-	rm -rf docs/sample && cp -R outputs/sample/reports docs/sample
+	rm -rf docs/sample && mkdir docs/sample && cp outputs/sample/reports/*.html docs/sample
 	folder=$$(mktemp -d) && .venv/bin/python predict.py --export $$folder/model.onnx --run sample \
 		&& cp $$folder/MODEL_CARD.md docs/sample && rm -r $$folder
 
