@@ -465,7 +465,10 @@ def collisions(options: argparse.Namespace) -> dict[str, Any]:
                 refused += 1
                 again = (*DIGITS, "--force")
             compare_with(right, Path(outputs), found, again)
-            shown.add(index.row_of(Path(outputs) / "it").get("accuracy", ""))
+            accuracy = index.row_of(Path(outputs) / "it").get("accuracy", "")
+            if not accuracy:
+                found.failed.append(f"turn {turn}: the index shows no figures in the end")
+            shown.add(accuracy)
         print(turn, ending, found.identical, flush=True)
     return {
         "codes": codes,
