@@ -157,6 +157,8 @@ class World:
             self.usual.terminal = self.usual.terminal or shown.terminal
         self.usual = replace(shown, terminal=self.usual.terminal)
         assert tree(self.run) == self.tree and shown.row["accuracy"] and len(shown.packed) == 3
+        assert all(headline(page) for page in shown.pages.values())
+        assert not false_figures(self, said, shown)
 
     def restore(self) -> None:
         """Bring everything back to what it was."""
@@ -267,12 +269,14 @@ def shown_of(world: World, said: Said) -> Shown:
 
 def plain(html: str) -> str:
     """Return a page without the links to the pages beside it."""
-    return re.sub(r'<nav [^>]*class="reports".*?</nav>\s*', "", html, flags=re.DOTALL)
+    return re.sub(r'<nav [^>]*class="reports\b.*?</nav>\s*', "", html, flags=re.DOTALL)
 
 
 def headline(html: str) -> list[str]:
-    """Return the figures in a page's header."""
-    return re.findall(r"test accuracy [^<]*", html.split("<main>")[0])
+    """Return what a page's header has found, with its figures: all but the times."""
+    header = html.split("</header>")[0]
+    found = re.findall(r'<p class="finding">.*?</p>|<div><dt>.*?</div>|<li>.*?</li>', header, re.DOTALL)
+    return [part for part in found if "<dt>training time</dt>" not in part]
 
 
 def false_figures(world: World, said: Said, shown: Shown) -> list[str]:

@@ -2,7 +2,10 @@
 
 import json
 import random
+import re
 import shutil
+import zipfile
+from pathlib import Path
 
 import fuzz
 import pytest
@@ -77,6 +80,22 @@ def test_what_comes_after_a_change_is_judged(tmp_path, verdict, code, said, row,
     after = {"model.json": "another"}
     ended = fuzz.Said(code, f"run it\n{said}\n", "in this process")
     assert fuzz.judge(world, change, "again", ended, after, after)[0] == verdict
+
+
+def test_a_page_of_the_archive_is_that_of_the_folder_and_another_figure_in_a_header_is_found(finished):
+    _, folder, _ = finished
+    pages = {path.name: path.read_text() for path in (folder / "reports").glob("*.html")}
+    with zipfile.ZipFile(folder / "reports.zip") as archive:
+        packed = {Path(name).name: archive.read(name).decode() for name in archive.namelist()}
+    assert packed.keys() == pages.keys() and packed != pages
+    assert {name: fuzz.plain(html) for name, html in packed.items()} == {
+        name: fuzz.plain(html) for name, html in pages.items()
+    }
+    results = pages["04_results.html"]
+    better = re.sub(r"(<dt>test accuracy</dt><dd>)[^<]*", r"\g<1>99.99%", results)
+    assert better != results and fuzz.headline(better) != fuzz.headline(results)
+    slower = re.sub(r"(<dt>training time</dt><dd>)[^<]*", r"\g<1>1 h", results)
+    assert slower != results and fuzz.headline(slower) == fuzz.headline(results)
 
 
 class Planned(fuzz.World):
