@@ -268,8 +268,9 @@ def shown_of(world: World, said: Said) -> Shown:
 
 
 def plain(html: str) -> str:
-    """Return a page without the links to the pages beside it."""
-    return re.sub(r'<nav [^>]*class="reports\b.*?</nav>\s*', "", html, flags=re.DOTALL)
+    """Return a page without the links to the pages beside it; where one stands in a text, its words stay."""
+    html = re.sub(r'<nav [^>]*class="(reports|around)\b.*?</nav>\s*', "", html, flags=re.DOTALL)
+    return re.sub(r'<a [^>]*href="\d\d_\w+\.html[^>]*>(.*?)</a>', r"\1", html, flags=re.DOTALL)
 
 
 def headline(html: str) -> list[str]:

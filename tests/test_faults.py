@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from helpers import files, runs
+from pipeline import runner
 
 
 def fill(run, number):
@@ -96,6 +97,17 @@ def test_a_page_of_the_archive_is_that_of_the_folder_and_another_figure_in_a_hea
     assert better != results and fuzz.headline(better) != fuzz.headline(results)
     slower = re.sub(r"(<dt>training time</dt><dd>)[^<]*", r"\g<1>1 h", results)
     assert slower != results and fuzz.headline(slower) == fuzz.headline(results)
+
+
+def test_a_link_to_a_page_that_is_gone_is_no_difference(finished, tmp_path):
+    _, folder, _ = finished
+    run = tmp_path / folder.name
+    shutil.copytree(folder, run)
+    (run / "notebooks" / "01_eda.ipynb").unlink()
+    runner.render_all(run)
+    before, after = ((place / "reports" / "04_results.html").read_text() for place in (folder, run))
+    assert 'href="01_eda.html"' in before and 'href="01_eda.html"' not in after
+    assert fuzz.plain(before) == fuzz.plain(after)
 
 
 class Planned(fuzz.World):
