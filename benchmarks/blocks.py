@@ -10,6 +10,7 @@ from statistics import fmean, mode
 from typing import Any
 
 import figures
+import mnist_c
 from figures import Figure, Figures
 
 from helpers import recipes, scores
@@ -18,6 +19,8 @@ from helpers.scores import Row
 WIDTH = 120  # letters of a line of prose
 SIDE_BY_SIDE = "| network | parameters | test accuracy | 95% interval | calibration error | MNIST-C | training |"
 GREW = "bytes that the client's memory grew by"
+MOVES = ("rotation", "zoom", "shear", "shift")  # fields of a recipe that move images as mnist_c.AFFINE does
+UNEVEN = 3  # times the fastest seed's training: a slower one is told
 
 
 def prose(text: str) -> str:
@@ -72,13 +75,47 @@ def in_row(names: Sequence[Any], last: str) -> str:
 
 
 def of_relatives(folder: Path, compared: scores.Comparable) -> Iterator[str]:
-    """Yield a sentence for each recipe whose images are roughened by what is akin to some corruptions of MNIST-C."""
+    """Yield a sentence on those corruptions of MNIST-C that are akin to nothing which a recipe is trained with.
+
+    Akin are what roughens its images, and shear, scale, rotate and translate where it moves them.
+    """
     read = {row["key"]: row for row in figures.on_test_corruptions(folder)}
+    others: dict[int, list[str]] = {}
     for name, rows in compared.rows.items():
-        of_these = [read[row["key"]] for row in rows if row.get("key") in read]
-        if len(of_these) == len(rows) and of_these[0].get("relatives"):
-            akin, mean = len(of_these[0]["relatives"]), fmean(row["mean_without_relatives"] for row in of_these)
-            yield f"What `{name}` is trained with is akin to {akin} of them; on the others it has {mean:.1%}."
+        of_these = [read[row["key"]]["corruptions"] for row in rows if row.get("key") in read]
+        if len(of_these) < len(rows):
+            continue
+        akin = {*read[rows[0]["key"]]["relatives"], *affine(recipes.RECIPES[name])}
+        left = [corruption for corruption in of_these[0] if corruption not in akin]
+        if akin and left:
+            mean = fmean(shares[corruption] for shares in of_these for corruption in left)
+            others.setdefault(len(left), []).append(f"`{name}` {mean:.1%}")
+    if others:
+        each = "; ".join(f"on {count} {', '.join(shares)}" for count, shares in sorted(others.items()))
+        yield f"Without those akin to what a recipe is trained with: {each}."
+
+
+def affine(recipe: recipes.Recipe) -> tuple[str, ...]:
+    """Return the corruptions of MNIST-C that move images, where a recipe moves its own; else none."""
+    return mnist_c.AFFINE if any(getattr(recipe, move) for move in MOVES) else ()
+
+
+def of_corruptions(folder: Path) -> str:
+    """Return what the column of MNIST-C holds."""
+    made_here = all(row.get("images") == mnist_c.MADE_HERE for row in figures.on_test_corruptions(folder))
+    where = ", made here from their description" if made_here else ""
+    return f"MNIST-C: the mean of its fifteen corruptions{where}; blank where these very networks were not read."
+
+
+def times_of(compared: scores.Comparable) -> str:
+    """Return what the column of training times holds, and of which recipes they differ much, with both ends."""
+    ranges = {}
+    for name, rows in compared.rows.items():
+        times = [row["train_seconds"] for row in rows]
+        if max(times) > UNEVEN * min(times):
+            ranges[name] = f"of `{name}` {min(times):.0f} to {max(times):.0f} s"
+    uneven = f" ({', '.join(ranges.values())})" if ranges else ""
+    return f"training is the median over seeds{uneven}."
 
 
 def below_table(folder: Path, compared: scores.Comparable) -> str:
@@ -87,12 +124,14 @@ def below_table(folder: Path, compared: scores.Comparable) -> str:
     usual = mode(len(rows) for rows in compared.rows.values())
     others = [text for name, text in counts.items() if len(compared.rows[name]) != usual]
     epochs = sorted({rows[0]["epochs"] for rows in compared.rows.values()})
+    simple = figures.last(folder, "baselines", dataset="mnist")
     said = [
         f"MNIST's 10,000 test images; means over {usual} seeds{of_others(others)}, with Student's interval over seeds; "
         "figures read once have Wilson's over images.",
-        f"{in_row(epochs, 'or')} epochs, by recipe; training is the median over seeds.",
-        "Calibration error: before and after a temperature that validation images chose. MNIST-C: the mean of its "
-        "fifteen corruptions; blank where these very networks were not read.",
+        f"{in_row(epochs, 'or')} epochs, by recipe; {times_of(compared)}",
+        f"The last three rows learnt from {simple['train_images']:,} images.",
+        "Calibration error: before and after a temperature that validation images chose.",
+        of_corruptions(folder),
         *of_relatives(folder, compared),
         compared.origin(),
         compared.age(),
@@ -117,26 +156,46 @@ def of_others(others: list[str]) -> str:
 def reading(folder: Path) -> str:
     """Return how well photographs are read, and what is answered as sure."""
     read = {place: figure.value for place, figure in figures.of_photographs(folder).items()}
-    found = {name: figure.value for (_, name), figure in figures.of_certainty(folder).items()}
     ours = figures.photographs_by_a_run(folder)
     names = {"run": "it", "tesseract": "Tesseract", "rapidocr": "RapidOCR"}
     of_first = [f"{names[reader]} read {share:.1%}" for (of, reader), share in read.items() if of == "200 photographs"]
     beside = ""
     if of_first:
         beside = f" Of the first 200 of them {in_row(of_first, 'and')}; readers of text are not made for single digits."
-    certain = figures.last(folder, "certainty")
-    counts = {part: figures.counts_of(certain, part) for part in figures.PICTURES_OF}
-    of = {part: f"{sure} of {shown}" for part, (shown, sure) in counts.items()}
     return prose(
         f"How well does it read? Of {ours['images']:,} photographs that `helpers/photographs.py` made of MNIST's test "
         f"digits, on eight kinds of paper and board, a network of `{ours['recipe']}` read "
         f"{read['photographs', 'run']:.1%}.{beside} "
-        f"Of {certain['photographs']['made']:,} others, of validation digits, such a network was sure of "
-        f"{found['sure']:.1%}, and {found['right of the sure']:.1%} of these answers were right. "
-        f"It was also sure of {of['letters']} printed letters that resemble no digit, of {of['strokes']} strokes as by "
-        f"mouse, of {of['papers']} papers without a digit and of {of['crops']} crops of two pictures. "
-        "Photographs that are made are not photographs that were taken."
+        f"{of_certainty(folder)} Photographs that are made are not photographs that were taken."
     )
+
+
+def of_certainty(folder: Path) -> str:
+    """Return in sentences what the networks that were asked last, from one commit, were sure of."""
+    rows = figures.of_last_commit(folder, "certainty")
+    asked = [row["photographs"] for row in rows]
+    who, also = (f"{len(rows)} such networks were", "They were") if len(rows) > 1 else ("such a network was", "It was")
+    sure = percentages([seen["sure"] / seen["made"] for seen in asked])
+    right = percentages([seen["right_of_sure"] / seen["sure"] for seen in asked])
+    of = {}
+    for part in figures.PICTURES_OF:
+        counts = [figures.counts_of(row, part) for row in rows]
+        of[part] = f"{ends([str(count) for _, count in sorted(counts)])} of {counts[0][0]}"
+    return (
+        f"Of {asked[0]['made']:,} others, of validation digits, {who} sure of {sure}, and {right} of these answers "
+        f"were right. {also} also sure of {of['letters']} printed letters that resemble no digit, of {of['strokes']} "
+        f"strokes as by mouse, of {of['papers']} papers without a digit and of {of['crops']} crops of two pictures."
+    )
+
+
+def percentages(shares: Sequence[float]) -> str:
+    """Return shares in words: the lowest and the highest."""
+    return ends([f"{share:.1%}" for share in sorted(shares)])
+
+
+def ends(texts: Sequence[str]) -> str:
+    """Return the first and the last of some texts in words; one alone where they are alike."""
+    return texts[0] if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]}"
 
 
 def soundness(folder: Path) -> str:
@@ -193,7 +252,8 @@ def of_pictures(folder: Path) -> str:
     in_colour = made(folder, dataset="colours", epochs=5, **colour)
     textures = [made(folder, dataset="textures", epochs=epochs, **colour) for epochs in (5, 10)]
     in_grey = made(folder, dataset="colours", epochs=5, **grey)
-    shrunk = [row["accuracy"] for epochs in (5, 10) for row in made(folder, dataset="textures", epochs=epochs, **small)]
+    of_all = figures.of_last_commit(folder, "pictures", what="made", generator="made", dataset="textures", **small)
+    shrunk = [row["accuracy"] for row in of_all]
     crops = figures.last(folder, "pictures", what="photographs")
     low, high = crops["accuracy_ci95"]
     return (
@@ -221,8 +281,9 @@ def each(rows: Sequence[Row]) -> str:
 def of_few(means: dict[str, str], seeds: int) -> str:
     """Return in a sentence how well five images per class are learnt."""
     return (
-        f"Five digits per class: {means['from_nothing']} from nothing, {means['from_nothing_gently']} from nothing "
-        f"with the steps of a start, {means['from_run']} from a run on MNIST, means of {seeds} seeds."
+        f"Five of scikit-learn's digits per class: {means['from_nothing']} from nothing, "
+        f"{means['from_nothing_gently']} from nothing with the steps of a start, {means['from_run']} from a run on "
+        f"MNIST, means of {seeds} seeds."
     )
 
 

@@ -1,10 +1,10 @@
 """Break runs in every way that was thought of, repeat the command, and see whether anything was lost or is false.
 
-    python benchmarks/faults.py                            all parts (make bench-faults), about two hours on MNIST
+    python benchmarks/faults.py                            all parts (make bench-faults), two to five hours on MNIST
     python benchmarks/faults.py --parts changes            some of them; the others stay in the file as they were
     python benchmarks/faults.py --parts kills --kills 50   fewer or more of them
     python benchmarks/faults.py --parts fuzz               what benchmarks/fuzz.py tries; goes on where it was stopped
-    python benchmarks/faults.py --parts grid               what benchmarks/grid_faults.py tries, about 15 minutes
+    python benchmarks/faults.py --parts grid               what benchmarks/grid_faults.py tries, 15 to 90 minutes
 
 Findings go to benchmarks/results/faults.json. Instants and places are drawn at random from a seed that is kept there.
 """

@@ -105,6 +105,12 @@ def last(folder: Path, name: str, **fields: Any) -> Row:
     return rows[-1]
 
 
+def of_last_commit(folder: Path, name: str, **fields: Any) -> list[Row]:
+    """Return all rows of a results file with these fields that are of the commit of the last; NoReading for none."""
+    commit = last(folder, name, **fields)["commit"]
+    return [row for row in rows_of(folder, name) if fields.items() <= row.items() and row["commit"] == commit]
+
+
 def comparable(folder: Path) -> scores.Comparable:
     """Return the readings of today's recipes that may stand beside each other, recipes in their order."""
     results = scores.load(folder / "accuracy.json")

@@ -19,6 +19,7 @@ from helpers import errors
 SIDE = 28
 MIDDLE = (SIDE - 1) / 2
 AFFINE = ("shear", "scale", "rotate", "translate")
+MADE_HERE = "made here, as published"  # what a reading notes of images that `corrupt` made
 
 
 def load(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -199,7 +199,7 @@ def main() -> None:
     if options.split == "test":
         corrupted = mnist_c_of(source, options.data)
         about["spoilt_code"] = files.code_digest(Path(mnist_c.__file__))
-        about["images"] = "published" if options.data else "made here, as published"
+        about["images"] = "published" if options.data else mnist_c.MADE_HERE
     is_final = options.split == "test" and not options.against_plain
     for name in options.recipes or (accuracy.NAMES if is_final else SEEDS):
         recipe = recipes.choose(name)

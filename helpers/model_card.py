@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from . import (
+    baselines,
     certainty,
     checkpoints,
     corruptions,
@@ -612,7 +613,8 @@ def compared(metrics: dict[str, Any]) -> list[str]:
     if not beside:
         return []
     ahead = f" **Higher than this network: {listed(higher)}.**" if higher else ""
-    return [f"Simple classifiers on the same test images, for comparison: {', '.join(beside)}.{ahead}"]
+    learnt = f"which learnt from {baselines.MOST:,} images at most"
+    return [f"Simple classifiers on the same test images, {learnt}, for comparison: {', '.join(beside)}.{ahead}"]
 
 
 def why_none(facts: Facts) -> str:

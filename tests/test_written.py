@@ -9,6 +9,7 @@ import shutil
 import blocks
 import figures
 import history
+import mnist_c
 import numpy as np
 import pytest
 import written
@@ -99,7 +100,9 @@ def test_the_result_table_has_networks_together_and_simple_classifiers_as_rows(r
     rows = [reading("best", seed, range(30), code) for seed in range(5)]
     together = ensemble(rows, range(20), code)
     write(readings, "accuracy", rows, ensembles=[together])
+    shares = {"fog": 0.9, "shear": 0.99, "stripe": 0.8, "spatter": 0.7}
     corrupted = [{"key": row["key"], "mean": 0.95 + row["seed"] / 100, "split": "test"} for row in rows]
+    corrupted = [row | {"corruptions": shares, "relatives": {}} for row in corrupted]
     write(readings, "robustness", [corrupted[0] | {"mean": 0.1}, *corrupted, corrupted[0] | {"split": "validation"}])
     text = blocks.results(readings)
     assert "| `best` | 1,000 | **99.70%** | 99.70% to 99.70% | 9.0% → 0.2% | 97.0% | 5 s |" in text
@@ -108,13 +111,18 @@ def test_the_result_table_has_networks_together_and_simple_classifiers_as_rows(r
     assert len(re.findall(r"^\| (nearest|softmax)[^|]*\| \| \*\*\d", text, re.MULTILINE)) == 3
     assert "means over 5 seeds, with" in text and "2 epochs" in text
     assert "Taken on 2 cores (made), PyTorch 2, Python 3." in text and "older" not in text
-    assert "akin to" not in text
+    assert "The last three rows learnt from 10,000 images." in " ".join(text.split())
+    said = "Without those akin to what a recipe is trained with: on 3 `best` 80.0%."  # it moves its own images
+    assert said in " ".join(text.split()) and "made here" not in text and "median over seeds." in text
     columns = {line.count("|") for line in text.split("\n\n")[0].splitlines()}
     assert columns == {8}
-    akin = [row | {"relatives": {"fog": "light"}, "mean_without_relatives": 0.9} for row in corrupted]
+    akin = [row | {"relatives": {"fog": "light"}, "images": mnist_c.MADE_HERE} for row in corrupted]
     write(readings, "robustness", akin)
-    said = "What `best` is trained with is akin to 1 of them; on the others it has 90.0%."
-    assert said in " ".join(blocks.results(readings).split())
+    text = " ".join(blocks.results(readings).split())
+    assert "trained with: on 2 `best` 75.0%." in text
+    assert "the mean of its fifteen corruptions, made here from their description; blank" in text
+    write(readings, "robustness", [akin[0], *corrupted[1:]])
+    assert "made here" not in blocks.results(readings)  # not all of them
     write(readings, "robustness", corrupted[1:])
     assert "| 9.0% → 0.2% |  | 5 s |" in blocks.results(readings)  # not all of these networks were read
 
@@ -128,6 +136,14 @@ def test_the_result_table_tells_old_code_from_new(readings):
     text = " ".join(blocks.results(readings).split())
     assert "Taken: `balanced`, `best` on 2 cores (made), PyTorch 2, Python 3; `fast` on 8 cores (other)" in text
     assert "The readings of `fast` are of older code than today's" in text and "5 seeds (10 of `fast`)" in text
+
+
+def test_training_times_of_a_recipe_that_differ_much_are_told(readings):
+    rows = [reading("best", seed, range(30), scores.todays_code("best")) for seed in range(5)]
+    slow = [epoch | {"seconds": 8.0} for epoch in rows[4]["history"]]
+    write(readings, "accuracy", [*rows[:4], scores.seal(rows[4] | {"train_seconds": 16.0, "history": slow})])
+    text = " ".join(blocks.results(readings).split())
+    assert "training is the median over seeds (of `best` 5 to 16 s)." in text
 
 
 def test_one_seed_has_no_interval(readings):
@@ -152,12 +168,28 @@ def test_what_is_said_of_photographs_was_read_last(readings):
     assert f"Of the first 200 of them it read 32.1%, Tesseract read {shares[0]} and RapidOCR read {shares[1]};" in text
     write(readings, "photographs", [*rows, last["run"] | {"photographs_code": "newest"}])
     assert "Of the first" not in blocks.reading(readings) and "readers of text" not in blocks.reading(readings)
-    certain = figures.rows_of(readings, "certainty")[-1]
-    seen = certain["photographs"]
-    assert f"sure of {seen['sure'] / seen['made']:.1%}, and {seen['right_of_sure'] / seen['sure']:.1%} of" in text
-    for part, noun in (("letters", "printed"), ("strokes", "strokes"), ("papers", "papers"), ("crops", "crops")):
-        shown, sure = (sum(count[name] for count in certain[part].values()) for name in ("shown", "sure"))
-        assert f"of {sure} of {shown} {noun}" in text
+
+
+def test_of_certainty_all_networks_that_one_commit_asked_are_told(readings):
+    rows = figures.rows_of(readings, "certainty")
+    nouns = {"letters": "printed", "strokes": "strokes", "papers": "papers", "crops": "crops"}
+    last = rows[-1] | {"commit": "last"}
+    write(readings, "certainty", [*rows, last])
+    text = " ".join(blocks.reading(readings).split())
+    seen = last["photographs"]
+    sure, right = seen["sure"] / seen["made"], seen["right_of_sure"] / seen["sure"]
+    assert f"such a network was sure of {sure:.1%}, and {right:.1%} of these answers were right. It was also" in text
+    for part, noun in nouns.items():
+        shown, count = figures.counts_of(last, part)
+        assert f"of {count} of {shown} {noun}" in text
+    fewer = seen | {"sure": seen["made"] // 2, "right_of_sure": seen["made"] // 4}
+    more = {part: {"all": {"shown": figures.counts_of(last, part)[0], "sure": 99}} for part in nouns}
+    write(readings, "certainty", [*rows, last, last | more | {"photographs": fewer}])
+    text = " ".join(blocks.reading(readings).split())
+    assert f"2 such networks were sure of 50.0% to {sure:.1%}, and 50.0% to {right:.1%} of these answers were" in text
+    for part, noun in nouns.items():
+        shown, count = figures.counts_of(last, part)
+        assert f"of {count} to 99 of {shown} {noun}" in text
 
 
 def test_what_is_said_of_wrong_labels_is_the_last_reading_of_each_seed(readings):
