@@ -314,8 +314,12 @@ def published(steps: Verdict, averages: Verdict, beside: Verdict, trainings: int
     """Return what 07_published says first, of so many `trainings`."""
     tested, apart = steps.facts["compared"], steps.facts["told_apart"]
     networks = beside.facts.get("networks", [])
-    finding = f"Of {counted(tested, 'step')} from what READMEs state to our training {apart:,} "
-    finding += "change the accuracy by more than sampling error."
+    steps_to_ours = f"{counted(tested, 'step')} from what READMEs state to our training"
+    finding = f"Of {steps_to_ours} {apart:,} change{'s' * (apart == 1)} the accuracy by more than sampling error."
+    if not apart:
+        finding = (
+            f"Of {steps_to_ours} none is told apart: sampling error may explain each, with so few trainings of it."
+        )
     tiles = [
         Tile("steps told apart", f"{apart:,}", f"of {tested:,} tested"),
         Tile(

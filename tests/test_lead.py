@@ -210,17 +210,23 @@ def test_photographs_of_ones_own_are_counted_and_nothing_is_tested(unsure, said)
     assert bundle["text/markdown"] == shown.finding and bundle[lead.FORMAT]["findings"] == []
 
 
-def published(p_values):
-    facts = {"compared": 16, "told_apart": 4}
-    steps = verdicts.Verdict("steps_of_all", 4, "Steps told apart.", facts)
+def published(p_values, apart=4):
+    facts = {"compared": 16, "told_apart": apart}
+    steps = verdicts.Verdict("steps_of_all", apart, "Steps told apart.", facts)
     averages = verdicts.averages({}, p_values)
     return lead.published(steps, averages, verdicts.beside_reported([]), 52)
 
 
 def test_steps_of_published_networks_are_counted():
     shown = published({})
-    assert "Of 16 steps from what READMEs state to our training 4 change" in shown.finding
+    assert "Of 16 steps from what READMEs state to our training 4 change the" in shown.finding
+    assert " our training 1 changes the accuracy by more than" in published({}, 1).finding
     assert tiles_of(shown)["unlike their README"] == ("0", "of 0 networks")
+
+
+def test_where_no_step_is_told_apart_none_is_said_to_change_nothing():
+    finding = published({}, 0).finding
+    assert "none is told apart: sampling error may explain each" in finding and "0 change" not in finding
 
 
 def test_speed_is_said_of_what_was_measured_and_of_nothing_else():
