@@ -86,7 +86,8 @@ def test_the_documents_figures_are_those_of_the_readings():
     textures = [shares["made", "made", "textures", 96, 3, epochs][-2:] for epochs in (5, 10)]
     for pair in (colours, grey, *textures):
         assert f"{pair[0]['accuracy']:.1%} and {pair[1]['accuracy']:.1%}" in said
-    small = [row for epochs in (5, 10) for row in shares["made", "made", "textures", 28, 1, epochs][-2:]]
+    small = [row for epochs in (5, 10) for row in shares["made", "made", "textures", 28, 1, epochs]]
+    small = [row for row in small if row["recipe"] == "balanced" and row["commit"] == textures[-1][-1]["commit"]]
     assert f"{max(row['accuracy'] for row in small):.1%} or less by `balanced`, which sees them in grey" in said
     crops = [row for row in rows("pictures") if row["what"] == "photographs"][-1]
     low, high = crops["accuracy_ci95"]
