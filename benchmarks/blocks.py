@@ -166,13 +166,14 @@ def reading(folder: Path) -> str:
         f"How well does it read? Of {ours['images']:,} photographs that `helpers/photographs.py` made of MNIST's test "
         f"digits, on eight kinds of paper and board, a network of `{ours['recipe']}` read "
         f"{read['photographs', 'run']:.1%}.{beside} "
-        f"{of_certainty(folder)} Photographs that are made are not photographs that were taken."
+        f"{of_certainty(folder, ours['recipe'])} Photographs that are made are not photographs that were taken."
     )
 
 
-def of_certainty(folder: Path) -> str:
-    """Return in sentences what the networks that were asked last, from one commit, were sure of."""
-    rows = figures.of_last_commit(folder, "certainty")
+def of_certainty(folder: Path, recipe: str) -> str:
+    """Return in sentences what the networks of a recipe that were asked last, from one commit, were sure of."""
+    of_commit = figures.of_last_commit(folder, "certainty", recipe=recipe)
+    rows = list({row["key"]: row for row in of_commit}.values())  # the last reading of each network
     asked = [row["photographs"] for row in rows]
     who, also = (f"{len(rows)} such networks were", "They were") if len(rows) > 1 else ("such a network was", "It was")
     sure = percentages([seen["sure"] / seen["made"] for seen in asked])

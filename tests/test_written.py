@@ -127,6 +127,15 @@ def test_the_result_table_has_networks_together_and_simple_classifiers_as_rows(r
     assert "| 9.0% → 0.2% |  | 5 s |" in blocks.results(readings)  # not all of these networks were read
 
 
+def test_of_a_recipe_whose_training_is_akin_to_no_corruption_nothing_is_left_out(readings):
+    rows = [reading("lenet-published", seed, range(30)) for seed in range(5)]
+    write(readings, "accuracy", rows)
+    corrupted = {"mean": 0.9, "split": "test", "corruptions": {"fog": 0.9, "shear": 0.9}, "relatives": {}}
+    write(readings, "robustness", [corrupted | {"key": row["key"]} for row in rows])
+    text = blocks.results(readings)
+    assert "| 90.0% | 5 s |" in text and "akin to" not in text
+
+
 def test_the_result_table_tells_old_code_from_new(readings):
     rows = [reading("best", seed, range(30), scores.todays_code("best")) for seed in range(5)]
     other = FACTS | {"machine": {"cores": 8, "processor": "other"}}
@@ -184,7 +193,10 @@ def test_of_certainty_all_networks_that_one_commit_asked_are_told(readings):
         assert f"of {count} of {shown} {noun}" in text
     fewer = seen | {"sure": seen["made"] // 2, "right_of_sure": seen["made"] // 4}
     more = {part: {"all": {"shown": figures.counts_of(last, part)[0], "sure": 99}} for part in nouns}
-    write(readings, "certainty", [*rows, last, last | more | {"photographs": fewer}])
+    other = last | more | {"photographs": fewer}
+    write(readings, "certainty", [*rows, last, other | {"recipe": "fast", "key": "of another recipe"}, other, last])
+    assert blocks.reading(readings).split() == text.split()  # the same network again counts once, another recipe's not
+    write(readings, "certainty", [*rows, last, other | {"key": "another"}])
     text = " ".join(blocks.reading(readings).split())
     assert f"2 such networks were sure of 50.0% to {sure:.1%}, and 50.0% to {right:.1%} of these answers were" in text
     for part, noun in nouns.items():
