@@ -82,7 +82,7 @@ sample: $(READY)  ## make docs/sample: the reports and the model card of one run
 	folder=$$(mktemp -d) && .venv/bin/python predict.py --export $$folder/model.onnx --run sample \
 		&& cp $$folder/MODEL_CARD.md docs/sample && rm -r $$folder
 
-record: $(READY)  ## read every figure that README and docs quote anew, from one commit; some hours, ARGS=--list says which
+record: $(READY)  ## read every figure that README and docs quote anew, from one state of the code; some hours, ARGS=--list says which
 	.venv/bin/python benchmarks/record.py $(ARGS)
 
 setup: $(READY)  ## create .venv and install everything; LEAN=1 or LEAN=cpu: without what computes on a GPU alone

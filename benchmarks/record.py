@@ -1,12 +1,13 @@
-"""Read every figure that README and docs quote anew, from one clean commit, part after part, and compare.
+"""Read every figure that README and docs quote anew, from one state of the code, part after part, and compare.
 
-    python benchmarks/record.py                     all parts that this commit has not read yet (make record)
+    python benchmarks/record.py                     all parts that are not done (make record)
     python benchmarks/record.py --list              the parts, how long each takes, which are done
-    python benchmarks/record.py --only speed busy   some of them; what this commit has read is not read again
+    python benchmarks/record.py --only speed busy   some of them; what is done is not read again
 
 A part takes less than an hour and runs alone, for times need an idle machine. It is done when its results file holds
-what it reads from this commit, so that a record goes on where it stopped; not where it failed, or where something that
-it takes from another part was read after it. A part that fails is named; the others go on but for those that take
+what it reads from this commit, or from another that holds the same of all that it runs: see origin.code_of. So a record
+goes on where it stopped, and a benchmark that was mended costs its own parts alone; not done is what failed, and what
+takes something from a part that was read after it. A part that fails is named; the others go on but for those that take
 something from it, and the exit code is 1. Once all is done the blocks of README and docs are written, and every figure
 is held against what it was at the commit.
 
@@ -23,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -241,29 +242,50 @@ def rows_of(name: str) -> Iterator[Row]:
 
 
 def missing(part: Part, commit: str) -> str:
-    """Return the first thing that a part has not left yet from `commit`, "" where it is done."""
-    ran = [row for row in ran_before() if (row["part"], row["commit"]) == (part.name, commit)]
+    """Return the first thing that a part has not left yet from the code of `commit`, "" where it is done."""
+    ran = [row for row in ran_before() if row["part"] == part.name and counts(part, row["commit"], commit)]
     if ran and ran[-1]["failed"]:
         return "it failed"
-    done = finished(part.name, commit)
+    done = last_end(ran)
     if part.leaves and not done:
         return f"{part.leaves[0].name} was not made from this commit"
-    later = [name for name in part.after if finished(name, commit) > done]
+    later = [name for name in part.after if last_end(row for row in ran_before() if row["part"] == name) > done]
     return unread(part, commit) or (f"{later[0]} was read after it" if later else "")
 
 
-def finished(name: str, commit: str) -> str:
-    """Return when the part `name` was last done from `commit`, "" where the record does not know of it."""
-    return max((row["taken"] for row in ran_before() if row["part"] == name and is_good(row, commit)), default="")
+def counts(part: Part, earlier: str | None, commit: str) -> bool:
+    """Return whether what a part has read from the commit `earlier` is as good as read from `commit`.
+
+    It is where both hold the same of all that it runs.
+    """
+    if earlier == commit:
+        return True
+    code = origin.code_of(commit, runs_on(part))
+    return bool(code) and code == origin.code_of(earlier, runs_on(part))
 
 
-def unread(part: Part, commit: str) -> str:
-    """Return the first reading or file of `commit` that a part has not left, "" where there is none."""
+def runs_on(part: Part) -> set[Path]:
+    """Return the files that a part runs beside the product: its benchmarks with their modules, and the Makefile."""
+    words = [word for command in part.commands for word in command]
+    makefile = {files.PROJECT / "Makefile"} if "make" in words else set()
+    return makefile | origin.modules_of(Path(word) for word in words if Path(word).parent == BENCHMARKS)
+
+
+def last_end(ran: Iterable[Row]) -> str:
+    """Return when a part was last done, of what record.json notes of it, "" where it never was."""
+    return max((row["taken"] for row in ran if not row["failed"]), default="")
+
+
+def unread(part: Part, commit: str, anew: bool = False) -> str:
+    """Return the first reading or file that a part has not left from the code of `commit`, "" where there is none.
+
+    anew: nothing but the commit itself will do.
+    """
     for name, fields in part.reads:
-        wanted = fields | {"commit": commit}
-        if not any(wanted.items() <= row.items() for row in rows_of(name)):
-            of = ", ".join(f"{field} {value}" for field, value in fields.items())
-            return f"{name}.json: no row of this commit, {of}".removesuffix(", ")
+        commits = [row.get("commit") for row in rows_of(name) if fields.items() <= row.items()]
+        if not any(of == commit if anew else counts(part, of, commit) for of in commits):
+            told = ", ".join(f"{field} {value}" for field, value in fields.items())
+            return f"{name}.json: no row of this commit, {told}".removesuffix(", ")
     gone = [path for path in part.leaves if not path.exists()]
     return f"{gone[0].name} is not there" if gone else ""
 
@@ -271,11 +293,6 @@ def unread(part: Part, commit: str) -> str:
 def ran_before() -> list[Row]:
     """Return what record.json notes of the parts that ran."""
     return origin.read_results(RECORD, {"rows": []})["rows"]
-
-
-def is_good(ran: Row, commit: str) -> bool:
-    """Return whether a part ran to its end from this commit."""
-    return ran["commit"] == commit and not ran["failed"]
 
 
 def seconds_of(part: Part) -> float:
@@ -316,7 +333,7 @@ def failure_of(part: Part, commit: str) -> str:
         code = subprocess.run(command, env=os.environ | part.environment, cwd=files.PROJECT, check=False).returncode
         if code:
             return f"exit code {code} of {Path(command[1]).name}"
-    return unread(part, commit)
+    return unread(part, commit, anew=True)
 
 
 def add(row: Row) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 from test_benchmarks import git
 from test_comparison import FACTS
 
-from helpers import errors, runs
+from helpers import errors, files, runs
 from pipeline import machine
 
 PROGRAM = """
@@ -99,6 +99,59 @@ def test_the_results_files_alone_say_what_is_done(world):
     assert "no row" in record.missing(one, "c")  # what was moved aside is of another reading
     grid = record.Part("grid", 1, (), (("one", {"part": "grid"}),))
     assert record.missing(grid, "c") == ""
+
+
+def test_a_reading_counts_until_something_that_it_runs_changes(world, monkeypatch):
+    """Another benchmark, words and results may change; not what it imports, what it starts, or the product."""
+    files_then = {
+        "benchmarks/one.py": "import shared\nstarted = 'child.py'\n",
+        "benchmarks/shared.py": "",
+        "benchmarks/child.py": "",
+        "benchmarks/other.py": "",
+        "helpers/data.py": "",
+        "README.md": "",
+    }
+    for module in (files, machine):
+        monkeypatch.setattr(module, "PROJECT", world)
+    for module in (origin, record):
+        monkeypatch.setattr(module, "BENCHMARKS", world / "benchmarks")
+    first = committed(world, files_then)
+    one = record.Part("one", 1, (("python", str(world / "benchmarks" / "one.py")),), (("one", {"seed": 1}),))
+    (world / "one.json").write_text(json.dumps({"rows": [{"commit": first, "seed": 1}]}))
+    assert record.missing(one, first) == ""
+    for name in ("benchmarks/other.py", "README.md"):
+        assert record.missing(one, committed(world, files_then | {name: "# another"})) == ""
+    for name in ("benchmarks/shared.py", "benchmarks/child.py", "helpers/data.py", "helpers/new.py"):
+        after = committed(world, files_then | {name: "# another"})
+        assert record.missing(one, after) == "one.json: no row of this commit, seed 1"
+        assert record.unread(one, after, anew=True)
+        (world / "helpers" / "new.py").unlink(missing_ok=True)
+    back = committed(world, files_then | {"README.md": "as before"})
+    assert record.missing(one, back) == "" and record.unread(one, back, anew=True)
+    record.add({"part": "one", "commit": first, "failed": True, "taken": "1", "seconds": 1})
+    assert record.missing(one, back) == "it failed"
+    assert not record.counts(one, "no commit at all", back) and not record.counts(one, None, back)
+
+
+def committed(project, contents):
+    """Write files of a project, {name: content}, commit all that is there, and return the commit."""
+    for name, content in contents.items():
+        path = project / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    if not (project / ".git").exists():
+        git(project, "init")
+    git(project, "add", ".")
+    git(project, "commit", "--message", "a state")
+    return git(project, "rev-parse", "HEAD")
+
+
+def test_the_modules_of_a_benchmark_are_all_that_it_imports_or_starts():
+    names = {path.name for path in origin.modules_of([record.BENCHMARKS / "faults.py"])}
+    assert names >= {"faults.py", "fuzz.py", "tampering.py", "grid_faults.py", "origin.py"} and "speed.py" not in names
+    assert record.BENCHMARKS / "lightning_loop.py" in origin.modules_of([record.BENCHMARKS / "speed.py"])
+    by_name = {one.name: one for one in record.parts_of_record()}
+    assert record.runs_on(by_name["sample"]) == {files.PROJECT / "Makefile"}
 
 
 def test_what_notes_no_commit_is_done_where_the_record_says_so_and_it_is_there(world):
