@@ -92,7 +92,7 @@ def of_relatives(folder: Path, compared: scores.Comparable) -> Iterator[str]:
             others.setdefault(len(left), []).append(f"`{name}` {mean:.1%}")
     if others:
         each = "; ".join(f"on {count} {', '.join(shares)}" for count, shares in sorted(others.items()))
-        yield f"Without those akin to what a recipe is trained with: {each}."
+        yield f"Without those that resemble what a recipe is trained with: {each}."
 
 
 def affine(recipe: recipes.Recipe) -> tuple[str, ...]:

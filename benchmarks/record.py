@@ -6,7 +6,7 @@
 
 A part takes less than an hour and runs alone, for times need an idle machine. It is done when its results file holds
 what it reads from this commit, or from another that holds the same of all that it runs: see origin.code_of. So a record
-goes on where it stopped, and a benchmark that was mended costs its own parts alone; not done is what failed, and what
+goes on where it stopped, and a benchmark that changed costs its own parts alone; not done is what failed, and what
 takes something from a part that was read after it. A part that fails is named; the others go on but for those that take
 something from it, and the exit code is 1. Once all is done the blocks of README and docs are written, and every figure
 is held against what it was at the commit.

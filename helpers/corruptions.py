@@ -85,6 +85,7 @@ def shown_in_training(recipe: Mapping[str, Any]) -> dict[str, str]:
     """Return how far each corruption was among a recipe's augmentation, in words; those that were not are left out.
 
     `recipe` is that in model.json. A roughening of the images is no corruption of the same form: its name is told.
+    Where each image is normalised by itself, that undoes a loss of contrast, whatever was shown.
     """
     shown = {}
     for name in ("rotation", "shift", "shear"):
@@ -100,6 +101,8 @@ def shown_in_training(recipe: Mapping[str, Any]) -> dict[str, str]:
                 shown[name] = f"roughened by {akin}"
     if light := recipe.get("light_jitter"):
         shown["contrast"] = f"{1 - light:g} to {1 + light:g}"
+    if recipe.get("normalise_each"):
+        shown["contrast"] = "undone: each image is normalised"
     return shown
 
 

@@ -29,6 +29,7 @@ def predict(network: nn.Module, images: Tensor, device: torch.device | str = "cp
     float32.
     """
     was_training = network.training
+    before = next((tensor.device for tensor in network.parameters()), torch.device(device))
     network.to(device).to(memory_format=torch.channels_last)
     network.eval()
     with torch.inference_mode():  # not around `to`: weights converted under it could never be trained again
@@ -36,7 +37,7 @@ def predict(network: nn.Module, images: Tensor, device: torch.device | str = "cp
             network(part.to(device).float().contiguous(memory_format=torch.channels_last)).float().cpu()
             for part in images.split(batch_for(images))
         ]
-    network.train(was_training)
+    network.to(before).train(was_training)
     return torch.cat(logits)
 
 

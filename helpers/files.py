@@ -12,6 +12,7 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 PARTIAL = ".partial"  # ends the names of files that are being written
+LONGEST_NAME = 255  # bytes of a file's name that all common file systems take
 PATIENCE = 2  # seconds that a reader may keep a file open on Windows, where none takes its place meanwhile
 WINDOWS = os.name == "nt"
 
@@ -24,14 +25,16 @@ def absolute(path: str | Path) -> Path:
 def write_file(path: str | Path, content: bytes | memoryview | str) -> Path:
     """Write bytes, or text as UTF-8, to `path` whole or not at all; return the path.
 
-    A temporary file beside it is flushed, then renamed. Missing folders are created. OSError where that fails; it names
-    `path` where a folder lies there.
+    A temporary file beside it, named after it as far as a name may go, is flushed, then renamed. Missing folders are
+    created. OSError where that fails; it names `path` where a folder lies there.
     """
     path = Path(path)
     if isinstance(content, str):
         content = content.encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+    ending = f".{secrets.token_hex(4)}{PARTIAL}"
+    beginning = os.fsencode(f".{path.name}")[: LONGEST_NAME - len(ending)]
+    temporary = path.with_name(beginning.decode("utf-8", "ignore") + ending)
     try:
         with open(temporary, "xb") as file:
             file.write(content)

@@ -349,7 +349,13 @@ def find_parts(path: Path) -> tuple[list[Part], list[str]]:
     There are two where the folder holds train and test, with the classes below, and otherwise one. BadInput where train
     stands alone, test holds a class that train does not, or neither is sorted by class.
     """
-    inside = {folder.name.lower(): folder for folder in class_folders(path)}
+    folders = class_folders(path)
+    inside = {folder.name.lower(): folder for folder in folders}
+    for part in ("train", "test"):
+        names = sorted(folder.name for folder in folders if folder.name.lower() == part)
+        if len(names) > 1:
+            rule = f"it holds {' and '.join(names)}, and which of them is meant cannot be told"
+            raise BadInput(rule, field="dataset", value=path.name, way_out="put all of it into one")
     if set(inside) == {"train", "test"} and not any(map(class_folders, inside.values())):
         name = show(path.name)
         example = f"sort them as {name}/train/cat/1.png, {name}/train/dog/1.png, {name}/test/cat/2.png and so on"

@@ -233,7 +233,7 @@ def prototyping(
         share("highest accuracy", right, images, first),
         Tile("on the shortlist", f"{len(listed_ones)}", f"of {counted(candidates, 'candidate')}"),
         Tile("fewest parameters on it", f"{parameters[smallest]:,}", smallest),
-        time_taken("time of all trainings", seconds, f"{counted(epochs, 'epoch')} each"),
+        time_taken("trainings with validation", seconds, f"all together, {counted(epochs, 'epoch')} each"),
     ]
     return made_of(finding, tiles, findings)
 

@@ -423,7 +423,7 @@ def uses(facts: Facts) -> list[str]:
     return [
         "## Intended use",
         f"To tell the {len(facts.names)} classes of {facts.images} apart, in images that show one {facts.thing} "
-        f"each, made and framed as those were that it was trained on: for teaching, for comparing methods, as a part "
+        f"each, made and framed like those that it was trained on: for teaching, for comparing methods, as a part "
         f"of a program whose answers somebody checks.{several}",
         f"**Not for** images of anything else: it has no class for that, and names one of its {len(facts.names)} all "
         f"the same{other}. Not for decisions about people, or wherever a wrong answer that nobody looks at does harm. "
@@ -766,7 +766,12 @@ def limits(facts: Facts) -> list[str]:
         told.append("It began with another model's weights: what was wrong with that one's images may live on in it.")
     if recipe.get("flip"):
         told.append("It learnt from mirrored images, too, so it hardly tells what points left from what points right.")
-    told.append("One training with one seed: another would differ; by how much was not measured.")
+    if facts.dataset == "mnist":
+        told.append(
+            "Earlier designs of this project's recipes were scored on these test images, and later ones were made by "
+            "people who knew those figures: the more designs, the less are the figures those of unseen images."
+        )
+    told.append("One training with one seed: another would differ; by how much was not measured for this run.")
     return ["## Limits", "\n".join(f"- {sentence}" for sentence in told)]
 
 
@@ -788,7 +793,7 @@ def provenance(facts: Facts) -> list[str]:
     threads = described.get("threads")
     if record is not None:
         rows += [
-            ("trained", plain(record.started)),
+            ("training notebook last run", plain(record.started)),
             ("commit of literate-mnist", plain(commit_in_words(record.commit))),
         ]
         rows += [("versions", plain(", ".join(f"{name} {number}" for name, number in record.versions.items())))]

@@ -173,7 +173,12 @@ def upright(image: Image, longest: int) -> np.ndarray:
 
 
 def orientation_of(image: Image) -> Any:
-    """Return what the EXIF of a Pillow image says of how the camera was held: 1 to 8, or whatever stands there."""
+    """Return what the EXIF of a Pillow image says of how the camera was held: 1 to 8, or whatever stands there.
+
+    None for a TIFF, which Pillow rotates by itself when its pixels are read.
+    """
+    if image.format == "TIFF":
+        return None
     try:
         return image.getexif().get(ORIENTATION)
     except Exception:  # the pixels may be whole where what is said of them is not

@@ -256,6 +256,8 @@ def untrained(folder: Path) -> BadInput:
     way_out = training_of(folder.name)
     try:
         run_files.read(run_files.Model, folder)
+        if runs.load_manifest(folder) is None:  # made by hand: no command trains over it unless it is told to
+            way_out += " --force"
     except ValueError as error:
         rule = f"its model.json is not what a training writes ({error})"
         way_out = f"python run_all.py --run {folder.name} --only training --force"
@@ -285,6 +287,7 @@ def check_model(folder: Path) -> None:
     way_out = f"python run_all.py --run {folder.name} --only training makes it anew"
     if runs.is_damaged(folder):
         rule = "its run.json is not as it was written, so nothing of the run is believed"
+        way_out = f"python run_all.py --run {folder.name} --only training with its --dataset makes it anew"
         raise BadInput(rule, field="run", value=folder.name, way_out=way_out)
     manifest = runs.load_manifest(folder)
     if manifest is None or "training" not in manifest.stages:

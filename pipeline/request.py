@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from helpers import data, folds, forms, recipes, run_files, runs
+from helpers import data, folds, forms, recipes, run_files, runs, starts
 from helpers.errors import BadInput
 from helpers.files import PROJECT, digest
 from helpers.forms import Form, Wish
@@ -363,8 +363,7 @@ def settle_start(request: Request, wishes: Wishes, before: Manifest | None) -> s
 def find_start(name: str, request: Request) -> str:
     """Return the SHA-256 of the weights of the run `name`, from which the training of a Request starts.
 
-    BadInput where there is no such run, or it is not trained and whole, or its network is another, or it has learnt
-    from images that validate here.
+    BadInput where there is no such run, or it is not trained and whole, or its network is another, or as starts.check.
     """
     if name == request.run:
         raise BadInput("the run itself", field="start_from", value=name, way_out="name another run")
@@ -377,26 +376,9 @@ def find_start(name: str, request: Request) -> str:
     if form.colour != request.form.colour:
         rule = f"its images are {form.colour}, and these are {request.form.colour}"
         raise BadInput(rule, field="start_from", value=name, way_out=f"say `colour` {form.colour}, or name another run")
-    check_start_split(name, noted, request)
+    images = (request.dataset, request.fingerprint, request.form)
+    starts.check(name, noted, *images, request.parameters["seed"], request.recipe, request.data_dir)
     return noted["weights_sha256"]
-
-
-def check_start_split(name: str, noted: dict[str, Any], request: Request) -> None:
-    """Raise BadInput where the run `name`, whose model.json is `noted`, has learnt from images that validate here."""
-    if noted["fingerprint"] != request.fingerprint and noted["dataset"] != request.dataset:
-        return
-    recipe = noted["recipe"]
-    fold = recipe.get("fold")  # models of before know of none
-    drawn = (noted["seed"], recipe["validation_size"], fold)
-    if drawn == (request.parameters["seed"], request.recipe.validation_size, request.recipe.fold):
-        return
-    way_out = f"say `seed` {noted['seed']}, and the same `validation_size`"
-    if fold is not None:
-        way_out = f"say `seed` {noted['seed']}, and `fold` {fold}"
-    elif request.recipe.fold is not None:
-        way_out = f"say `seed` {noted['seed']}, and leave out `fold`"
-    rule = "it has learnt from some of the same images, and would be validated on them here"
-    raise BadInput(rule, field="start_from", value=name, way_out=way_out)
 
 
 def describe_start(name: str, outputs: Path) -> dict[str, Any]:

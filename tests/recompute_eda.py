@@ -59,7 +59,7 @@ def class_shares(run, shown):
             return None, "too few images"
         statistic += (np.square(counts - expected) / expected).sum()
     p_value = stats.chi2.sf(statistic, len(both) - 1)
-    return p_value, "that differ by more" if p_value < 0.01 else "are not told apart"
+    return p_value, "that differ by more" if p_value < 0.01 else "cannot be told apart"
 
 
 def odd_images(run, shown):
@@ -83,7 +83,7 @@ def odd_images(run, shown):
     law = stats.hypergeom(total, sum(successes), facts["far"])
     chances = law.pmf(np.arange(facts["far"] + 1))
     p_value = chances[chances <= law.pmf(successes[0]) * (1 + 1e-7)].sum()
-    return p_value, "more than sampling error explains" if p_value < 0.01 else "are not told apart"
+    return p_value, "more than sampling error explains" if p_value < 0.01 else "cannot be told apart"
 
 
 def neighbours_on_maps(run, shown):

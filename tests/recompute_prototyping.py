@@ -76,7 +76,7 @@ def remedy(run, shown):
     if only_before == only_after:
         return p_value, f"is {(~before).mean():.1%}, with"
     if p_value >= LEVEL:
-        return p_value, "may be sampling error"
+        return p_value, "sampling error could explain"
     return p_value, "The validation error fell" if only_after > only_before else "The validation error rose"
 
 

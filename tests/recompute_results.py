@@ -166,7 +166,7 @@ def recall_by_class(run, shown):
     smallest = min(1.0, len(rows) * min(p_values))
     assert shown["facts"]["p_values"][0] == smallest
     if smallest >= LEVEL:
-        return smallest, "No class's recall is told apart"
+        return smallest, "No class's recall differs detectably"
     left, below, above = list(range(len(rows))), [], []
     while len(left) > 1:
         table = np.array(rows)[left]
@@ -204,7 +204,7 @@ def confusions_of(table, names, shown):
     share = (1 + (smallest <= tails.min() * (1 + 1e-9)).sum()) / (1 + 4 * DRAWS)
     assert shown["facts"]["most"] == off[true].max() and near(shown["value"], share)
     if (share if is_clear(share) else shown["value"]) >= LEVEL:
-        return shown["value"], "no pair holds more errors"
+        return shown["value"], "No confusion is more frequent"
     return shown["value"], f"class {names[true]} is taken for class {names[given]} in {off[true, given]} of its "
 
 

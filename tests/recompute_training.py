@@ -94,7 +94,7 @@ def overfitting(run, shown):
     possible = stats.hypergeom(images + len(labels), all_errors, images).pmf(np.arange(all_errors + 1))
     value = min(1.0, possible[possible <= possible[counts["train_errors"]] * (1 + 1e-7)].sum())
     if value >= LEVEL:
-        return value, "not told apart"
+        return value, "cannot be told apart"
     better = counts["train_errors"] / images < counts["validation_errors"] / len(labels)
     return value, "holds for the training images only" if better else "classified worse than the validation images"
 

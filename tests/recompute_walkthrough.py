@@ -43,7 +43,7 @@ def overfitting(run, shown):
     }
     p_value = fisher(wrong["train"], images["train"], wrong["validation"], images["validation"])
     if p_value >= verdicts.LEVEL:
-        return p_value, "not told apart"
+        return p_value, "cannot be told apart"
     fewer = wrong["train"] / images["train"] < wrong["validation"] / images["validation"]
     return p_value, "holds for the training images only" if fewer else "classified worse"
 
@@ -90,7 +90,7 @@ def recall_by_class(run, shown):
     ]
     smallest = min(1.0, len(names) * min(p_values))
     if smallest >= verdicts.LEVEL:
-        return smallest, "No class's recall is told apart"
+        return smallest, "No class's recall differs detectably"
     shares = [count / max(total, 1) for count, total in zip(hits, images, strict=True)]
     return smallest, names[min(range(len(names)), key=lambda label: (p_values[label], shares[label]))]
 

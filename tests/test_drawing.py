@@ -13,7 +13,18 @@ from PIL import Image, ImageDraw, ImageFilter
 from torch import nn
 
 import predict
-from helpers import certainty, checkpoints, data, drawing, evaluation, framing, models, photographs, plain_framing
+from helpers import (
+    certainty,
+    checkpoints,
+    data,
+    drawing,
+    evaluation,
+    framing,
+    models,
+    photographs,
+    pictures,
+    plain_framing,
+)
 
 NAMES = tuple("0123456789")
 
@@ -284,6 +295,17 @@ def test_a_picture_is_fitted_whole_and_filled_up_with_the_median_of_its_border(o
     assert np.nonzero(fitted.any(axis=(0, 2)))[0].tolist() == [14, 15, 16, 17]
 
 
+@pytest.mark.parametrize("ink", [20, 250])
+def test_what_is_transparent_becomes_the_paper_that_python_gives_it(opened, ink):
+    page = opened(trained("small", channels=1, size=32), form=(1, 32, 32))
+    drawn = np.full((32, 32, 4), ink, dtype=np.uint8)
+    drawn[..., 3] = 0
+    drawn[8:24, 12:20, 3] = 255
+    expected = pictures.open_bytes(base64.b64decode(as_bytes(drawn)))[..., 0]
+    assert expected[0, 0] == (255 if ink < 127 else 0)
+    assert np.array_equal(np.array(page.evaluate(FITTED, as_bytes(drawn))).reshape(32, 32), expected)
+
+
 def test_a_picture_is_chosen_by_keyboard_dropped_or_pasted_and_answered(opened, tmp_path):
     network, form = trained("residual", channels=3, size=40), (3, 40, 40)
     many = random_images(40, *form)
@@ -534,8 +556,12 @@ def test_the_page_frames_photographs_as_python_does_to_the_pixel(opened):
         return reason ? [reason] : [Array.from(pixels), box];
     }"""
     count = 0
-    for pixels in made_photographs():
-        found, expected = page.evaluate(read, as_bytes(pixels)), plain_framing.frame_plain(pixels)
+    made = made_photographs()
+    light = np.dstack([np.full((*made[0].shape[:2], 3), 250, np.uint8), 255 - made[0][..., 0]])  # transparent paper
+    for pixels in [*made, light]:
+        content = as_bytes(pixels)
+        expected = plain_framing.frame_plain(pictures.open_bytes(base64.b64decode(content)))
+        found = page.evaluate(read, content)
         if isinstance(expected, framing.NoDigit):
             assert found == [expected.reason]
         else:

@@ -1,7 +1,10 @@
 """Metrics against figures worked out by hand or published."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from helpers import evaluation
@@ -235,3 +238,27 @@ def test_a_comparison_is_as_wide_as_a_bootstrap_over_repeats_and_their_images():
     interval = stats.t.interval(0.95, freedom, loc=difference.mean, scale=np.sqrt((by_repeats + by_images) / 6))
     assert (difference.low, difference.high) == pytest.approx(interval)
     assert difference.is_significant == (p_value < 0.05)
+
+
+class Elsewhere(torch.nn.Module):
+    """A network that claims to be on a GPU, and notes where it is when it computes."""
+
+    device = "cuda"
+    computed_on = None
+
+    def parameters(self, recurse=True):
+        return iter([SimpleNamespace(device=torch.device(self.device))])
+
+    def to(self, device=None, **_):
+        self.device = str(device or self.device)
+        return self
+
+    def forward(self, images):
+        self.computed_on = self.device
+        return images.flatten(1)
+
+
+def test_a_network_is_back_where_it_was_once_it_has_predicted():
+    network = Elsewhere().eval()
+    assert evaluation.predict(network, torch.zeros(3, 1, 2, 2, dtype=torch.uint8), "cpu").shape == (3, 4)
+    assert network.computed_on == "cpu" and network.device == "cuda" and not network.training

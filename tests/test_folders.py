@@ -140,6 +140,15 @@ def test_train_and_test_above_the_classes(tmp_path):
         data.load(str(tmp_path))
 
 
+def test_two_folders_that_might_both_be_a_part_are_refused(tmp_path):
+    make(tmp_path / "train"), make(tmp_path / "test", count=2)
+    if (tmp_path / "TEST").exists():
+        pytest.skip("this file system tells no case apart")
+    make(tmp_path / "Test", count=3)
+    with pytest.raises(errors.BadInput, match=r"it holds Test and test, and which of them is meant cannot be told"):
+        data.load(str(tmp_path))
+
+
 def test_what_was_decoded_is_kept_until_a_file_changes(tmp_path, monkeypatch):
     make(tmp_path)
     first, decode = data.load(str(tmp_path)), folders.decode

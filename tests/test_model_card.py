@@ -180,7 +180,7 @@ def test_provenance_is_told(digits):
     assert rows["run"] == "hand" and rows["training's key"] == described["key"]
     assert rows["SHA-256 of model.safetensors"] == files.file_digest(digits / "hand" / "model.safetensors")
     assert rows["SHA-256 of model.onnx"] == files.digest(b"onnx")
-    assert rows["trained"] == "2026-01-31T12:00:00+00:00" and rows["versions"] == "torch 2"
+    assert rows["training notebook last run"] == "2026-01-31T12:00:00+00:00" and rows["versions"] == "torch 2"
     assert rows["commit of literate-mnist"] == "abc, with changes that were in no commit"
 
 
@@ -335,7 +335,7 @@ def test_a_card_has_one_temperature(digits):
 
 def test_nothing_is_said_that_was_not_measured(digits):
     card = card_of(digits, "hand")
-    assert "another would differ; by how much was not measured." in card and "about 1 at most" in card
+    assert "another would differ; by how much was not measured for this run." in card and "about 1 at most" in card
     assert "The weights are given under the same licence." in card and block_of(card)["license"] == "mit"
 
 

@@ -60,7 +60,7 @@ def test_every_format_gives_the_same_pixels(form):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "HEIF"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "HEIF", "TIFF"])
 def test_every_orientation_gives_the_same_pixels(form, orientation):
     back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]  # the Pillow turn that undoes it
     held = Image.fromarray(quarters(80, 120))
@@ -68,7 +68,9 @@ def test_every_orientation_gives_the_same_pixels(form, orientation):
     exif = Image.Exif()
     exif[pictures.ORIENTATION] = orientation
     pictures.register_heic()
-    assert close(pictures.open_bytes(content(held, form, exif=exif.tobytes())), quarters(80, 120))
+    written = content(held, form, exif=exif.tobytes())
+    assert close(pictures.open_bytes(written), quarters(80, 120)) and pictures.size_of(written) == (80, 120)
+    assert pictures.open_bytes(written, longest=30).shape == (20, 30, 3)
 
 
 @pytest.mark.parametrize("note", [b"Exif\0\0MM\0*\xff\xff\xff\xff", b"nonsense", b"Exif\0\0"])

@@ -37,6 +37,9 @@ def test_pairs_of_classes_are_written_for_few_and_left_blank_where_unknown():
     figure = plots.class_pairs({"one": table, "other": np.full((3, 3), np.nan)}, ["a", "b", "c"])
     assert [text.get_text() for text in figure.axes[0].texts] == ["1.5", "2.0", "1.5", "2.0"]
     assert len(figure.axes[1].texts) == 0 and "one: 1.5 to 2.0" in figure.description
+    both = plots.class_pairs({"near": table, "wrong": table}, ["a", "b", "c"], dark_is_high=("wrong",))
+    (near, far), (few, most) = ([patch.get_facecolor()[3] for patch in axis.patches[:2]] for axis in both.axes)
+    assert near > far and few < most  # 1.5 and 2.0
     many = plots.class_pairs({"one": np.ones((13, 13))}, [str(number) for number in range(13)])
     assert len(many.axes[0].texts) == 0
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from helpers import checkpoints, data, files, framing, photographs, pictures, reading, runs
 from helpers.errors import BadInput
+from pipeline.request import Wishes, settle
 
 
 @pytest.fixture
@@ -222,6 +223,26 @@ def test_a_damaged_run_is_refused(outputs, damage):
     DAMAGE[damage](outputs / "hand")
     with pytest.raises(BadInput, match=r"run hand: .*run_all.py .*--only training"):
         reading.load("hand", outputs=outputs)
+
+
+def test_the_way_out_of_a_refusal_is_one_that_run_all_takes(outputs):
+    def refused():
+        with pytest.raises(BadInput) as caught:
+            reading.load("hand", outputs=outputs)
+        return caught.value.way_out
+
+    os.truncate(outputs / "hand" / "certainty.npz", 100)  # of a run that was made by hand: no run.json
+    assert refused().endswith("python run_all.py --only training --run hand --force")
+    wishes = Wishes(run="hand", dataset="digits", only=("training",))
+    with pytest.raises(BadInput, match="a model that no command has left there"):
+        settle(wishes, outputs)
+    settle(wishes.model_copy(update={"force": True}), outputs)
+    note(outputs, "hand")
+    change_manifest(outputs / "hand")
+    assert refused() == "python run_all.py --run hand --only training with its --dataset makes it anew"
+    with pytest.raises(BadInput, match="what the run is cannot be told; name its `dataset`"):
+        settle(Wishes(run="hand"), outputs)
+    settle(wishes, outputs)
 
 
 @pytest.mark.parametrize("temperature", [0, -1, "warm", None, [1]])

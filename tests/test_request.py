@@ -16,7 +16,7 @@ from helpers import data, errors, files, recipes, runs, training
 from helpers.runs import DatasetRecord, Manifest
 from pipeline import machine, runner
 from pipeline.plan import plan
-from pipeline.request import Wishes, check_start_split, kernel_environment, settle
+from pipeline.request import Wishes, kernel_environment, settle
 from pipeline.stages import STAGES
 
 
@@ -118,20 +118,6 @@ def test_more_folds_than_the_rarest_class_has_images_are_refused_before_anything
     labels = data.load("shapes", tmp_path / "here")
     assert torch.bincount(labels.labels[~labels.is_test]).min() == 3
     assert not (tmp_path / "outputs").exists()
-
-
-def test_a_model_of_before_that_knows_of_no_fold_starts_a_run_without_one():
-    request = settle(Wishes(dataset="digits"))
-    noted = {"fingerprint": request.fingerprint, "dataset": "digits", "seed": 0, "recipe": {"validation_size": None}}
-    check_start_split("old", noted, request)
-    told = {
-        Wishes(dataset="digits", fold="2/5"): "say `seed` 0, and leave out `fold`",
-        Wishes(dataset="digits", validation_size=100): "say `seed` 0, and the same `validation_size`",
-    }
-    for wishes, way_out in told.items():
-        with pytest.raises(errors.BadInput, match="start_from old: it has learnt from some of the same") as caught:
-            check_start_split("old", noted, settle(wishes))
-        assert caught.value.way_out == way_out
 
 
 def test_errors_name_the_field_and_a_command_line_its_flag():

@@ -64,6 +64,12 @@ def without(content, path):
     return content
 
 
+@pytest.mark.parametrize("name", ["a" * 251 + ".csv", "ä" * 125 + ".csv", "b.csv"])
+def test_a_file_of_any_name_that_the_system_takes_is_written(tmp_path, name):
+    files.write_file(tmp_path / name, "whole")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "whole"}
+
+
 def test_the_schemas_in_docs_are_those_of_the_types():
     committed = {path.name: path.read_bytes() for path in (ROOT / "docs" / "schemas").glob("*.json")}
     assert committed == schemas.contents(), "`make schemas` writes them anew"

@@ -15,14 +15,14 @@ def share(correct, total):
     [
         ((990, 1000), (900, 1000), "holds for the training images only"),
         ((900, 1000), (990, 1000), "classified worse"),
-        ((100, 100), (99, 100), "not told apart"),
-        ((119, 119), (113, 119), "not told apart"),  # 5 points apart, and still nothing is known
+        ((100, 100), (99, 100), "cannot be told apart"),
+        ((119, 119), (113, 119), "cannot be told apart"),  # 5 points apart, and still nothing is known
     ],
 )
 def test_overfitting_is_said_where_fishers_test_finds_it(train, validation, said):
     verdict = verdicts.overfitting(share(*train), share(*validation))
     assert said in verdict.sentence
-    assert (verdict.value < verdicts.LEVEL) == ("not told apart" not in verdict.sentence)
+    assert (verdict.value < verdicts.LEVEL) == ("cannot be told apart" not in verdict.sentence)
     assert verdict.facts["validation_errors"] == validation[1] - validation[0]
 
 

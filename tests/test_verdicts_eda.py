@@ -13,11 +13,11 @@ def first(true, total):
 @pytest.mark.parametrize(
     ("train", "test", "said"),
     [
-        ((500, 500, 500), (100, 100, 100), "not told apart: sampling error may explain"),
+        ((500, 500, 500), (100, 100, 100), "cannot be told apart: sampling error could explain"),
         ((500, 500, 500), (100, 100, 20), "by more than sampling error"),
         ((50, 50, 3), (10, 10, 1), "too few images"),
         ((50, 50, 0), (10, 10, 0), "too few images"),
-        ((700, 300), (70, 30), "not told apart: sampling error may explain"),
+        ((700, 300), (70, 30), "cannot be told apart: sampling error could explain"),
     ],
 )
 def test_shares_of_classes_are_compared_where_images_are_enough(train, test, said):
@@ -38,7 +38,7 @@ def test_equal_mixtures_are_seldom_told_apart():
     ("of_far", "of_others", "said"),
     [
         ((18, 20), (100, 1000), "more than sampling error explains"),
-        ((3, 20), (100, 1000), "not told apart: sampling error may explain"),
+        ((3, 20), (100, 1000), "cannot be told apart: sampling error could explain"),
         ((19, 19), (0, 1000), "too few"),
     ],
 )

@@ -59,7 +59,7 @@ def test_equal_classifiers_seldom_beat_a_baseline():
     [
         ((990, 1000), (900, 1000), "classified worse"),
         ((900, 1000), (990, 1000), "classified better"),
-        ((990, 1000), (985, 1000), "not told apart"),
+        ((990, 1000), (985, 1000), "cannot be told apart"),
     ],
 )
 def test_validation_and_test_are_compared_as_training_and_validation_are(validation, test, said):
@@ -95,8 +95,8 @@ def table_of(*recalls, images=1000):
         ((0.90, 0.90, 0.99, 0.90), "higher than in the other classes for c (Fisher"),
         ((0.90, 0.95, 0.95, 0.99), "lower than in the rest for a and higher for d"),
         ((0.50, 0.90), "lower than in the other classes for a (Fisher"),
-        ((0.97, 0.98, 0.975, 0.98), "No class's recall is told apart"),
-        ((1.0, 1.0, 1.0, 1.0), "No class's recall is told apart"),
+        ((0.97, 0.98, 0.975, 0.98), "No class's recall differs detectably"),
+        ((1.0, 1.0, 1.0, 1.0), "No class's recall differs detectably"),
     ],
 )
 def test_a_class_is_named_where_it_stands_out_among_all(recalls, said):
@@ -114,7 +114,7 @@ def test_equally_hard_classes_are_seldom_ranked():
 
 def test_mistakes_gather_or_do_not():
     even = np.full((4, 4), 5) + np.diag([95] * 4)
-    assert "no pair holds more errors" in verdicts.confusions(even, "abcd").sentence
+    assert "No confusion is more frequent" in verdicts.confusions(even, "abcd").sentence
     even[2, 1] += 30
     assert "class c is taken for class b in 35 of its 45 errors (p" in verdicts.confusions(even, "abcd").sentence
     assert verdicts.confusions(np.diag([5, 5]), "ab").sentence == "There is no mistake to sort."
@@ -394,3 +394,5 @@ def test_what_augmentation_showed():
         "contrast": "0.7 to 1.3",
     }
     assert corruptions.shown_in_training({"rotation": 0}) == {}
+    undone = corruptions.shown_in_training(recipe | {"normalise_each": True})
+    assert undone["contrast"] == "undone: each image is normalised" and undone["noise"] == "roughened by noise"

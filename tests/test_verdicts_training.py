@@ -70,8 +70,8 @@ def test_equal_epochs_are_seldom_told_apart_by_the_rate():
     [
         (20, 44, 1000, "holds for the training images only"),  # although the intervals overlap
         (44, 20, 1000, "classified worse"),
-        (20, 36, 1000, "not told apart"),
-        (0, 4, 4, "not told apart"),  # all right and all wrong, and still so few decide nothing
+        (20, 36, 1000, "cannot be told apart"),
+        (0, 4, 4, "cannot be told apart"),  # all right and all wrong, and still so few decide nothing
     ],
 )
 def test_overfitting_is_told_by_a_test_and_not_by_intervals_that_overlap(train_wrong, validation_wrong, images, said):

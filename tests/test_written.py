@@ -112,7 +112,7 @@ def test_the_result_table_has_networks_together_and_simple_classifiers_as_rows(r
     assert "means over 5 seeds, with" in text and "2 epochs" in text
     assert "Taken on 2 cores (made), PyTorch 2, Python 3." in text and "older" not in text
     assert "The last three rows learnt from 10,000 images." in " ".join(text.split())
-    said = "Without those akin to what a recipe is trained with: on 3 `best` 80.0%."  # it moves its own images
+    said = "Without those that resemble what a recipe is trained with: on 3 `best` 80.0%."  # it moves its own images
     assert said in " ".join(text.split()) and "made here" not in text and "median over seeds." in text
     columns = {line.count("|") for line in text.split("\n\n")[0].splitlines()}
     assert columns == {8}

@@ -91,11 +91,25 @@
     return value - below === 0.5 ? below + below % 2 : Math.round(value);
   }
 
-  /** [canvas, its context] with a picture on white paper, halved as often as it takes: so that no pixel is left out. */
+  /** The colour of the paper under a picture that is transparent in parts: black under light ink, else white. */
+  function paperOf(picture) {
+    const scale = Math.min(1, 256 / Math.max(picture.width, picture.height)), length = value => Math.max(1, round(value * scale));
+    const [small, brush] = canvas(length(picture.width), length(picture.height));
+    brush.drawImage(picture, 0, 0, small.width, small.height);
+    const { data } = brush.getImageData(0, 0, small.width, small.height);
+    let light = 0, opacity = 0; // as helpers/pictures.py weighs them
+    for (let i = 0; i < data.length; i += 4) {
+      light += (data[i] + data[i + 1] + data[i + 2]) * data[i + 3]; opacity += data[i + 3];
+    }
+    return light > 3 * 127 * opacity ? "#000" : "#fff";
+  }
+
+  /** [canvas, its context] with a picture on paper, halved as often as it takes: so that no pixel is left out. */
   function shrunken(picture, wanted, tall) {
+    const paper = paperOf(picture);
     let [made, brush] = canvas(Math.max(wanted, Math.min(picture.width, 4096)), Math.max(tall, Math.min(picture.height, 4096)));
     const draw = source => {
-      brush.imageSmoothingQuality = "high"; brush.fillStyle = "#fff"; brush.fillRect(0, 0, made.width, made.height);
+      brush.imageSmoothingQuality = "high"; brush.fillStyle = paper; brush.fillRect(0, 0, made.width, made.height);
       brush.drawImage(source, 0, 0, made.width, made.height);
     };
     draw(picture);

@@ -21,10 +21,10 @@
   /** A picture in grey, shrunk by whole pixels: {v, h, w, factor}. It is read in strips, so that a large one fits. */
   function greyOf(picture) {
     const factor = Math.ceil(Math.max(picture.width, picture.height) / LONGEST), out = image(div(picture.height, factor), div(picture.width, factor));
-    const strip = Math.max(1, div(1 << 20, picture.width * factor));
+    const strip = Math.max(1, div(1 << 20, picture.width * factor)), paper = paperOf(picture);
     for (let top = 0; top < out.h; top += strip) {
       const count = Math.min(strip, out.h - top), [made, brush] = canvas(picture.width, count * factor);
-      brush.fillStyle = "#fff"; brush.fillRect(0, 0, made.width, made.height);
+      brush.fillStyle = paper; brush.fillRect(0, 0, made.width, made.height);
       brush.drawImage(picture, 0, top * factor, made.width, made.height, 0, 0, made.width, made.height);
       const { data } = brush.getImageData(0, 0, made.width, made.height);
       for (let y = 0; y < count * factor; y++)

@@ -219,6 +219,8 @@ def heat_map(axis: Axes, values: np.ndarray, form: str) -> None:
     seaborn.heatmap(values, mask=diagonal | empty, cmap=shades(ERROR, 0.08, 0.6), vmax=most, **style)
     if written:
         seaborn.heatmap(values, mask=~empty, cmap=shades(GREY, 0.1, 0.1), vmax=1, **style | {"annot": False})
+        for text in axis.texts:
+            text.set_text(text.get_text().replace("100.0", "100"))  # a cell has room for no more
     else:  # cells are small, so that the whole ground may as well be grey
         axis.axhspan(0, len(values), color=GREY, alpha=0.1, linewidth=0, zorder=0)
     axis.grid(False)

@@ -2,7 +2,7 @@
 
 import itertools
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -111,20 +111,23 @@ def file_sizes(heights: np.ndarray, widths: np.ndarray, side: int) -> Panels:
     return describe(Panels([sizes, shapes]), text)
 
 
-def class_pairs(values: Mapping[str, np.ndarray], names: Sequence[str]) -> Panels:
+def class_pairs(values: Mapping[str, np.ndarray], names: Sequence[str], dark_is_high: Collection[str] = ()) -> Panels:
     """Return what holds of each two classes as squares, a panel each: {title: float (classes, classes)}, NaN left out.
 
-    Dark cells are low. The numbers are written for up to 12 classes.
+    Dark cells are low, and high in the panels whose titles are in `dark_is_high`. The numbers are written for up to 12
+    classes.
     """
     panels, spans = [], []
     for title, table in values.items():
         figure, axis = new(width=NARROW, height=NARROW)
         known = table[~np.isnan(table)]
         low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+        shares = (table - low) / max(high - low, 1e-9)
+        strength = shares if title in dark_is_high else 1 - shares
         if len(names) <= 12:
-            write_pairs(figure, table, low, max(high - low, 1e-9))
+            write_pairs(figure, table, strength)
         else:
-            axis.imshow(table, cmap="Blues_r", vmin=low - 0.1 * (high - low), vmax=high)
+            axis.imshow(strength, cmap="Blues", vmin=0, vmax=1.1)
         axis.set_title(title)
         axis.grid(False)
         axis.spines[:].set_visible(False)
@@ -136,12 +139,15 @@ def class_pairs(values: Mapping[str, np.ndarray], names: Sequence[str]) -> Panel
     return describe(Panels(panels), f"Square tables, mirrored at the diagonal. {'; '.join(spans)}.")
 
 
-def write_pairs(figure: Figure, table: np.ndarray, low: float, span: float) -> None:
-    """Draw the cells of a table, (classes, classes), on a Figure's axis with their numbers; NaN is left blank."""
+def write_pairs(figure: Figure, table: np.ndarray, strength: np.ndarray) -> None:
+    """Draw the cells of a table, (classes, classes), on a Figure's axis with their numbers; NaN is left blank.
+
+    `strength`: of each cell's colour, from 0 to 1, of the same shape.
+    """
     (axis,) = figure.axes
     for (row, column), value in np.ndenumerate(table):
         if not np.isnan(value):
-            axis.add_patch(square(column, row, ACCENT, 0.55 - 0.5 * (value - low) / span))
+            axis.add_patch(square(column, row, ACCENT, 0.05 + 0.5 * float(strength[row, column])))
             axis.text(
                 column, row, f"{value:.1f}" if value < 10 else f"{value:.0f}", ha="center", va="center", color=INK
             )

@@ -198,9 +198,9 @@ def remedy(before: ArrayLike, after: ArrayLike, what: str) -> Verdict:
     if only_before == only_after:
         sentence = f"The validation error is {errors / len(first):.1%}, with {what} as before {tested}."
     elif p_value >= LEVEL:
-        sentence = f"The validation error went {went} with {what}, which may be sampling error of the images {tested}."
+        sentence = f"The validation error went {went} with {what}, which sampling error could explain {tested}."
     elif only_after > only_before:
-        sentence = f"The validation error fell {went} with {what}, by more than sampling error of the images {tested}."
+        sentence = f"The validation error fell {went} with {what}, by more than sampling error explains {tested}."
     else:
-        sentence = f"The validation error rose {went} with {what}, by more than sampling error of the images {tested}."
+        sentence = f"The validation error rose {went} with {what}, by more than sampling error explains {tested}."
     return Verdict("remedy", p_value, sentence, facts)

@@ -36,8 +36,8 @@ def class_shares(train_counts: ArrayLike, test_counts: ArrayLike) -> Verdict:
         sentence = f"Train and test hold the classes in shares that differ by more than sampling error {shares}."
     else:
         sentence = (
-            "The shares of the classes in train and test are not told apart: sampling error may explain the difference "
-            f"{shares}."
+            "The shares of the classes in train and test cannot be told apart: sampling error could explain the "
+            f"difference {shares}."
         )
     return Verdict("class_shares", p_value, sentence, facts)
 
@@ -67,7 +67,7 @@ def odd_images(is_far: ArrayLike, is_nearer_to_another: ArrayLike) -> Verdict:
     else:
         sentence = (
             f"The mean of another class is nearer for {shares}. "
-            f"The two are not told apart: sampling error may explain the difference {test}."
+            f"The two cannot be told apart: sampling error could explain the difference {test}."
         )
     return Verdict("odd_images", p_value, sentence, facts)
 

@@ -83,7 +83,8 @@ def validation_and_test(validation_correct: ArrayLike, test_correct: ArrayLike) 
     p_value = fisher(validation, test)
     gap = f"(Fisher's exact test, {p_is(p_value)})"
     if p_value >= LEVEL:
-        sentence = f"Validation and test are not told apart: sampling error may explain the difference {gap}."
+        sentence = "Accuracy on validation and test images cannot be told apart: sampling error could explain the "
+        sentence += f"difference {gap}."
     elif validation.mean() > test.mean():
         sentence = f"The test images are classified worse than the validation images {gap}."
     else:
@@ -148,7 +149,7 @@ def recall_by_class(table: ArrayLike, names: Sequence[str]) -> Verdict:
     elif above:
         sentence = f"Recall is higher than in the other classes for {listed(above)} {test}."
     else:
-        sentence = f"No class's recall is told apart from that of the others {test}."
+        sentence = f"No class's recall differs detectably from that of the others {test}."
     return Verdict("recall_by_class", steps[0], sentence, facts)
 
 
@@ -174,16 +175,15 @@ def confusions(table: ArrayLike, names: Sequence[str]) -> Verdict:
     true = int(found.argmin())
     given, most = int(mistaken[true].argmax()), int(mistaken[true].max())
     facts = {"images": int(counts.sum()), "mistakes": int(errors.sum()), "most": most}
-    known = "Given how often each class is misclassified"
+    even = "than chance would make it if each class's errors were spread evenly over the others"
     if not errors.any():
         sentence = "There is no mistake to sort."
     elif p_value >= LEVEL:
-        sentence = f"{known}, no pair holds more errors than an even spread may put there ({p_is(p_value)})."
+        sentence = f"No confusion is more frequent {even} ({p_is(p_value)})."
     else:
-        sentence = f"{known}, some pair holds more errors than an even spread puts there: class {names[true]} is taken "
-        sentence += (
-            f"for class {names[given]} in {most:,} of its {counted(int(errors[true]), 'error')} ({p_is(p_value)})."
-        )
+        share = f"in {most:,} of its {counted(int(errors[true]), 'error')}"
+        sentence = f"One confusion is more frequent {even}: class {names[true]} is taken for class {names[given]} "
+        sentence += f"{share} ({p_is(p_value)})."
     return Verdict("confusions", p_value, sentence, facts)
 
 
@@ -422,7 +422,7 @@ def confidence_on_corrupted(confidence: Mapping[str, ArrayLike], correct: Mappin
     over = [name for name, gap in gaps.items() if gap > 0 and adjusted[name] < LEVEL]
     facts = {"gaps": gaps, "p_values": adjusted}
     sentence = f"At the hardest strengths the network is overconfident under {len(over)} of {len(gaps)} corruptions "
-    sentence += "by more than chance (by its own confidence, Holm's correction)."
+    sentence += "by more than chance would allow if its confidence were true (Holm's correction)."
     return Verdict("confidence_on_corrupted", len(over), sentence, facts)
 
 

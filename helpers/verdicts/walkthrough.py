@@ -29,7 +29,8 @@ def overfitting(train_correct: ArrayLike, validation_correct: ArrayLike) -> Verd
     p_value = fisher(train, validation)
     gap = f"(Fisher's exact test, {p_is(p_value)})"
     if p_value >= LEVEL:
-        sentence = f"Training and validation are not told apart: sampling error may explain the difference {gap}."
+        sentence = "Accuracy on training and validation images cannot be told apart: sampling error could explain the "
+        sentence += f"difference {gap}."
     elif train.mean() > validation.mean():
         sentence = (
             f"The training images are classified better than the validation images {gap}: part of what the network "
