@@ -6,9 +6,10 @@ READY = .venv/.ready
 LEFT_OUT_1 = triton|cuda-bindings|cuda-pathfinder|cuda-toolkit|nvidia-cuda-cccl|nvidia-cusolver|nvidia-nvtx
 LEFT_OUT_cpu = torch|torchvision|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+
 UNFIT = .venv: torch and torchvision cannot be imported; for LEAN=cpu install both before, from one place
+WHOLE = .venv: has everything in it already; make clean, and then this command again
 LIST = $(if $(LEAN),.venv/lean.txt,requirements.txt)
 
-.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison record sample setup lock schemas lint clean check unit
+.PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison record sample help setup lock schemas lint clean check unit
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
 	.venv/bin/python run_all.py --epochs 10 $(ARGS)
@@ -79,13 +80,18 @@ comparison: $(READY)  ## make outputs/comparison.html, published.html and speed.
 sample: $(READY)  ## make docs/sample: the reports and the model card of one run on MNIST
 	.venv/bin/python run_all.py --dataset mnist --epochs 10 --run sample $(ARGS)
 	rm -rf docs/sample && mkdir docs/sample && cp outputs/sample/reports/*.html docs/sample
+	sed -i.before 's|<a class="all-runs"[^>]*>[^<]*</a>||' docs/sample/*.html && rm docs/sample/*.before
 	folder=$$(mktemp -d) && .venv/bin/python predict.py --export $$folder/model.onnx --run sample \
 		&& cp $$folder/MODEL_CARD.md docs/sample && rm -r $$folder
 
 record: $(READY)  ## read every figure that README and docs quote anew, from one state of the code; some hours, ARGS=--list says which
 	.venv/bin/python benchmarks/record.py $(ARGS)
 
+help:  ## the targets, and what each does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' Makefile
+
 setup: $(READY)  ## create .venv and install everything; LEAN=1 or LEAN=cpu: without what computes on a GPU alone
+	@test -z "$(LEAN)" || test -e .venv/lean.txt || { echo "$(WHOLE)" >&2; exit 1; }
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed')"

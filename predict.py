@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from helpers import errors, files
-from pipeline.command_line import SIGNALS, Parser, check_heard, fail, flag, stop, whole
+from pipeline.command_line import SIGNALS, Parser, check_heard, check_packages, fail, flag, stop, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 
 CARD = "MODEL_CARD.md"
 PICTURED = 8  # answers at most that are shown with a picture of what the network saw
-MOST_OTHERS = 3  # labels that are named beside an answer; where more are possible, hardly any is ruled out
+MOST_OTHERS = 3  # labels that are named beside an answer; more are counted
+DECIMALS = 6  # of a probability in a table or in JSON
 SURE = {True: "yes", False: "no", None: ""}  # in a table
+NO_IMAGES = "no images in this folder, by their names"
 SHADES = " ░▒▓█"
 
 
@@ -65,6 +67,7 @@ def make_parser() -> Parser:
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks; return the exit code."""
+    check_packages()
     reads = bool(options.files) or options.export is None or options.csv is not None or options.report is not None
     named = list(find_files(options.files)) if reads else []
     check_sheet(options)
@@ -149,9 +152,9 @@ def find_files(named: Sequence[str]) -> Iterator[str]:
             yield name
             continue
         images = images_in(name)
-        if not images:
-            raise errors.BadInput(f"{printable(name)}: no images in this folder, by their names")
-        yield from images
+        if not images and len(named) == 1:
+            raise errors.BadInput(f"{printable(name)}: {NO_IMAGES}")
+        yield from images or [name]
 
 
 def images_in(folder: str) -> list[str]:
@@ -309,9 +312,10 @@ def write_both(path: str, content: bytes, card: str, text: str) -> None:
 
 
 def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
-    """Return the row of one file: {"file", "label", "probability", "sure", "possible", "top", "box", "image"}.
+    """Return the row of one file: {"file", "label", "probability", "sure", "possible", "top", "box"}.
 
-    In place of what is not known there is "reason", why no digit was found, or "error", why the file was not read.
+    For `show` there are "image", what the network saw, and "classes", how many it knows. In place of what is not known
+    there is "reason", why no digit was found, or "error", why the file was not read.
     """
     from helpers import framing, pictures
 
@@ -325,12 +329,13 @@ def read_one(reader: "Reader", name: str, top: int) -> dict[str, Any]:
         return row | {"label": None, "probability": None, "sure": None, "possible": [], "reason": answer.framed.reason}
     return row | {
         "label": answer.label,
-        "probability": round(answer.probability, 4),
+        "probability": round(answer.probability, DECIMALS),
         "sure": answer.sure,
         "possible": list(answer.possible),
         "top": best(answer, top),
         "box": shares(answer.framed.box, pixels),
         "image": answer.framed.image,
+        "classes": len(answer.labels),
     }
 
 
@@ -359,7 +364,7 @@ def as_digits(number: Sequence["Answer"], pixels: "np.ndarray") -> list[dict[str
     for digit in number:
         assert isinstance(digit.framed, framing.Framed)  # on a sheet there are no others
         box = shares(digit.framed.box, pixels)
-        row = {"label": digit.label, "probability": round(digit.probability, 4), "sure": digit.sure}
+        row = {"label": digit.label, "probability": round(digit.probability, DECIMALS), "sure": digit.sure}
         digits.append(row | {"possible": list(digit.possible), "box": box})
     return digits
 
@@ -368,6 +373,8 @@ def open_named(name: str) -> "np.ndarray":
     """Return the image in the file `name`, or on standard input, uint8 (h, w, 3)."""
     from helpers import pictures
 
+    if os.path.isdir(name) and os.access(name, os.R_OK):
+        raise pictures.Unreadable(NO_IMAGES)
     if name != "-":
         return pictures.open_file(name)
     if sys.stdin is None:
@@ -384,12 +391,13 @@ def shares(box: "Box", pixels: "np.ndarray") -> list[float]:
 def best(answer: "Answer", top: int) -> list[list[Any]]:
     """Return [[label, probability]] of the `top` most probable classes."""
     pairs = zip(answer.labels[:top], answer.probabilities[:top], strict=True)
-    return [[label, round(probability, 6)] for label, probability in pairs]
+    return [[label, round(probability, DECIMALS)] for label, probability in pairs]
 
 
 def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
     """Print one answer: a line, with a picture on a terminal, or JSON; what is wrong with a file goes to stderr too."""
     image = row.pop("image", None)
+    classes = row.pop("classes", None)
     if "error" in row:
         print(f"{row['file']}: {row['error']}", file=sys.stderr, flush=True)
         if not as_json:
@@ -404,7 +412,7 @@ def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
         for line, numbers in zip(row["text"].splitlines(), row["lines"], strict=True):
             print(f"{row['file']}: {line}{how_unsure(numbers)}", flush=True)
         return
-    print(f"{row['file']}: {in_words(row)}", flush=True)
+    print(f"{row['file']}: {in_words(row, classes)}", flush=True)
     if pictured and image is not None and image.size == 28 * 28 and sys.stdout.isatty():
         print(picture(image), flush=True)
 
@@ -416,14 +424,18 @@ def how_unsure(numbers: Sequence[Sequence[dict[str, Any]]]) -> str:
     return f" (unsure: {unsure} of {len(digits)})" if unsure else ""
 
 
-def in_words(row: dict[str, Any]) -> str:
-    """Return an answer as a person reads it, as in `4 (98.1%)` and `unsure: 4 (61.0%) or 9`."""
+def in_words(row: dict[str, Any], classes: int | None = None) -> str:
+    """Return an answer as a person reads it, as in `4 (98.1%)` and `unsure: 4 (61.0%) or 9`; of so many classes."""
     from helpers.reading import percent
 
     named = [label for label, _ in row["top"]]
     words = ", ".join(f"{label} ({percent(probability)})" for label, probability in row["top"])
     others = [label for label in row["possible"] if label not in named]
-    if 0 < len(others) <= MOST_OTHERS:
+    if len(row["possible"]) == classes:
+        others = []  # nothing is ruled out
+    if len(others) > MOST_OTHERS:
+        words += f" or one of {len(others)} others"
+    elif others:
         words += f" or {' or '.join(others)}"
     return f"unsure: {words}" if row["sure"] is False else words
 

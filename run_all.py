@@ -12,6 +12,9 @@ import signal
 
 if __name__ == "__main__":  # until `stop` takes over, Ctrl-C ends the imports below without a traceback
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    from pipeline.command_line import check_packages
+
+    check_packages()  # what comes below needs them
 
 import argparse
 import contextlib
@@ -227,7 +230,7 @@ def run_several(wishes: Wishes, several: dict[str, list[Any]], options: argparse
     grid = grids.settle(wishes, several, name=options.run if several else None)
     jobs = options.jobs or max(1, machine.cores() // grid.points[0].request.threads)
     jobs = min(jobs, len(grid.points))
-    where = f"sent to {options.scheduler}" if options.scheduler else f"{jobs} at a time"
+    where = f"for the scheduler at {options.scheduler}" if options.scheduler else f"{jobs} at a time"
     print(f"grid {grid.name}: {in_runs(len(grid.points))}, {where}")
     for remark in remarks_of_grid(grid, jobs, options):
         print(f"note: {remark}")
@@ -257,6 +260,8 @@ def make(grid: Grid, jobs: int, scheduler: str | None) -> tuple[Path, dict[str, 
         with Board(grid, jobs) as board:
             outcomes = run_grid(grid, jobs, scheduler, board, lambda: write(grid))
         return write(grid), outcomes
+    except errors.BadInput:  # nothing was begun
+        raise
     except BaseException:
         if any((point.request.folder / "run.json").is_file() for point in grid.points):
             with contextlib.suppress(Exception):  # what ended the grid matters more than its page

@@ -432,7 +432,7 @@ def resolve_auto(folder: Path, download: bool) -> tuple[str, str]:
         SOURCES["mnist"].fetch(folder, download)
     except DatasetUnavailable as error:
         stand_in = "The embedded digits of scikit-learn stand in, and no figure here is one of MNIST's."
-        return "digits", f"{error}. {stand_in} Where MNIST/raw lies in another folder, name that as the data folder."
+        return "digits", f"{error}. {stand_in} Where MNIST/raw lies in another folder, name that in MNIST_DATA_DIR."
     return "mnist", ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib.util
 import math
 import os
 import re
@@ -18,6 +19,13 @@ from helpers import errors, folds
 
 HEARD: list[str] = []  # the name of the signal that `stop` has turned into an exception
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+
+
+def check_packages() -> None:
+    """End the process with one line where this Python lacks the packages, as one outside the environment does."""
+    if importlib.util.find_spec("torch") is None:
+        way_out = "enter the environment, `. .venv/bin/activate`, or make it first: `make setup`"
+        fail(str(errors.BadInput(f"PyTorch is not installed for {sys.executable}", way_out=way_out)), 1)
 
 
 def shown(text: str) -> str:

@@ -449,7 +449,9 @@ def differences_of(request: Request, before: Manifest) -> list[str]:
     for name in parameters | request.parameters:
         old, new = parameters.get(name), request.parameters.get(name)
         if name != "run" and old != new:
-            differences.append(f"{name} was {old}, is {new}")
+            own = "the recipe's own" if name in recipes.OVERRIDES else "not given"
+            was, now = (own if value is None else value for value in (old, new))
+            differences.append(f"{name} was {was}, is {now}")
     place = str(request.data_dir) if request.is_folder_of_images else None
     if before.dataset.name == request.dataset and (before.dataset.data_dir or place) != place:
         differences.append(f"{request.dataset} was the one in {before.dataset.data_dir}, is the one in {place}")

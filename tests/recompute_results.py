@@ -342,8 +342,10 @@ def harm(run, shown):
         adjusted = adjust([sign_test(marks[extreme], marks[name]) for name in others], family=28)
         found[way] = [extreme, *(name for name, p in zip(others, adjusted, strict=True) if p >= LEVEL)]
     worst = ", ".join(found["lowest"])
-    if len(found["lowest"]) == len(marks):
+    both = set(found["lowest"]) & set(found["highest"])
+    if both & {found["lowest"][0], found["highest"][0]}:
         return worst, "no corruption is told apart"
+    found = {way: [name for name in names if name not in both] for way, names in found.items()}
     said = [f"{'among the ' * (len(names) > 1)}{way} under {in_words(names)}" for way, names in found.items()]
     return worst, " and ".join(said)
 

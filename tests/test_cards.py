@@ -152,9 +152,12 @@ def test_a_card_of_a_sheet_has_a_box_for_each_digit(reader, folder, tmp_path):
         (True, ("4",), "Read as <b>4</b>, 98.1%"),
         (None, (), "Read as <b>4</b>, 98.1%"),
         (False, ("4", "9"), "<b>Unsure:</b> <b>4</b>, 98.1%, or 9"),
+        (False, tuple("49012"), "<b>Unsure:</b> <b>4</b>, 98.1%, or one of 4 others"),
         (False, tuple("4901235678"), "<b>Unsure:</b> <b>4</b>, 98.1%"),
     ],
 )
 def test_an_answer_says_when_it_is_unsure(sure, possible, words):
-    answer = reading.Answer(framing.Framed(None, framing.Box(0, 0, 1, 1)), ("4",), (0.981,), sure, possible)
+    answer = reading.Answer(
+        framing.Framed(None, framing.Box(0, 0, 1, 1)), ("4", *"971025386"), (0.981,), sure, possible
+    )
     assert cards.label_in_words(answer) == words

@@ -1,10 +1,11 @@
 """The command line: bad input ends with one line and exit code 2, and looking costs nothing."""
 
+import os
 import subprocess
 import sys
 
 import pytest
-from conftest import offline
+from conftest import ROOT, offline
 
 BAD = [
     (["--epochs", "0"], "error: --epochs 0: must be at least 1"),
@@ -141,3 +142,12 @@ def test_a_runs_name_says_every_departure_from_the_recipe(project):
     assert out.startswith("run digits-balanced-10epochs-seed0-fold2of5-1threads\n")
     _, out, _ = project.run("--dry-run", "--dataset", "digits", "--epochs", "10", "--device", "auto")
     assert out.startswith("run digits-balanced-10epochs-seed0\n")
+
+
+@pytest.mark.parametrize("command", [("run_all.py", "--list"), ("predict.py", "photograph.jpg")])
+def test_a_python_without_the_packages_is_told_in_one_line(command):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    line = [sys.executable, "-S", str(ROOT / command[0]), *command[1:]]  # -S: nothing that is installed is found
+    ended = subprocess.run(line, capture_output=True, text=True, env=environment)
+    assert ended.returncode == 1 and ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith("error: PyTorch is not installed for ") and "activate" in ended.stderr

@@ -392,7 +392,7 @@ def test_a_single_point_is_a_run_unless_a_scheduler_is_named(engine, capsys, mon
     assert command("--seed", "3", "--run", "mine", "--scheduler", "tcp://there:8786") == 0
     ((grid, _, scheduler),) = engine[0]
     assert [point.run for point in grid.points] == ["mine"] and scheduler == "tcp://there:8786" and len(made) == 1
-    assert capsys.readouterr().out.startswith("grid mine: 1 run, sent to tcp://there:8786\n")
+    assert capsys.readouterr().out.startswith("grid mine: 1 run, for the scheduler at tcp://there:8786\n")
 
 
 @pytest.mark.parametrize(

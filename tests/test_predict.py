@@ -119,7 +119,7 @@ def test_answers_are_those_of_the_reader(answer, trained, photos):
         pixels = pictures.open_file(photos / f"{number}.png")
         expected = reader.read(pixels)
         assert row["file"] == str(photos / f"{number}.png")
-        assert (row["label"], row["probability"]) == (expected.label, round(expected.probability, 4))
+        assert (row["label"], row["probability"]) == (expected.label, round(expected.probability, 6))
         assert (row["sure"], row["possible"]) == (expected.sure, list(expected.possible))
         assert [label for label, _ in row["top"]] == list(expected.labels[:3])
         height, width = pixels.shape[:2]
@@ -184,12 +184,15 @@ def test_a_floor_of_nothing_names_no_labels(answer, photos, tmp_path):
         (False, ["4"], 1, "unsure: 4 (98.1%)"),
         (False, ["4", "9"], 1, "unsure: 4 (98.1%) or 9"),
         (True, ["4", "9", "7"], 2, "4 (98.1%), 9 (1.0%) or 7"),
+        (False, ["4", "9", "7", "1", "0"], 1, "unsure: 4 (98.1%) or one of 4 others"),
+        (False, ["4", "9", "7", "1", "0"], 2, "unsure: 4 (98.1%), 9 (1.0%) or 7 or 1 or 0"),
+        (False, [*"4971025386"], 1, "unsure: 4 (98.1%)"),  # of ten nothing is ruled out
         (False, list("4901235678"), 1, "unsure: 4 (98.1%)"),
     ],
 )
 def test_an_answer_in_words(sure, possible, top, words):
     best = [["4", 0.981], ["9", 0.01]][:top]
-    assert predict.in_words({"top": best, "sure": sure, "possible": possible}) == words
+    assert predict.in_words({"top": best, "sure": sure, "possible": possible}, 10) == words
 
 
 def test_a_model_of_before_is_said_to_be_one(answer, photos, monkeypatch):
@@ -258,6 +261,13 @@ def test_a_file_that_is_not_there_is_named_and_the_others_are_read(answer, photo
     code, out, error = answer(photos / "missing.jpg", photos / "3.png")
     assert code == 1 and out.count("3.png") == 1
     assert error.endswith("missing.jpg: no such file\n") and error.count("\n") == 2
+
+
+def test_an_empty_folder_is_named_and_the_others_are_read(answer, photos, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, out, error = answer(tmp_path / "empty", photos / "3.png")
+    assert code == 1 and out.count("3.png") == 1
+    assert error.endswith("empty: no images in this folder, by their names\n") and error.count("\n") == 2
 
 
 def test_names_are_shown_as_one_line_of_text(answer, photos, tmp_path):

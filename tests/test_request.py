@@ -98,7 +98,8 @@ def test_a_fold_of_a_run_is_kept_until_something_else_says_what_validates():
     request = settle(Wishes(run="mine"))
     assert request.parameters == parameters
     assert request.recipe.fold == "2/5" and request.recipe.validation_size is None
-    differs = r"run mine: holds another run \(fold was 2/5, is None; validation_size was None, is 100\)"
+    own = "the recipe's own"
+    differs = rf"run mine: holds another run \(fold was 2/5, is {own}; validation_size was {own}, is 100\)"
     with pytest.raises(errors.BadInput, match=differs):
         settle(Wishes(run="mine", validation_size=100))
     with pytest.raises(errors.BadInput, match=r"run mine: holds another run \(fold was 2/5, is 3/5\)"):

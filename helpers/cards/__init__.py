@@ -28,7 +28,7 @@ from ..reading import Answer, Reader, SheetAnswer, percent
 THUMBNAIL = 240  # pixels of its longer side
 SHEET = 720  # the same of a sheet with several digits
 QUALITY = 75  # of its JPEG
-MOST_OTHERS = 3  # labels that are named beside an answer; where more are possible, hardly any is ruled out
+MOST_OTHERS = 3  # labels that are named beside an answer; more are counted
 BARS = 10  # classes at most, the most probable ones
 TAKEN = "<figcaption>the photograph</figcaption>"
 SEEN = "<figcaption>as the network saw it</figcaption>"
@@ -165,7 +165,11 @@ def label_in_words(answer: Answer) -> str:
     label = answer.label or ""
     words = f"<b>{escape(label)}</b>, {percent(answer.probability)}"
     others = [escape(other) for other in answer.possible if other != label]
-    if 0 < len(others) <= MOST_OTHERS:
+    if len(answer.possible) == len(answer.labels):
+        others = []  # nothing is ruled out
+    if len(others) > MOST_OTHERS:
+        words += f", or one of {len(others)} others"
+    elif others:
         words += f", or {' or '.join(others)}"
     return f"<b>Unsure:</b> {words}" if answer.sure is False else f"Read as {words}"
 

@@ -144,7 +144,8 @@
     const order = names.map((_, place) => place).sort((one, other) => found[other] - found[one]), best = order[0];
     const known = certainty && familiarities.has(found), sure = known ? familiarities.get(found) >= certainty.threshold : null;
     const others = certainty && certainty.floor ? order.slice(1).filter(place => found[place] >= certainty.floor) : [];
-    const or = others.length <= 3 ? others.map(place => " or " + isolated(names[place])).join("") : "";
+    const isAny = others.length > 3 && others.length < names.length - 1; // where nothing is ruled out, nothing is told
+    const or = others.length > 3 ? (isAny ? ` or one of ${others.length} others` : "") : others.map(place => " or " + isolated(names[place])).join("");
     const text = `${sure === false ? "unsure: " : ""}${isolated(names[best])} (${percent(found[best])})${or}`;
     return { label: names[best], probability: found[best], sure, text };
   }

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import evaluation
-from .labels import Names
 from .pictures import images, mosaic, overlay
 from .showing import Panels
 from .style import ACCENT, ERROR, GREY, NARROW, TEXT, WIDE, describe, heading, name_ticks, new, shorten, wrap
@@ -25,19 +24,14 @@ def recall_and_precision(table: np.ndarray, names: Sequence[str], most: int = 30
     recall = hits / np.maximum(images, 1)
     drawn = np.sort(recall.argsort(kind="stable")[:most])
     figure, axis = new(width=WIDE, height=3.6 if len(drawn) <= 12 else 4.8)  # names of many classes stand upright
-    spans = []
-    for totals, shift, colour in ((images, -0.14, ACCENT), (called, 0.14, GREY)):
+    for label, totals, shift, colour in (("recall", images, -0.14, ACCENT), ("precision", called, 0.14, GREY)):
         of = np.maximum(totals[drawn], 1)
         shares = hits[drawn] / of
         ends = np.array([evaluation.wilson(*pair) for pair in zip(hits[drawn], of, strict=True)]).T
         places = np.arange(len(drawn)) + shift
         style = {"fmt": "o", "color": colour, "markerfacecolor": colour if colour == ACCENT else "none"}
-        axis.errorbar(places, 100 * shares, 100 * np.abs(ends - shares), elinewidth=1.5, **style)
-        low = int(shares.argmin())  # the name stands where there is something to see
-        spans.append((float(places[low]), float(places[low]), float(100 * ends[0][low])))
-    names_of_both = Names(axis, ["recall", "precision"], spans, fontweight="bold")
-    for text, colour in zip(names_of_both.texts, (ACCENT, GREY), strict=True):
-        text.set_color(colour)
+        axis.errorbar(places, 100 * shares, 100 * np.abs(ends - shares), elinewidth=1.5, label=label, **style)
+    figure.legend(loc="outside lower left", ncols=2, handletextpad=0.2, labelcolor="linecolor", prop={"weight": "bold"})
     axis.set(title="Recall and precision by class, 95% intervals", ylabel="% of the images", xlabel="class")
     axis.margins(y=0.12)
     name_ticks(axis.xaxis, [names[label] for label in drawn])

@@ -32,7 +32,9 @@ def class_shares(train_counts: ArrayLike, test_counts: ArrayLike) -> Verdict:
         return Verdict("class_shares", None, sentence, facts)
     p_value = float(chi2_contingency(table, correction=False).pvalue)
     shares = f"(chi-square test, {p_is(p_value)})"
-    if p_value < LEVEL:
+    if np.array_equal(table[0] * table[1].sum(), table[1] * table[0].sum()):
+        sentence = "Train and test hold the classes in the very same shares."
+    elif p_value < LEVEL:
         sentence = f"Train and test hold the classes in shares that differ by more than sampling error {shares}."
     else:
         sentence = (

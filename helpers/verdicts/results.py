@@ -396,15 +396,17 @@ def harm(correct: Mapping[str, ArrayLike], clean: ArrayLike, majority: float) ->
         sentence = f"Without corruption {unharmed.mean():.0%} of {len(unharmed)} images are classified correctly. "
         sentence += "From that the curves cannot tell what harms and what does not."
         return Verdict("harm", None, sentence, facts)
-    lowest = tied_with(min(shares, key=shares.__getitem__), marks)
-    highest = tied_with(max(shares, key=shares.__getitem__), marks)
+    worst, best = (extreme(shares, key=shares.__getitem__) for extreme in (min, max))
+    lowest, highest = tied_with(worst, marks), tied_with(best, marks)
+    both = set(lowest) & set(highest)  # they are told apart from neither end
     test = "(McNemar's test, Holm's correction for all pairs)"
-    if len(lowest) == len(marks):
+    if both & {worst, best}:
         sentence = "At the hardest strengths tried, no corruption is told apart as the one that harms most "
         sentence += f"{test}."
     else:
-        sentence = f"At the hardest strengths tried, accuracy is {among('lowest', lowest)} and "
-        sentence += f"{among('highest', highest)} {test}."
+        low, high = ([name for name in names if name not in both] for names in (lowest, highest))
+        sentence = f"At the hardest strengths tried, accuracy is {among('lowest', low)} and "
+        sentence += f"{among('highest', high)} {test}."
     return Verdict("harm", ", ".join(lowest), sentence, facts)
 
 
