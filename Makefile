@@ -6,7 +6,7 @@ READY = .venv/.ready
 LEFT_OUT_1 = triton|cuda-bindings|cuda-pathfinder|cuda-toolkit|nvidia-cuda-cccl|nvidia-cusolver|nvidia-nvtx
 LEFT_OUT_cpu = torch|torchvision|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+
 UNFIT = .venv: torch and torchvision cannot be imported; for LEAN=cpu install both before, from one place
-WHOLE = .venv: has everything in it already; make clean, and then this command again
+OTHERWISE = .venv: was set up otherwise already; make clean, and then this command again
 LIST = $(if $(LEAN),.venv/lean.txt,requirements.txt)
 
 .PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison record sample help setup lock schemas lint clean check unit
@@ -91,7 +91,7 @@ help:  ## the targets, and what each does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY)  ## create .venv and install everything; LEAN=1 or LEAN=cpu: without what computes on a GPU alone
-	@test -z "$(LEAN)" || test -e .venv/lean.txt || { echo "$(WHOLE)" >&2; exit 1; }
+	@test -z "$(LEAN)" || test "$(LEAN)" = "$$(cat $(READY))" || { echo "$(OTHERWISE)" >&2; exit 1; }
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed')"
@@ -101,7 +101,7 @@ $(READY): requirements.txt pyproject.toml
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(if $(LEAN),--no-deps) --require-hashes -r $(LIST)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@.venv/bin/python -c "import torch, torchvision" || { echo "$(UNFIT)" >&2; exit 1; }
-	@touch $@
+	@echo "$(LEAN)" > $@
 
 lock:  ## resolve the direct dependencies anew, for all platforms; needs uv
 	uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest --python-version 3.11 --upgrade \

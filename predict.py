@@ -42,7 +42,6 @@ PICTURED = 8  # answers at most that are shown with a picture of what the networ
 MOST_OTHERS = 3  # labels that are named beside an answer; more are counted
 DECIMALS = 6  # of a probability in a table or in JSON
 SURE = {True: "yes", False: "no", None: ""}  # in a table
-NO_IMAGES = "no images in this folder, by their names"
 SHADES = " ░▒▓█"
 
 
@@ -141,7 +140,12 @@ def check_sheet(options: argparse.Namespace) -> None:
 
 
 def find_files(named: Sequence[str]) -> Iterator[str]:
-    """Yield the files that were named, and the images in named folders; BadInput where there is none to read."""
+    """Yield the files that were named, and the images in named folders; BadInput where there is none to read.
+
+    A folder without one stands for itself, so that it is named with the reason.
+    """
+    from helpers import pictures
+
     if not named:
         raise errors.BadInput("name a file, a folder, or - for standard input", way_out="as in predict.py photo.jpg")
     missing = [name for name in named if name != "-" and not os.path.lexists(name)]
@@ -153,7 +157,7 @@ def find_files(named: Sequence[str]) -> Iterator[str]:
             continue
         images = images_in(name)
         if not images and len(named) == 1:
-            raise errors.BadInput(f"{printable(name)}: {NO_IMAGES}")
+            raise errors.BadInput(f"{printable(name)}: {pictures.NO_IMAGES}")
         yield from images or [name]
 
 
@@ -373,8 +377,6 @@ def open_named(name: str) -> "np.ndarray":
     """Return the image in the file `name`, or on standard input, uint8 (h, w, 3)."""
     from helpers import pictures
 
-    if os.path.isdir(name) and os.access(name, os.R_OK):
-        raise pictures.Unreadable(NO_IMAGES)
     if name != "-":
         return pictures.open_file(name)
     if sys.stdin is None:
@@ -431,11 +433,9 @@ def in_words(row: dict[str, Any], classes: int | None = None) -> str:
     named = [label for label, _ in row["top"]]
     words = ", ".join(f"{label} ({percent(probability)})" for label, probability in row["top"])
     others = [label for label in row["possible"] if label not in named]
-    if len(row["possible"]) == classes:
-        others = []  # nothing is ruled out
-    if len(others) > MOST_OTHERS:
+    if len(others) > MOST_OTHERS and len(row["possible"]) != classes:  # else nothing is ruled out
         words += f" or one of {len(others)} others"
-    elif others:
+    if 0 < len(others) <= MOST_OTHERS:
         words += f" or {' or '.join(others)}"
     return f"unsure: {words}" if row["sure"] is False else words
 

@@ -251,7 +251,7 @@ def run_several(wishes: Wishes, several: dict[str, list[Any]], options: argparse
 def make(grid: Grid, jobs: int, scheduler: str | None) -> tuple[Path, dict[str, Outcome]]:
     """Make the runs of a grid that are not up to date; return the page over them, and {run: how it ended}.
 
-    The index over all runs and that page are brought up to date, whatever ends this.
+    The index over all runs is brought up to date, whatever ends this, and that page, unless nothing was begun.
     """
     from pipeline.dispatch import run_grid
     from pipeline.grid_page import write

@@ -87,11 +87,15 @@ def accuracy_part(name: str, minutes: float, names: Sequence[str], seeds: Sequen
 
 
 def best_parts() -> list[Part]:
-    """Return the parts that read `best`: an hour would not do for all; with the last, all of them answer together."""
+    """Return the parts that read `best`: an hour would not do for all; with the last, all of them answer together.
+
+    The last asks for all, so that they are of one commit; what the first has read from it is not read again.
+    """
     together = ("accuracy", {"recipe": "best", "seeds": list(accuracy.seeds_of("best"))})
     first = accuracy_part("accuracy-best", 28, ["best"], [0, 1, 2])
     last = accuracy_part("accuracy-best-together", 19, ["best"], [3, 4])
-    return [first, Part(last.name, last.minutes, last.commands, (*last.reads, together))]
+    every = (python("accuracy.py", "--anew", "--recipes", "best"),)
+    return [first, Part(last.name, last.minutes, every, (*last.reads, together))]
 
 
 def accuracy_parts() -> list[Part]:
@@ -265,10 +269,13 @@ def counts(part: Part, earlier: str | None, commit: str) -> bool:
 
 
 def runs_on(part: Part) -> set[Path]:
-    """Return the files that a part runs beside the product: its benchmarks with their modules, and the Makefile."""
+    """Return the files that a part runs beside the product: its benchmarks with their modules, and the Makefile.
+
+    This one, too, for it says how.
+    """
     words = [word for command in part.commands for word in command]
-    makefile = {files.PROJECT / "Makefile"} if "make" in words else set()
-    return makefile | origin.modules_of(Path(word) for word in words if Path(word).parent == BENCHMARKS)
+    these = {BENCHMARKS / "record.py"} | ({files.PROJECT / "Makefile"} if "make" in words else set())
+    return these | origin.modules_of(Path(word) for word in words if Path(word).parent == BENCHMARKS)
 
 
 def last_end(ran: Iterable[Row]) -> str:

@@ -459,6 +459,18 @@ def summarise(name: str, data_dir: str | Path | None = None, wish: Wish = AS_IT_
         return find_source(name, data_dir, wish).summarise(data_folder(data_dir))
 
 
+def fingerprint_in(name: str, data_dir: str | Path | None, form: Form, other: Form) -> str:
+    """Return the fingerprint that a dataset, whose images are brought to `form`, would have if they were to `other`.
+
+    Nothing is decoded for it. Errors as those of `summarise`.
+    """
+    source = find_source(name, data_dir, Wish(*form))
+    if isinstance(source, ImageFolder):
+        with told_of_files(name):
+            return folders.describe(source.path, form).fingerprint_in(other)
+    return summarise(name, data_dir).fingerprint
+
+
 def files_of(name: str, data_dir: str | Path | None = None, wish: Wish = AS_IT_COMES) -> list[Path]:
     """Return the files that a dataset is read from, which `resolve` has named; none where it comes with a library.
 

@@ -50,8 +50,17 @@ class Folder(NamedTuple):
     sizes: np.ndarray  # int32 (n, 2): height and width of each image as it came
     names: tuple[str, ...]  # of the files, relative to the folder, fit to be shown
     class_names: tuple[str, ...]
-    fingerprint: str  # SHA-256 over the form, and the names and the bytes of the files
+    contents: list[list[Any]]  # of each file its name, whether it tests, and the digest of its bytes
     remarks: tuple[str, ...]  # what was left out, and what was inverted
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the form, and the names and the bytes of the files."""
+        return self.fingerprint_in(self.form)
+
+    def fingerprint_in(self, form: Form) -> str:
+        """Return the fingerprint that the same files have when they are brought to `form`."""
+        return digest([form, self.contents])
 
 
 class Part(NamedTuple):
@@ -516,7 +525,7 @@ def assemble(path: Path, listing: Listing, form: Form, kept: Kept) -> Folder:
         sizes=kept.sizes[is_whole],
         names=tuple(show(file.name, 200) for file in whole),
         class_names=tuple(listing.class_names),
-        fingerprint=digest([form, contents]),
+        contents=contents,
         remarks=(*listing.remarks, *remarks_on(listing.files, kept)),
     )
 

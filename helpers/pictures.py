@@ -27,6 +27,7 @@ MOST_PIXELS = 100_000_000  # of an image; what is larger is not opened
 MOST_PIXELS_OF = {"WEBP": 25_000_000, "AVIF": 45_000_000, "HEIF": 50_000_000, "TIFF": 90_000_000}
 # the same where a decoder holds the image more than once: with more, torch and all, it would take more than 1 GB
 MOST_BYTES = 400_000_000  # of a file
+NO_IMAGES = "no images in this folder, by their names"
 LONGEST = 1024  # pixels of the longer side that are kept: framing looks at fewer
 STRIP = 1_000_000  # pixels that are shrunk at a time
 ORIENTATION = 0x0112  # the number of that field in EXIF
@@ -65,7 +66,7 @@ def open_file(path: str | Path, longest: int = LONGEST) -> np.ndarray:
 def what_it_is(path: str | Path) -> str:
     """Return in a few words why a path is no file."""
     if os.path.isdir(path):
-        return "a folder that cannot be listed"
+        return NO_IMAGES if os.access(path, os.R_OK | os.X_OK) else "a folder that cannot be listed"
     if os.path.exists(path):
         return "neither a file nor a folder"
     return "a link that leads nowhere" if os.path.islink(path) else "no such file"

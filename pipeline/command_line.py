@@ -17,15 +17,18 @@ from typing import NoReturn
 
 from helpers import errors, folds
 
+NEEDED = ("torch", "numpy", "PIL", "pydantic", "filelock", "papermill")  # without these nothing begins
 HEARD: list[str] = []  # the name of the signal that `stop` has turned into an exception
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 def check_packages() -> None:
     """End the process with one line where this Python lacks the packages, as one outside the environment does."""
-    if importlib.util.find_spec("torch") is None:
-        way_out = "enter the environment, `. .venv/bin/activate`, or make it first: `make setup`"
-        fail(str(errors.BadInput(f"PyTorch is not installed for {sys.executable}", way_out=way_out)), 1)
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        enter = r".venv\Scripts\activate" if os.name == "nt" else ". .venv/bin/activate"
+        way_out = f"enter the environment, {enter}, or make it first, as docs/set-up.md tells"
+        fail(str(errors.BadInput(f"{missing[0]} is not installed for {sys.executable}", way_out=way_out)), 1)
 
 
 def shown(text: str) -> str:

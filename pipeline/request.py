@@ -449,7 +449,7 @@ def differences_of(request: Request, before: Manifest) -> list[str]:
     for name in parameters | request.parameters:
         old, new = parameters.get(name), request.parameters.get(name)
         if name != "run" and old != new:
-            own = "the recipe's own" if name in recipes.OVERRIDES else "not given"
+            own = "the recipe's own" if name in recipes.OVERRIDES and name != "fold" else "not given"
             was, now = (own if value is None else value for value in (old, new))
             differences.append(f"{name} was {was}, is {now}")
     place = str(request.data_dir) if request.is_folder_of_images else None

@@ -126,7 +126,7 @@ def mark_shares(columns: Sequence[tuple[Tag, Sequence[Tag]]]) -> str:
             cell["style"] = f"--part: {part:.1f}"
         told += mark_extremes(cells, shares)
     scale = f"Dots: from {low:g}% at the left to {high:g}% at the right." if are_near else "Bars: from 0 to 100%."
-    return f"{scale} Bold: the highest and the lowest of a column, where one alone is." if told else scale
+    return f"{scale} Bold: the highest and the lowest of a column, where only one cell holds it." if told else scale
 
 
 def mark_extremes(cells: Sequence[Tag], shares: Sequence[float]) -> list[Tag]:

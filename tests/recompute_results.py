@@ -346,7 +346,9 @@ def harm(run, shown):
     if both & {found["lowest"][0], found["highest"][0]}:
         return worst, "no corruption is told apart"
     found = {way: [name for name in names if name not in both] for way, names in found.items()}
-    said = [f"{'among the ' * (len(names) > 1)}{way} under {in_words(names)}" for way, names in found.items()]
+    said = [
+        f"{'among the ' * (len(names) > 1 or bool(both))}{way} under {in_words(names)}" for way, names in found.items()
+    ]
     return worst, " and ".join(said)
 
 

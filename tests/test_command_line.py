@@ -150,4 +150,4 @@ def test_a_python_without_the_packages_is_told_in_one_line(command):
     line = [sys.executable, "-S", str(ROOT / command[0]), *command[1:]]  # -S: nothing that is installed is found
     ended = subprocess.run(line, capture_output=True, text=True, env=environment)
     assert ended.returncode == 1 and ended.stderr.count("\n") == 1
-    assert ended.stderr.startswith("error: PyTorch is not installed for ") and "activate" in ended.stderr
+    assert ended.stderr.startswith("error: torch is not installed for ") and "activate" in ended.stderr

@@ -383,6 +383,19 @@ def test_the_failed_are_named_and_the_exit_code_is_1(engine, capsys):
     assert error == "error: digits-fast-1epochs-seed1: the loss is nan\n" and "1 of 3 runs failed; " in out
 
 
+def test_where_nothing_could_begin_no_page_over_the_grid_is_made(engine, capsys, monkeypatch, tmp_path):
+    def refuse(*_):
+        raise errors.BadInput("no Dask scheduler answers there", field="scheduler", value="tcp://there:8786")
+
+    monkeypatch.setattr(sys.modules["pipeline.dispatch"], "run_grid", refuse)
+    made_before = tmp_path / "outputs" / "digits-fast-1epochs-seed0" / "run.json"
+    made_before.parent.mkdir(parents=True)
+    made_before.touch()
+    with pytest.raises(errors.BadInput, match="no Dask scheduler"):
+        command("--seed", "0", "1", "--scheduler", "tcp://there:8786", "--force")
+    assert "the grid as far as it is" not in capsys.readouterr().out
+
+
 def test_a_single_point_is_a_run_unless_a_scheduler_is_named(engine, capsys, monkeypatch):
     made = []
     monkeypatch.setattr(run_all, "run", lambda request, screen: made.append(request.run) or request.folder)

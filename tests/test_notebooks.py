@@ -29,9 +29,12 @@ from helpers import (
     errors,
     evaluation,
     files,
+    forms,
     models,
     plots,
+    recipes,
     runs,
+    starts,
     training,
 )
 
@@ -292,6 +295,17 @@ def test_a_model_of_other_images_is_refused_in_the_words_of_a_notebook(reader):
     told = r"^run mine: its model was trained on other images \(mnist\) than these \(digits\); choose `dataset` mnist"
     with pytest.raises(errors.BadInput, match=told):
         reader.run(cell_with("was trained on other images", "04_results"))
+
+
+def test_a_training_by_hand_starts_from_no_run_that_has_learnt_from_its_images(reader):
+    noted = {"dataset": "digits", "fingerprint": "a", "seed": 0, "recipe": {"validation_size": None}}
+    start = SimpleNamespace(description=noted)
+    reader.names["training"] = SimpleNamespace(choose_device=lambda *_: "cpu", load_start=lambda _: start)
+    source = SimpleNamespace(name="digits", fingerprint="a", form=forms.Form(28, "grey", "whole"))
+    reader.names |= {"starts": starts, "start_from": "old", "source": source, "chosen": recipes.choose("fast", True)}
+    reader.names |= {"seed": 1, "device": "cpu", "threads": None, "data_dir": None}
+    with pytest.raises(errors.BadInput, match=r"^start_from old: it has learnt from some of the same images"):
+        reader.run(cell_with("training.load_start", "03_training"))
 
 
 def test_a_single_training_image_has_no_interval_and_is_refused(reader):

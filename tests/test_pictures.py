@@ -256,7 +256,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)  # the address of a socket is a short path
         server.bind("socket")
         for name, words in (
-            ("folder", "a folder"),
+            ("folder", "this folder"),
             ("pipe", "neither a file nor a folder"),
             ("device", "neither a file nor a folder"),
             ("socket", "neither a file nor a folder"),

@@ -193,6 +193,8 @@ def test_a_floor_of_nothing_names_no_labels(answer, photos, tmp_path):
 def test_an_answer_in_words(sure, possible, top, words):
     best = [["4", 0.981], ["9", 0.01]][:top]
     assert predict.in_words({"top": best, "sure": sure, "possible": possible}, 10) == words
+    few = {"top": [["4", 0.6]], "sure": False, "possible": ["4", "9", "7"]}
+    assert predict.in_words(few, 3) == predict.in_words(few, 10) == "unsure: 4 (60.0%) or 9 or 7"
 
 
 def test_a_model_of_before_is_said_to_be_one(answer, photos, monkeypatch):

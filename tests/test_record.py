@@ -151,7 +151,7 @@ def test_the_modules_of_a_benchmark_are_all_that_it_imports_or_starts():
     assert names >= {"faults.py", "fuzz.py", "tampering.py", "grid_faults.py", "origin.py"} and "speed.py" not in names
     assert record.BENCHMARKS / "lightning_loop.py" in origin.modules_of([record.BENCHMARKS / "speed.py"])
     by_name = {one.name: one for one in record.parts_of_record()}
-    assert record.runs_on(by_name["sample"]) == {files.PROJECT / "Makefile"}
+    assert record.runs_on(by_name["sample"]) == {files.PROJECT / "Makefile", record.BENCHMARKS / "record.py"}
 
 
 def test_what_notes_no_commit_is_done_where_the_record_says_so_and_it_is_there(world):
@@ -278,6 +278,8 @@ def test_the_parts_are_short_and_read_all_that_their_benchmarks_can():
     assert {row["part"] for name, row in read if name == "speed"} == set(speed.PARTS)
     assert {row["part"] for name, row in read if name == "faults"} == set(faults.PARTS)
     assert ("accuracy", {"recipe": "best", "seeds": [0, 1, 2, 3, 4]}) in read
+    (together,) = [one for one in parts if one.name == "accuracy-best-together"]
+    assert "--seeds" not in together.commands[0]  # its five networks are of one commit, whenever the others were read
     assert {name for one in parts for name in one.after} < {one.name for one in parts}
     for command in (command for one in parts for command in one.commands if command[0] == sys.executable):
         assert (record.BENCHMARKS / command[1]).is_file()

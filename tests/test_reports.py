@@ -103,7 +103,7 @@ def test_shares_of_a_table_have_one_scale_and_a_line_tells_of_it():
     table, shown = tidied({"confidence": near, "accuracy": wide})
     assert all("bar" in cells[0]["class"] for header, cells in shown.items() if header)
     assert shown["confidence"][0]["style"] == "--part: 95.0"
-    said = "Bars: from 0 to 100%. Bold: the highest and the lowest of a column, where one alone is."
+    said = "Bars: from 0 to 100%. Bold: the highest and the lowest of a column, where only one cell holds it."
     assert table.parent.find_next_sibling("p", class_="legend").text == said
     table, shown = tidied({"precision": near, "recall": [f"{98 + n / 10:.1f}%" for n in range(8)]})
     assert [shown[name][0]["style"] for name in ("precision", "recall")] == ["--part: 0.0", "--part: 81.1"]

@@ -99,7 +99,7 @@ def test_a_fold_of_a_run_is_kept_until_something_else_says_what_validates():
     assert request.parameters == parameters
     assert request.recipe.fold == "2/5" and request.recipe.validation_size is None
     own = "the recipe's own"
-    differs = rf"run mine: holds another run \(fold was 2/5, is {own}; validation_size was {own}, is 100\)"
+    differs = rf"run mine: holds another run \(fold was 2/5, is not given; validation_size was {own}, is 100\)"
     with pytest.raises(errors.BadInput, match=differs):
         settle(Wishes(run="mine", validation_size=100))
     with pytest.raises(errors.BadInput, match=r"run mine: holds another run \(fold was 2/5, is 3/5\)"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import data, errors, forms, recipes, starts
+from helpers import data, errors, folders, forms, recipes, starts
 
 FAST = recipes.choose("fast", True)
 GREY = forms.Form(28, "grey", "ink")
@@ -39,6 +39,8 @@ def test_a_model_of_before_that_knows_of_no_fold_starts_a_run_without_one():
     of_fold = NOTED | {"recipe": {"validation_size": None, "fold": "1/5"}}
     assert refused(of_fold).way_out == "say `seed` 0, and `fold` 1/5"
     starts.check("old", NOTED, "letters", "b", GREY, 1, FAST)  # other images: any split of them
+    starts.check("old", NOTED, "digits", "b", GREY, 0, FAST)  # of another version of the library that carries them
+    assert "has learnt from some of the same images" in str(refused(NOTED, fingerprint="b", seed=1))
 
 
 def keep_pictures(folder, count):
@@ -59,7 +61,12 @@ def test_a_folder_that_grew_is_split_otherwise_and_is_refused(tmp_path, monkeypa
     noted = NOTED | {"dataset": "coins", "fingerprint": before[smaller], "framing": {"name": "whole"}}
     noted["images"] = {"size": 32, "colour": "rgb"}
     for form in (larger, smaller):  # another size of the same files is no other split
-        starts.check("old", noted, "coins", before[form], form, 0, FAST, tmp_path)
+        data.summarise.cache_clear()
+        data.summarise("coins", tmp_path, forms.Wish(*form))  # what was decoded is kept for this form alone
+        with monkeypatch.context() as patch:
+            patch.setattr(folders, "decode", lambda *_: pytest.fail("decoded again"))
+            data.summarise.cache_clear()
+            starts.check("old", noted, "coins", before[form], form, 0, FAST, tmp_path)
     assert "has learnt from some of the same images" in str(
         refused(noted, "coins", before[larger], larger, 1, FAST, tmp_path)
     )
@@ -68,7 +75,10 @@ def test_a_folder_that_grew_is_split_otherwise_and_is_refused(tmp_path, monkeypa
     for form in (larger, smaller):
         now = data.summarise("coins", tmp_path, forms.Wish(*form)).fingerprint
         error = refused(noted, "coins", now, form, 0, FAST, tmp_path)
-        assert "old: coins held other images then" in str(error) and error.way_out == starts.FROM_NOTHING
+        assert (
+            "old: it learnt from other images of coins, or of a folder of that name" in str(error)
+            and error.way_out == starts.FROM_NOTHING
+        )
 
 
 def test_what_the_model_itself_began_with_counts():

@@ -90,6 +90,17 @@ def test_make_says_what_lean_may_be_before_it_makes_anything(tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
+@needs_make
+def test_make_says_where_the_environment_is_set_up_otherwise(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.txt", "pyproject.toml", ".venv/.ready"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1\n")
+    for lean, code in (("1", 0), ("", 0), ("cpu", 2), ("banana", 2)):
+        told = subprocess.run(["make", "setup", f"LEAN={lean}"], cwd=tmp_path, capture_output=True, text=True)
+        assert told.returncode == code and ("was set up otherwise already" in told.stderr) == bool(code), told
+
+
 def needed_by(library):
     """Return the names of the libraries that a library names as needed."""
     told = subprocess.run(["readelf", "--dynamic", "--wide", library], capture_output=True, text=True, check=True)

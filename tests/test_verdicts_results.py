@@ -293,10 +293,12 @@ def test_what_harms_most_is_named_with_all_that_cannot_be_told_from_it():
     steps = {name: places < count for name, count in {"low": 10, "middle": 20, "high": 30}.items()}
     steps |= {"other": places >= 30}  # as many as `low`, but others: told apart from `high`, not from `middle`
     said = verdicts.harm(steps | {"high": places >= 0}, share(40, 40), 0.1).sentence
-    assert "is among the lowest under low and other" in said and "highest under high" in said
+    assert "is among the lowest under low and other and highest under high" in said
     between = {"a": places < 10, "b": places < 16, "c": places < 22}
     ends = verdicts.harm(between, share(40, 40), 0.1)
-    assert "lowest under a and highest under c" in ends.sentence and ends.value == "a, b"  # b is told from neither
+    assert (
+        "among the lowest under a and among the highest under c" in ends.sentence and ends.value == "a, b"
+    )  # b is told from neither
     alike = {name: generator.random(1000) < 0.5 for name in "abcd"}
     assert "no corruption is told apart" in verdicts.harm(alike, share(990, 1000), 0.1).sentence
     assert "cannot tell" in verdicts.harm(marks, share(120, 1000), 0.11).sentence

@@ -165,11 +165,9 @@ def label_in_words(answer: Answer) -> str:
     label = answer.label or ""
     words = f"<b>{escape(label)}</b>, {percent(answer.probability)}"
     others = [escape(other) for other in answer.possible if other != label]
-    if len(answer.possible) == len(answer.labels):
-        others = []  # nothing is ruled out
-    if len(others) > MOST_OTHERS:
+    if len(others) > MOST_OTHERS and len(answer.possible) != len(answer.labels):  # else nothing is ruled out
         words += f", or one of {len(others)} others"
-    elif others:
+    if 0 < len(others) <= MOST_OTHERS:
         words += f", or {' or '.join(others)}"
     return f"<b>Unsure:</b> {words}" if answer.sure is False else f"Read as {words}"
 

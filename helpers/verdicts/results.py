@@ -405,8 +405,8 @@ def harm(correct: Mapping[str, ArrayLike], clean: ArrayLike, majority: float) ->
         sentence += f"{test}."
     else:
         low, high = ([name for name in names if name not in both] for names in (lowest, highest))
-        sentence = f"At the hardest strengths tried, accuracy is {among('lowest', low)} and "
-        sentence += f"{among('highest', high)} {test}."
+        sentence = f"At the hardest strengths tried, accuracy is {among('lowest', low, bool(both))} and "
+        sentence += f"{among('highest', high, bool(both))} {test}."
     return Verdict("harm", ", ".join(lowest), sentence, facts)
 
 
@@ -456,8 +456,8 @@ def filters(trained: ArrayLike, untrained: ArrayLike) -> Verdict:
     return Verdict("filters", p_value, sentence, facts)
 
 
-def among(extreme: str, names: Sequence[str]) -> str:
-    """Return where a figure is lowest, or highest: under one name, or among the lowest under several."""
-    if len(names) == 1:
+def among(extreme: str, names: Sequence[str], others: bool = False) -> str:
+    """Return where a figure is lowest, or highest: under one name; among the lowest under several, or with `others`."""
+    if len(names) == 1 and not others:
         return f"{extreme} under {names[0]}"
     return f"among the {extreme} under {listed(names)}"
