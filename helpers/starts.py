@@ -1,5 +1,4 @@
-"""Whether a training may begin with the weights of another run: a model that has learnt from images must not be tested
-on them, nor validated."""
+"""Which run a training may start from: none that has learnt from the images that validate or test here."""
 
 from collections.abc import Mapping
 from pathlib import Path
