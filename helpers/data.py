@@ -155,7 +155,10 @@ class PublishedSet:
         damage = first_damage(self.published, problems)
         if damage and not download:
             raise DatasetUnavailable(damage, way_out="a run would set it aside and fetch it anew")
-        if not problems or not download:
+        if not download:
+            return
+        if not problems:
+            downloads.note_first_seen(self.published, folder)
             return
         try:
             downloads.fetch(self.published, folder)

@@ -199,20 +199,24 @@ def note_sums(published: Published, raw: Path, sums_of_files: Mapping[str, str])
 
 
 def sums(published: Published, folder: Path) -> dict[str, str | None]:
-    """Return {file: SHA-256} of the unpacked files; None for a file that is not there.
-
-    Those of a set that came another way are noted when they are first seen.
-    """
+    """Return {file: SHA-256} of the unpacked files; None for a file that is not there."""
     raw = raw_folder(published, folder)
     known = known_sums(published, raw)
     if set(known) == set(FILES):
         return dict(known)
+    return {name: file_digest(raw / name) for name in FILES}
+
+
+def note_first_seen(published: Published, folder: Path) -> None:
+    """Note the sums of the unpacked files, all of them there, of a set that came another way; later changes show."""
+    raw = raw_folder(published, folder)
+    if set(known_sums(published, raw)) == set(FILES):
+        return
     measured = {name: file_digest(raw / name) for name in FILES}
     complete = {name: content for name, content in measured.items() if content}
     if len(complete) == len(FILES):
         with contextlib.suppress(OSError):  # where the folder cannot be written to, they are taken anew each time
             note_sums(published, raw, complete)
-    return measured
 
 
 def kept_files(published: Published, folder: Path) -> list[Path]:

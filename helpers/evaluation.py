@@ -30,14 +30,16 @@ def predict(network: nn.Module, images: Tensor, device: torch.device | str = "cp
     """
     was_training = network.training
     before = next((tensor.device for tensor in network.parameters()), torch.device(device))
-    network.to(device).to(memory_format=torch.channels_last)
-    network.eval()
-    with torch.inference_mode():  # not around `to`: weights converted under it could never be trained again
-        logits = [
-            network(part.to(device).float().contiguous(memory_format=torch.channels_last)).float().cpu()
-            for part in images.split(batch_for(images))
-        ]
-    network.to(before).train(was_training)
+    try:
+        network.to(device).to(memory_format=torch.channels_last)
+        network.eval()
+        with torch.inference_mode():  # not around `to`: weights converted under it could never be trained again
+            logits = [
+                network(part.to(device).float().contiguous(memory_format=torch.channels_last)).float().cpu()
+                for part in images.split(batch_for(images))
+            ]
+    finally:
+        network.to(before).train(was_training)
     return torch.cat(logits)
 
 

@@ -489,9 +489,11 @@ def test_the_command_line_says_that_a_set_was_not_verified(tmp_path):
         made[f"{part}-images-idx3-ubyte"] = idx(torch.zeros(count, 28, 28, dtype=torch.uint8))
         made[f"{part}-labels-idx1-ubyte"] = idx(torch.arange(count).remainder(10).byte())
     lay_out_fashion(tmp_path / "no-data", made)
+    there = sorted((tmp_path / "no-data").rglob("*"))
     code, out, error = project.run("--dry-run", dataset="fashion-mnist")
     assert code == 0, error
     assert "note: not verified: this may not be Fashion-MNIST." in out
+    assert sorted((tmp_path / "no-data").rglob("*")) == there  # to look leaves nothing, no sums either
 
 
 def example_of_a_dataset():

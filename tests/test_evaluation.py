@@ -262,3 +262,14 @@ def test_a_network_is_back_where_it_was_once_it_has_predicted():
     network = Elsewhere().eval()
     assert evaluation.predict(network, torch.zeros(3, 1, 2, 2, dtype=torch.uint8), "cpu").shape == (3, 4)
     assert network.computed_on == "cpu" and network.device == "cuda" and not network.training
+
+
+def test_a_network_that_cannot_answer_is_back_as_it_was():
+    class Failing(Elsewhere):
+        def forward(self, images):
+            raise ValueError("no answer")
+
+    network = Failing().train()
+    with pytest.raises(ValueError, match="no answer"):
+        evaluation.predict(network, torch.zeros(3, 1, 2, 2, dtype=torch.uint8), "cpu")
+    assert network.device == "cuda" and network.training
