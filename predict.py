@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 CARD = "MODEL_CARD.md"
 PICTURED = 8  # answers at most that are shown with a picture of what the network saw
-MOST_OTHERS = 3  # labels that are named beside an answer; more are counted
 DECIMALS = 6  # of a probability in a table or in JSON
 SURE = {True: "yes", False: "no", None: ""}  # in a table
 SHADES = " ░▒▓█"
@@ -428,15 +427,13 @@ def how_unsure(numbers: Sequence[Sequence[dict[str, Any]]]) -> str:
 
 def in_words(row: dict[str, Any], classes: int | None = None) -> str:
     """Return an answer as a person reads it, as in `4 (98.1%)` and `unsure: 4 (61.0%) or 9`; of so many classes."""
-    from helpers.reading import percent
+    from helpers.reading import others_in_words, percent
 
     named = [label for label, _ in row["top"]]
     words = ", ".join(f"{label} ({percent(probability)})" for label, probability in row["top"])
     others = [label for label in row["possible"] if label not in named]
-    if len(others) > MOST_OTHERS and len(row["possible"]) != classes:  # else nothing is ruled out
-        words += f" or one of {len(others)} others"
-    if 0 < len(others) <= MOST_OTHERS:
-        words += f" or {' or '.join(others)}"
+    beside = others_in_words(others, len(row["possible"]) != classes)
+    words += f" {beside}" if beside else ""
     return f"unsure: {words}" if row["sure"] is False else words
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from .forms import Form
 from .framing import Framed, NoDigit
 
 NAMED = 5  # runs at most that an error names
+MOST_OTHERS = 3  # labels that are named beside an answer; more are counted, as in helpers/drawing/network.js
 
 
 class Answer(NamedTuple):
@@ -70,6 +72,16 @@ def percent(probability: float, over: str = "over ") -> str:
     if 0.9995 <= probability < 1:
         return f"{over}99.9%"
     return f"{probability:.1%}"
+
+
+def others_in_words(others: Sequence[str], rules_out: bool) -> str:
+    """Return the labels that are possible beside an answer, as in `or 4 or 9` and `or one of 5 others`; "" for none.
+
+    Where there are many, and no class at all is ruled out, that they are possible says nothing: "" again.
+    """
+    if len(others) > MOST_OTHERS:
+        return f"or one of {len(others)} others" if rules_out else ""
+    return " ".join(f"or {label}" for label in others)
 
 
 def number_text(number: tuple[Answer, ...]) -> str:

@@ -23,12 +23,11 @@ from PIL import Image
 from .. import files, framing, lead, pictures
 from ..errors import BadInput
 from ..framing import NoDigit
-from ..reading import Answer, Reader, SheetAnswer, percent
+from ..reading import Answer, Reader, SheetAnswer, others_in_words, percent
 
 THUMBNAIL = 240  # pixels of its longer side
 SHEET = 720  # the same of a sheet with several digits
 QUALITY = 75  # of its JPEG
-MOST_OTHERS = 3  # labels that are named beside an answer; more are counted
 BARS = 10  # classes at most, the most probable ones
 TAKEN = "<figcaption>the photograph</figcaption>"
 SEEN = "<figcaption>as the network saw it</figcaption>"
@@ -165,10 +164,8 @@ def label_in_words(answer: Answer) -> str:
     label = answer.label or ""
     words = f"<b>{escape(label)}</b>, {percent(answer.probability)}"
     others = [escape(other) for other in answer.possible if other != label]
-    if len(others) > MOST_OTHERS and len(answer.possible) != len(answer.labels):  # else nothing is ruled out
-        words += f", or one of {len(others)} others"
-    if 0 < len(others) <= MOST_OTHERS:
-        words += f", or {' or '.join(others)}"
+    beside = others_in_words(others, len(answer.possible) != len(answer.labels))
+    words += f", {beside}" if beside else ""
     return f"<b>Unsure:</b> {words}" if answer.sure is False else f"Read as {words}"
 
 
