@@ -26,6 +26,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from helpers import errors, files
@@ -84,7 +85,9 @@ def main(options: argparse.Namespace) -> int:
         rows.append(read_row(reader, name, options))
         show(rows[-1], options.json, pictured=len(named) <= PICTURED)
     if options.csv:
-        files.write_file(options.csv, sheets_table(rows) if options.sheet else as_table(rows, options.top))
+        table = sheets_table(rows) if options.sheet else as_table(rows, options.top)
+        with tidied_after_signals():
+            files.write_file(options.csv, table)
     if options.report is not None:
         write_report(reader, named, options.report, options.sheet)
         if not options.json:
@@ -259,11 +262,18 @@ def write_report(reader: "Reader", named: Sequence[str], path: str, sheet: bool)
     """Write the page on the named files. A signal that comes meanwhile ends the kernel and leaves nothing behind."""
     from pipeline import answers
 
+    with tidied_after_signals():
+        photographs = list(zip(names_on_page(named), named, strict=True))
+        answers.write_page(reader, photographs, path, sheet)
+
+
+@contextmanager
+def tidied_after_signals() -> Iterator[None]:
+    """Let a signal that comes while the block runs raise KeyboardInterrupt, so that it is tidied up after."""
     heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
     before = {number: signal.signal(number, stop) for number in heard}
     try:
-        photographs = list(zip(names_on_page(named), named, strict=True))
-        answers.write_page(reader, photographs, path, sheet)
+        yield
         check_heard()
     finally:
         for number, handler in before.items():
@@ -293,7 +303,8 @@ def write_export(reader: "Reader", path: str, card: str, as_json: bool) -> None:
     text = model_card.write(reader, os.path.basename(path), content)
     check_replaced(path, card)
     try:
-        write_both(path, content, card, text)
+        with tidied_after_signals():
+            write_both(path, content, card, text)
     except OSError as error:
         raise wrong_export(path)(error.strerror or str(error), way_out="choose another place") from None
     if not as_json:

@@ -198,13 +198,14 @@ def eda(
     right, asked = ladder.facts["right"], ladder.facts["images"]
     best = max(right, key=right.__getitem__)
     leaked = copies.facts["leaked"]
-    suspected, classes = labels["suspected"], labels["classes"]
+    checked, suspected, classes = labels["checked"], labels["suspected"], labels["classes"]
+    none_checked = "no label could be checked"  # where images are few, networks know no class well enough
     of_all = f"Among {images:,} images of {classes:,} classes"
     finding = f"{of_all} the checks find {no_or_some(leaked, 'test image')} with a copy outside test; "
-    finding += f"of {labels['checked']:,} labels they suspect {suspected or 'none'}."
+    finding += f"of {checked:,} labels they suspect {suspected or 'none'}." if checked else f"{none_checked}."
     tiles = [
         Tile("images", f"{images:,}", f"of {classes:,} classes"),
-        Tile("suspected labels", f"{suspected:,}", f"of {labels['checked']:,} checked"),
+        Tile("suspected labels", f"{suspected:,}", f"of {checked:,} checked" if checked else none_checked),
         Tile("pairs of copies", f"{pairs:,}", f"{no_or_some(leaked, 'test image')} with one outside test"),
         share("best simple rule", right[best], asked, best),
     ]

@@ -542,10 +542,12 @@ def faults(facts: Facts) -> list[str]:
     sound = facts.soundness
     if sound is None:
         return ["Known faults: this run did not look for any (its notebook 01_eda does)."]
-    checked = f", of {sound['labels_checked']:,} whose labels were checked" if sound.get("labels_checked") else ""
-    classes = len(sound.get("classes_checked", facts.names))
-    if checked and classes < len(facts.names):
-        checked += f" in {classes:,} of the {len(facts.names):,} classes"
+    checked = ""
+    if "labels_checked" in sound:
+        number, classes = sound["labels_checked"], len(sound.get("classes_checked", facts.names))
+        checked = f", of {number:,} whose labels were checked" if number else " (no label could be checked)"
+        if number and classes < len(facts.names):
+            checked += f" in {classes:,} of the {len(facts.names):,} classes"
     found = [
         ("suspected_labels", f"training and validation images whose labels are suspected to be wrong{checked}"),
         ("leaks", "test images that have a copy, or nearly one, outside test"),
@@ -673,11 +675,19 @@ def by_class(names: Sequence[str], test: dict[str, Any]) -> list[str]:
     pairs = evaluation.confused_pairs(np.array(test["confusion_matrix"]), 2 * WORST)
     words = [f"{plain(names[true])} taken for {plain(names[other])} ({number:,})" for true, other, number in pairs]
     parts.append(f"Most frequent confusions: {', '.join(words)}." if words else "No test image was classified wrongly.")
-    cells = [
-        (plain(name), *(decimal(row[figure]) for figure in ("precision", "recall", "f1")), f"{int(row['support']):,}")
-        for name, row in zip(names, rows, strict=True)
-    ]
+    answers = np.array(test["confusion_matrix"]).sum(axis=0)
+    cells = []
+    for name, row, named in zip(names, rows, answers, strict=True):
+        precision = decimal(row["precision"]) if named else "no answer"
+        cells.append((plain(name), precision, decimal(row["recall"]), decimal(row["f1"]), f"{int(row['support']):,}"))
     return [*parts, table(("class", "precision", "recall", "F1", "images"), cells)]
+
+
+def furthest_end(images: int) -> float:
+    """Return how far, at most, an end of the 95% interval lies from a share of so many images."""
+    shares = np.linspace(0, 1, images + 1)
+    ends = [evaluation.wilson(hits, images) for hits in range(images + 1)]
+    return float(np.abs(np.array(ends) - shares[:, None]).max())
 
 
 def robustness(facts: Facts) -> list[str]:
@@ -694,10 +704,10 @@ def robustness(facts: Facts) -> list[str]:
             if not facts.reader.form.is_mnists:
                 unit = unit.replace("full ink", "full brightness")
             rows.append((plain(name), unit, shares, plain(shown.get(name, "no"))))
-        low, high = evaluation.wilson(number / 2, number)
+        reach = furthest_end(number)
         told = (
             f"Accuracy on {number:,} of the test images, made harder to read (strength: accuracy). "
-            f"A share of so many is known to within {100 * (high - low) / 2:.1f} points or less (95 % interval)."
+            f"A share of so many is known to within {100 * reach:.1f} points or less (95 % interval)."
         )
         return ["## Robustness", told, table(("kind", "strength is", "accuracy", "in training"), rows)]
     except (KeyError, TypeError, ValueError):

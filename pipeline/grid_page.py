@@ -353,8 +353,8 @@ def answer(group: Group) -> str:
     place = "first so far" if group.missing else "first"
     verb = f"is {place}, with a" if len(group.settings) > 1 else "reaches a"
     told = f"{first.name} {verb} validation accuracy of {percent(reached.mean)} ({spread_of(reached)})."
-    if first.only_guesses:
-        told += " That is no better than guessing the most frequent class."
+    if first.may_be_guessing:
+        told += " That is not told apart from guessing the most frequent class (exact test at 5%)."
     if not first.is_complete:
         missing = len(first.readings) - len(first.done)
         told += f" {missing} of its {len(first.readings)} runs {'has' if missing == 1 else 'have'} no figures."
@@ -437,7 +437,7 @@ def count_images(group: Group) -> str:
 
 def show_setting(setting: Setting) -> dict[str, str]:
     """Return a setting as the page shows it: texts, empty where no run of it is done."""
-    name = f"{setting.name} (no better than guessing)" if setting.only_guesses else setting.name
+    name = f"{setting.name} (not told apart from guessing)" if setting.may_be_guessing else setting.name
     row = {"rank": "", "name": name, "runs": f"{len(setting.done)} of {len(setting.readings)}"}
     if not setting.done:
         return row

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import logging
 import math
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
 from helpers import files, run_files, runs
@@ -48,6 +51,8 @@ OTHERS = {  # pages over all recipes, which benchmarks/comparison.py makes, and 
 }
 BACKTICKS = re.compile(r"`([^`\n]+)`")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+TURN = ".index.lock"  # one writes the page at a time
+PATIENCE = 10  # seconds that another may take for it
 UNREADABLE = "failed: its files cannot be read"
 
 
@@ -105,27 +110,44 @@ class GridSummary(Part):
 
 
 def write_index(outputs: Path) -> None:
-    """Write outputs/index.html: a line for every run, the newest first; the best, the latest and the failed lead."""
+    """Write outputs/index.html: a line for every run, the newest first; the best, the latest and the failed lead.
+
+    Of several commands that end at once, one reads and writes after the other, so that none leaves an older page.
+    """
+    with turn_of(outputs):
+        files.write_file(outputs / "index.html", page_of(outputs))
+
+
+@contextmanager
+def turn_of(outputs: Path) -> Iterator[None]:
+    """Wait until no other process writes the index, PATIENCE seconds at most: one that was suspended stops nobody."""
+    turn = FileLock(outputs / TURN)
+    with contextlib.suppress(Timeout):
+        turn.acquire(timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+def page_of(outputs: Path) -> str:
+    """Return the page over all runs in a folder, as HTML."""
     rows = [row_of(path.parent) for path in sorted(outputs.glob("*/run.json"))]
     rows.sort(key=lambda row: row["started"], reverse=True)
     grids = [row_of_grid(path) for path in sorted(outputs.glob("grids/*/grid.json"))]
     grids.sort(key=lambda row: row["finished"], reverse=True)
-    others = {page: what for page, what in OTHERS.items() if (outputs / page).is_file()}
     scale = scale_of(shares_of(rows))
     for row in rows:
         row["marks"] = marks_of(row, scale) if scale else []
-    files.write_file(
-        outputs / "index.html",
-        render(
-            "runs.html.j2",
-            PARTS,
-            runs=rows,
-            data=[{name: row[name] for name in FOR_SCRIPT if name in row} for row in rows],
-            grids=grids,
-            others=others,
-            scale=scale,
-            lead=lead_of(rows),
-        ),
+    return render(
+        "runs.html.j2",
+        PARTS,
+        runs=rows,
+        data=[{name: row[name] for name in FOR_SCRIPT if name in row} for row in rows],
+        grids=grids,
+        others={page: what for page, what in OTHERS.items() if (outputs / page).is_file()},
+        scale=scale,
+        lead=lead_of(rows),
     )
 
 

@@ -96,11 +96,12 @@ def scale_of(shares: Iterable[float]) -> Scale | None:
     low, high = min(depths), max(depths)
     room = max(MARGIN * (high - low), 0.05)
     bare = Scale(1 - 10 ** -max(low - room, 0.0), 1 - 10 ** -(high + room))
+    last = (1.0,) if max(found) >= 1 else ()  # at the right end, which is labelled as what stands there
     for marks in MARKS:
-        ticks = readable(bare, round_errors(bare, marks))
+        ticks = readable(bare, round_errors(bare, marks), last)
         if len(ticks) >= 3:
             return Scale(bare.low, bare.high, ticks)
-    return Scale(bare.low, bare.high, round_ticks(bare))
+    return Scale(bare.low, bare.high, round_ticks(bare, last))
 
 
 def points_of(differences: Iterable[float]) -> Points | None:
@@ -120,11 +121,14 @@ def round_errors(axis: Axis, marks: Sequence[float]) -> list[float]:
     return [share for share in shares if axis.low <= share <= axis.high]
 
 
-def round_ticks(axis: Axis) -> tuple[float, ...]:
-    """Return round values of an axis that are equally far from each other, as far apart as three labels let them."""
+def round_ticks(axis: Axis, last: tuple[float, ...] = ()) -> tuple[float, ...]:
+    """Return round values of an axis that are equally far from each other, as far apart as three labels let them.
+
+    `last` is another that is labelled after them.
+    """
     for power in range(0, -9, -1):
         for step in STEPS:
-            ticks = readable(axis, multiples(axis, step * 10**power))
+            ticks = readable(axis, multiples(axis, step * 10**power), last)
             if len(ticks) >= 3:
                 return ticks
     return ()
@@ -136,10 +140,11 @@ def multiples(axis: Axis, step: float) -> list[float]:
     return [round(number * step, 9) for number in range(max(first, last - 40), last + 1) if number * step < 1]
 
 
-def readable(axis: Axis, values: Sequence[float]) -> tuple[float, ...]:
-    """Return those of `values`, from the left, whose labels stand apart from the one before."""
+def readable(axis: Axis, values: Sequence[float], last: tuple[float, ...] = ()) -> tuple[float, ...]:
+    """Return those of `values`, from the left, whose labels stand apart from the one before; and then `last`."""
     kept: list[float] = []
     for value in values:
-        if not kept or axis.place(value) - axis.place(kept[-1]) >= APART:
+        is_clear = all(axis.place(end) - axis.place(value) >= APART for end in last)
+        if is_clear and (not kept or axis.place(value) - axis.place(kept[-1]) >= APART):
             kept.append(value)
-    return tuple(kept)
+    return (*kept, *last)

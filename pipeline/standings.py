@@ -115,8 +115,8 @@ class Setting:
         return len(self.done) == len(self.readings)
 
     @property
-    def only_guesses(self) -> bool:
-        """Whether none of its runs is better than always guessing the most frequent class, by an exact test at 5%."""
+    def may_be_guessing(self) -> bool:
+        """Whether an exact test at 5% tells none of its runs apart from always guessing the most frequent class."""
         return bool(self.done) and not any(map(beats_guessing, self.done.values()))
 
     @property

@@ -255,11 +255,11 @@ def doubt(run, shown):
 def temperature(run, shown):
     with np.load(run / "validation.npz") as arrays:
         logits, labels = arrays["logits"].astype(np.float64), arrays["labels"]
-    trials = np.geomspace(0.1, 10, 201)
+    trials = np.geomspace(0.1, 10, 4001)
     losses = np.array([-special.log_softmax(logits / t, axis=1)[np.arange(len(labels)), labels].sum() for t in trials])
     near = trials[losses < losses.min() + 1.92]
-    assert math.isclose(near[0], shown["facts"]["low"], rel_tol=0.03)
-    assert math.isclose(near[-1], shown["facts"]["high"], rel_tol=0.03)
+    assert math.isclose(near[0], shown["facts"]["low"], rel_tol=0.003)
+    assert math.isclose(near[-1], shown["facts"]["high"], rel_tol=0.003)
     assert shown["facts"]["errors"] == int((logits.argmax(axis=1) != labels).sum())
     chosen = model_of(run)["temperature"]
     if chosen == 1:

@@ -60,7 +60,17 @@ def test_a_perfect_classifier_has_no_mistakes():
         len(evaluation.mistakes(predictions)) == 0
         and evaluation.confused_pairs(evaluation.confusion_matrix(predictions)) == []
     )
-    assert evaluation.metrics(predictions)["accuracy_ci95"][1] == 1.0
+    result = evaluation.metrics(predictions)
+    assert result["accuracy_ci95"][1] == 1.0
+    assert result["macro_f1_ci95"] == [1, 1]  # of one image a class, too: every class keeps its images
+
+
+def test_a_class_without_mistakes_does_not_widen_the_interval_of_f1():
+    labels = [0] * 40 + [1] * 40 + [2] * 2
+    predicted = [0] * 36 + [1] * 4 + [1] * 40 + [2] * 2
+    low, high = evaluation.metrics(made(labels, predicted))["macro_f1_ci95"]
+    alone = evaluation.metrics(made(labels[:80], predicted[:80], classes=2))["macro_f1_ci95"]
+    assert (low, high) == pytest.approx(tuple((2 * end + 1) / 3 for end in alone), abs=0.005)
 
 
 def test_mistakes_come_most_confident_first():

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -195,6 +196,32 @@ def test_the_command_writes_the_file_and_says_nothing_more(trained, exported, tm
     )
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"model.onnx", "MODEL_CARD.md"}
     assert (tmp_path / "new" / "model.onnx").read_bytes() == exported
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("flags", "last"), [(["--export", "new.onnx"], ".onnx"), (["3.png", "--csv", "new.csv"], ".csv")]
+)
+def test_a_signal_while_files_are_written_leaves_none_of_them(trained, photos, tmp_path, number, flags, last):  # noqa: F811
+    """It comes when the last file is just about to take its place."""
+    program = (
+        "import os, runpy, sys\n"
+        "from helpers import export, files\n"
+        "export.as_onnx = lambda reader: b'a network'\n"
+        "replace = files.replace\n"
+        "def stopped(new, path):\n"
+        f"    if path.suffix == {last!r}: os.kill(os.getpid(), {number.value})\n"
+        "    replace(new, path)\n"
+        "files.replace = stopped\n"
+        f"sys.argv = {['predict.py', '--run', 'hand', *flags]!r}\n"
+        f"runpy.run_path({str(ROOT / 'predict.py')!r}, run_name='__main__')"
+    )
+    shutil.copy(photos / "3.png", tmp_path)
+    environment = offline(trained) | {"MNIST_OUTPUTS_DIR": str(trained), "PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 100}
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, **pipes)
+    assert ended.returncode == 128 + number and "Traceback" not in ended.stderr, ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["3.png"]
 
 
 def test_photographs_are_read_beside_it(answer, photos, tmp_path, monkeypatch):  # noqa: F811

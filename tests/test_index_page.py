@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,26 @@ def many(tmp_path_factory):
         leave(outputs, f"run-{number:03d}", state, share, test, number, recipe, day=day)
     index.write_index(outputs)
     return outputs / "index.html"
+
+
+def test_of_two_indexes_at_once_the_later_one_has_both_runs(tmp_path, monkeypatch):
+    """The first has read, and waits, when the second begins; that one writes after it, and has seen what came since."""
+    leave(tmp_path, "first-run", validation=0.95)
+    page_of, second = index.page_of, threading.Thread(target=index.write_index, args=(tmp_path,))
+
+    def slow(outputs):
+        monkeypatch.setattr(index, "page_of", page_of)
+        page = page_of(outputs)
+        leave(tmp_path, "later-run", validation=0.97, number=1)
+        second.start()
+        second.join(0.2)
+        return page
+
+    monkeypatch.setattr(index, "page_of", slow)
+    index.write_index(tmp_path)
+    second.join()
+    written = (tmp_path / "index.html").read_text()
+    assert "first-run" in written and "later-run" in written
 
 
 @pytest.fixture

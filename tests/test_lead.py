@@ -140,6 +140,9 @@ def test_a_dataset_is_counted(suspected, leaked, copies_said, labels_said):
     assert copies_said in shown.finding and f"of 5,000 labels they {labels_said}" in shown.finding
     assert tiles_of(shown)["best simple rule"] == ("90.00%", "nearest neighbour, 95% interval 82.56 to 94.48%")
     assert tiles_of(shown)["suspected labels"] == (f"{suspected}", "of 5,000 checked")
+    shown = lead.eda(ladder, verdicts.class_shares([90, 90], [10, 10]), copies, 3, 12000, labels | {"checked": 0})
+    assert shown.finding.endswith("outside test; no label could be checked.")
+    assert tiles_of(shown)["suspected labels"] == (f"{suspected}", "no label could be checked")
 
 
 @pytest.mark.parametrize(

@@ -315,6 +315,9 @@ def test_of_labels_it_is_told_how_many_were_checked(digits):
     every = with_files(digits, dataset={"classes_checked": list("0123456789")})
     assert f"{told}, of 1,234 whose labels were checked;" in every
     assert f"{told};" in with_files(digits, dataset={"classes_checked": ..., "labels_checked": ...})
+    assert f"{told} (no label could be checked);" in with_files(
+        digits, dataset={"classes_checked": [], "labels_checked": 0}
+    )
 
 
 def test_of_another_framing_nothing_was_measured(digits):
@@ -548,3 +551,18 @@ def test_the_card_and_a_table_of_its_name_exclude_each_other(answer, quick, tmp_
     with pytest.raises(BadInput, match="named twice"):
         answer("photo.png", "--csv", "MODEL_CARD.md", "--export", "model.onnx")
     assert not list(tmp_path.glob("*.md"))
+
+
+def test_of_a_class_that_no_answer_names_no_precision_is_told():
+    of_class = {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 3}
+    other = {"precision": 0.625, "recall": 1.0, "f1": 10 / 13, "support": 5}
+    test = {"per_class": {"0": of_class, "1": other}, "confusion_matrix": [[0, 3], [0, 5]]}
+    rows = tables_of("---\n---\n" + "\n\n".join(model_card.by_class(["a", "b"], test)))["class"]
+    assert [row[1] for row in rows] == ["no answer", "0.6250"]
+
+
+def test_a_share_is_known_to_within_the_furthest_end_of_an_interval():
+    ends = [abs(end - hits / 20) for hits in range(21) for end in evaluation.wilson(hits, 20)]
+    assert model_card.furthest_end(20) == pytest.approx(max(ends))
+    low, high = evaluation.wilson(10, 20)
+    assert max(ends) > (high - low) / 2  # the interval of a half is the widest, and not the one that reaches furthest

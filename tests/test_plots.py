@@ -351,6 +351,9 @@ def test_the_plan_of_the_rate_and_the_time_of_an_epoch_are_drawn():
 def test_figures_of_results_carry_what_they_show():
     table = np.array([[8, 2], [1, 9]])
     assert "recall from 80.0% to 90.0%" in plots.recall_and_precision(table, ["a", "b"]).description
+    never = plots.recall_and_precision(np.array([[0, 3], [0, 5]]), ["a", "b"])  # no answer names class a
+    precision = never.axes[0].containers[1].lines[0].get_ydata()
+    assert np.isnan(precision[0]) and precision[1] == pytest.approx(100 * 5 / 8)
     predictions = evaluation.Predictions(np.float32([[2, 0], [1, 3]]), np.array([1, 0]))
     figure = plots.wrong_answers(np.zeros((2, 1, 28, 28), np.uint8), predictions, ["a", "b"], "Mistakes")
     assert figure.axes[0].get_title() == "said a: 88%\nis b: 12%" and "2 in number" in figure.description

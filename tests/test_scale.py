@@ -38,6 +38,9 @@ def test_an_axis_holds_what_has_no_error_and_what_is_nothing_but_errors(shares):
     scale = scale_of(shares)
     assert len(scale.ticks) >= 3 and all(0 <= scale.place(share) <= 100 for share in shares)
     assert scale.grid_lines.count("linear-gradient") == len(scale.ticks)
+    assert (scale.labels[-1] == (100, "100%")) == (1.0 in shares)  # the right end stands for no error, and says so
+    places = [place for place, _ in scale.labels]
+    assert all(later - before >= 18 for before, later in itertools.pairwise(places))
 
 
 def test_where_nothing_was_measured_there_is_no_axis():

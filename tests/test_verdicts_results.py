@@ -228,6 +228,21 @@ def test_a_temperature_is_said_with_its_interval(margin, chosen, said):
     assert verdict.facts["errors"] == 100
 
 
+def test_the_temperatures_that_a_likelihood_ratio_leaves_end_where_the_loss_has_risen_by_its_limit():
+    predictions = predictions_with(2.0, 7200, 10_000)
+    facts = verdicts.temperature(1.0, predictions, 0).facts
+    best = evaluation.fit_temperature(predictions)
+    assert facts["low"] < best < facts["high"]
+
+    def loss(temperature):
+        return predictions.at_temperature(temperature).losses.sum()
+
+    for end in (facts["low"], facts["high"]):
+        assert loss(end) - loss(best) == pytest.approx(stats.chi2.ppf(0.95, 1) / 2, abs=0.01)
+    faultless = verdicts.temperature(1.0, predictions_with(2.0, 1000, 1000), 0).facts
+    assert faultless["low"] == pytest.approx(evaluation.LOWEST_TEMPERATURE)
+
+
 def test_recalibration_helps_or_harms_or_does_neither():
     losses = np.random.default_rng(0).exponential(0.1, 500)
     assert "lowers NLL by more" in verdicts.recalibration(losses, losses * 0.8, 50).sentence

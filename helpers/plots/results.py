@@ -21,13 +21,15 @@ def recall_and_precision(table: np.ndarray, names: Sequence[str], most: int = 30
     hits = np.diag(table)
     images = table.sum(axis=1)
     called = table.sum(axis=0)
-    recall = hits / np.maximum(images, 1)
+    recall = hits / np.where(images > 0, images, np.nan)
     drawn = np.sort(recall.argsort(kind="stable")[:most])
     figure, axis = new(width=WIDE, height=3.6 if len(drawn) <= 12 else 4.8)  # names of many classes stand upright
     for label, totals, shift, colour in (("recall", images, -0.14, ACCENT), ("precision", called, 0.14, GREY)):
-        of = np.maximum(totals[drawn], 1)
+        some = totals[drawn] > 0  # of a class that no answer names there is no precision
+        of = np.where(some, totals[drawn], np.nan)
         shares = hits[drawn] / of
         ends = np.array([evaluation.wilson(*pair) for pair in zip(hits[drawn], of, strict=True)]).T
+        ends[:, ~some] = np.nan
         places = np.arange(len(drawn)) + shift
         style = {"fmt": "o", "color": colour, "markerfacecolor": colour if colour == ACCENT else "none"}
         axis.errorbar(places, 100 * shares, 100 * np.abs(ends - shares), elinewidth=1.5, label=label, **style)
@@ -36,7 +38,7 @@ def recall_and_precision(table: np.ndarray, names: Sequence[str], most: int = 30
     axis.margins(y=0.12)
     name_ticks(axis.xaxis, [names[label] for label in drawn])
     axis.grid(axis="x", visible=False)
-    ends_of_recall = f"recall from {recall[drawn].min():.1%} to {recall[drawn].max():.1%}"
+    ends_of_recall = f"recall from {np.nanmin(recall[drawn]):.1%} to {np.nanmax(recall[drawn]):.1%}"
     return describe(figure, f"Two dots with bars for each of {len(drawn)} classes; {ends_of_recall}.")
 
 

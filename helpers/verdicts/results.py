@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import brentq
 from scipy.stats import binom, mannwhitneyu, ttest_1samp, wilcoxon
 
 from .. import evaluation
@@ -265,10 +266,7 @@ def temperature(chosen: float, validation: Predictions, photographs: int) -> Ver
     It is 1 exactly where none could be found. Which others explain the validation images nearly as well is asked by the
     likelihood ratio (Wilks 1938), at 95%. `photographs`: how many were added to validation for the fit.
     """
-    trials = np.geomspace(evaluation.LOWEST_TEMPERATURE, evaluation.HIGHEST_TEMPERATURE, 201)
-    losses = np.array([validation.at_temperature(trial).losses.sum() for trial in trials])
-    near = trials[losses < losses.min() + 1.92]
-    low, high = float(near[0]), float(near[-1])
+    low, high = likely_temperatures(validation)
     images, errors = len(validation.labels), int((~validation.correct).sum())
     facts = {"temperature": chosen, "low": low, "high": high, "images": images, "errors": errors}
     facts |= {"photographs": photographs}
@@ -286,6 +284,23 @@ def temperature(chosen: float, validation: Predictions, photographs: int) -> Ver
     else:
         sentence = f"The loss is lowest at T = {chosen:.2f} {fitted}. {nearly}: there it was overconfident."
     return Verdict("temperature", float(chosen), sentence, facts)
+
+
+def likely_temperatures(validation: Predictions) -> tuple[float, float]:
+    """Return the lowest and the highest temperature that the likelihood ratio does not reject at 95% (Wilks 1938).
+
+    Both lie where the sum of the losses is half of chi-squared's 3.84 above the least one, or at the limits of the fit.
+    """
+
+    def excess(logarithm: float) -> float:
+        return float(validation.at_temperature(np.exp(logarithm)).losses.sum()) - least - 1.92
+
+    lowest, highest = np.log([evaluation.LOWEST_TEMPERATURE, evaluation.HIGHEST_TEMPERATURE])
+    best = float(np.log(evaluation.fit_temperature(validation)))
+    least = float(validation.at_temperature(np.exp(best)).losses.sum())
+    low = brentq(excess, lowest, best, xtol=1e-6) if excess(lowest) > 0 else lowest
+    high = brentq(excess, best, highest, xtol=1e-6) if excess(highest) > 0 else highest
+    return float(np.exp(low)), float(np.exp(high))
 
 
 def recalibration(before: ArrayLike, after: ArrayLike, mistakes: int) -> Verdict:
