@@ -81,9 +81,15 @@ def main(options: argparse.Namespace) -> int:
         unknown = f"; {reader.unknown}, so it is not known which answers are sure" if reader.unknown else ""
         print(f"read by {reader.run}{unknown}", file=sys.stderr, flush=True)
     rows = []
+    gone = None  # whoever read what is printed: what is to be written to files is written nevertheless
     for name in named:
         rows.append(read_row(reader, name, options))
-        show(rows[-1], options.json, pictured=len(named) <= PICTURED)
+        try:
+            show(rows[-1], options.json, pictured=len(named) <= PICTURED)
+        except BrokenPipeError as error:
+            if not options.csv and options.report is None:
+                raise
+            gone = error
     if options.csv:
         table = sheets_table(rows) if options.sheet else as_table(rows, options.top)
         with tidied_after_signals():
@@ -92,6 +98,8 @@ def main(options: argparse.Namespace) -> int:
         write_report(reader, named, options.report, options.sheet)
         if not options.json:
             print(f"report: {printable(options.report)}", file=sys.stderr, flush=True)
+    if gone is not None:
+        raise gone
     return 1 if any("error" in row for row in rows) else 0
 
 
@@ -103,10 +111,8 @@ def load_reader(options: argparse.Namespace) -> "Reader":
 
     torch.set_num_threads(1)  # for one image at a time a second costs more than it brings
     reader = reading.load(options.run, options.framing)
-    if options.sheet and reader.framing == "whole":
-        rule = "it reads whole images, and --sheet finds digits by their ink"
-        way_out = "say --framing ink to have it try" if reader.form.is_mnists else "name a run of digits"
-        raise errors.BadInput(rule, field="run", value=reader.run, way_out=way_out)
+    if options.sheet:
+        reader.check_sheets()
     return reader
 
 
@@ -415,7 +421,8 @@ def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
         if not as_json:
             return
     if as_json:
-        print(json.dumps(row, ensure_ascii=False), flush=True)
+        is_whole = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"  # elsewhere letters could be lost
+        print(json.dumps(row, ensure_ascii=not is_whole), flush=True)
         return
     if "reason" in row:
         print(f"{row['file']}: no digit found: {row['reason']}", flush=True)

@@ -91,6 +91,10 @@ def one_at_a_time(convert: Callable[[str], Any]) -> Callable[[str], Any]:
             return convert(text)
         except argparse.ArgumentTypeError:
             parts = re.split(r"[,;]+|(?<=[0-9])-(?=[0-9])|\.\.", text.strip(",;"))
+            with_point = text.replace(",", ".")
+            if re.fullmatch("[0-9]+,[0-9]+", text) and accepts(convert, with_point):
+                advice = f"decimals have a point, as in {with_point}, and several values spaces between them"
+                raise argparse.ArgumentTypeError(f"{text}: {advice}") from None
             for part in parts:
                 convert(part)
             if parts == [text]:
@@ -100,6 +104,15 @@ def one_at_a_time(convert: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(f"{text}: {advice}") from None
 
     return convert_one
+
+
+def accepts(convert: Callable[[str], Any], text: str) -> bool:
+    """Return whether a converter takes a text."""
+    try:
+        convert(text)
+    except argparse.ArgumentTypeError:
+        return False
+    return True
 
 
 def add_form_flags(parser: Parser) -> None:
@@ -200,6 +213,7 @@ def main(options: argparse.Namespace) -> int:
     if options.dry_run:
         show_plan(request)
         return 0
+    runs.check_outputs(request.outputs)
     folder = run(request, Screen())
     show_accuracy(folder)
     page = request.outputs / "index.html"
@@ -237,6 +251,7 @@ def run_several(wishes: Wishes, several: dict[str, list[Any]], options: argparse
     if options.dry_run:
         show_grid(grid, 1 if options.scheduler else jobs)
         return 0
+    runs.check_outputs(grid.points[0].request.outputs)
     page, outcomes = make(grid, jobs, options.scheduler)
     failed = [point for point in grid.points if outcomes[point.run].code != 0]
     for point in failed:

@@ -409,15 +409,23 @@ def find_source(name: str, data_dir: str | Path | None = None, wish: Wish = AS_I
 def resolve(name: str = "auto", data_dir: str | Path | None = None, download: bool = True) -> tuple[str, str]:
     """Return (dataset name, note): `auto` becomes `mnist`, or `digits` with a note that says why.
 
-    With `download=False` nothing is fetched and torch is not imported. BadInput for an unknown name;
-    DatasetUnavailable where a set that was asked for by name is not to be had, or MNIST lies there damaged.
+    With `download=False` nothing is fetched, the note says what would be, and torch is not imported. BadInput for an
+    unknown name; DatasetUnavailable where a set that was asked for by name is not to be had, or MNIST is there damaged.
     """
     folder = data_folder(data_dir)
     if name == "auto":
         return resolve_auto(folder, download)
     with told_of_files(name):
         find_source(name, data_dir).fetch(folder, download)
-    return name, ""
+    return name, "" if download else to_download(name, folder)
+
+
+def to_download(name: str, folder: Path) -> str:
+    """Return that a run would download a dataset, where it is one that can be and is not there whole; else ""."""
+    published = downloads.SETS.get(name)
+    if published is None or not downloads.problems(published, folder):
+        return ""
+    return f"{published.title} is not in the data folder: a run would download it."
 
 
 def resolve_auto(folder: Path, download: bool) -> tuple[str, str]:

@@ -560,7 +560,9 @@ def check_part(path: Path, listing: Listing, labels: np.ndarray, least: int, pur
     images_per_class = np.bincount(labels, minlength=len(listing.class_names))
     rarest = int(images_per_class.argmin())
     if images_per_class[rarest] < least:
-        rule = f"class {listing.class_names[rarest]!r} has {images_per_class[rarest]} usable images{purpose}"
+        usable = images_per_class[rarest]
+        plural = "" if usable == 1 else "s"
+        rule = f"class {listing.class_names[rarest]!r} has {usable} usable image{plural}{purpose}"
         raise BadInput(rule, field="dataset", value=path.name, way_out=f"{least} are the least")
 
 

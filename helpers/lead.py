@@ -134,13 +134,14 @@ def compared_with_validation(overfitting: Verdict) -> str:
 def results(
     accuracy: Verdict,
     calibration_error: Verdict,
+    as_trained: float,
     findings: Sequence[Verdict],
     history: Sequence[Mapping[str, float]],
 ) -> Lead:
     """Return what 04_results says first.
 
-    `calibration_error` is that at the temperature; `findings` are three further verdicts; `history` is that of the
-    training.
+    `calibration_error` is that at the temperature, `as_trained` what it was without; `findings` are three further
+    verdicts; `history` is that of the training.
     """
     facts = accuracy.facts
     images, errors = facts["images"], facts["errors"]
@@ -155,7 +156,9 @@ def results(
     tiles = [
         share("test accuracy", images - errors, images),
         Tile("mistakes", f"{errors:,}", f"of {test_images}"),
-        Tile("calibration error", f"{ece:.4f}", f"chance leaves up to {by_chance:.4f}"),
+        Tile(
+            "calibration error", f"{ece:.4f}", f"at T; {as_trained:.4f} as trained; chance leaves up to {by_chance:.4f}"
+        ),
         time_taken("training time", seconds, counted(len(history), "epoch")),
     ]
     return made_of(finding, tiles, findings)

@@ -733,9 +733,10 @@ def certain(facts: Facts) -> list[str]:
         of = f"{photographs:,} photographs that were made of validation images (paper, pen and light are simulated)"
     floor = "`floor` is 0: there were too few images to say which labels may be ruled out."
     if reader.certainty.floor > 0:
+        of_those = "those photographs" if photographs else of
         floor = (
             f"A label with a probability below {reader.certainty.floor:.4g} (`floor`) may be ruled out: at least "
-            f"{percent(certainty.LEVEL, 0)} of these have their true label at or above it."
+            f"{percent(certainty.LEVEL, 0)} of {of_those} have their true label at or above it."
         )
     told = [
         f"An answer is sure where the familiarity is {reader.certainty.threshold:.4f} (`threshold`) or more, as it is "

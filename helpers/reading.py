@@ -125,8 +125,16 @@ class Reader:
             return Answer(framed)
         return self.answer([framed])[0]
 
+    def check_sheets(self) -> None:
+        """Raise BadInput where the network reads no sheets, because it takes images whole."""
+        if self.framing == "whole":
+            rule = "it reads whole images, and the digits of a sheet are found by their ink"
+            way_out = "say `framing` ink to have it try" if self.form.is_mnists else "name a run of digits"
+            raise BadInput(rule, field="run", value=self.run, way_out=way_out)
+
     def read_sheet(self, pixels: np.ndarray) -> SheetAnswer:
-        """Return the SheetAnswer on a photograph of several digits, uint8 (h, w) or (h, w, 3)."""
+        """Return the SheetAnswer on a photograph of several digits, uint8 (h, w) or (h, w, 3). As `check_sheets`."""
+        self.check_sheets()
         found = sheets.frame_sheet(pixels)
         if isinstance(found, NoDigit):
             return SheetAnswer((), found.reason)

@@ -200,7 +200,7 @@ MEANINGS = {
     "betas": "how long adamw remembers the direction and the size of past gradients",
     "momentum": "how much of its last step sgd takes again",
     "schedule": "one-cycle: the rate rises, then falls almost to 0; constant: it stays",
-    "warmup_fraction": "share of the steps in which the rate of one-cycle rises, while the weights are still random",
+    "warmup_fraction": "share of the steps in which the rate of one-cycle rises: small first steps from random weights",
     "label_smoothing": "share of the target that is spread evenly over all classes; 0 asks for full certainty",
     "rotation": "degrees by which an image is rotated at most, either way: few things stand perfectly upright",
     "zoom": "share by which it grows or shrinks at most: the same thing comes large and small",

@@ -43,6 +43,16 @@ def outputs_folder() -> Path:
     return absolute(os.environ.get("MNIST_OUTPUTS_DIR") or PROJECT / "outputs")
 
 
+def check_outputs(outputs: Path) -> None:
+    """Raise BadInput where no run can be written into the folder of all runs, or that cannot be made."""
+    place = next(folder for folder in (outputs, *outputs.parents) if os.path.lexists(folder))
+    way_out = "name another folder for runs in MNIST_OUTPUTS_DIR"
+    if not place.is_dir():
+        raise BadInput(f"{place}: a file where a folder has to be", way_out=way_out)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise BadInput(f"{place}: nothing can be written there", way_out=way_out)
+
+
 def run_folder(name: str, outputs: Path | None = None) -> Path:
     """Return the path of the run `name` in the folder of all runs `outputs`, without creating it.
 
@@ -50,7 +60,9 @@ def run_folder(name: str, outputs: Path | None = None) -> Path:
     """
     if not NAME_RULE.fullmatch(name):
         rule = "use 1 to 120 letters, digits, '.', '_' and '-', the first a letter or digit"
-        raise BadInput(rule, field="run", value=repr(name))
+        last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+        is_path = last != name and NAME_RULE.fullmatch(last)
+        raise BadInput(rule, field="run", value=repr(name), way_out=f"leave out the folder: {last}" if is_path else "")
     if name.endswith(".") or RESERVED.fullmatch(name):
         rule = "Windows takes no folder of that name, and a run is to be opened there, too"
         raise BadInput(rule, field="run", value=name, way_out="choose another")

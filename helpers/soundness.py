@@ -302,12 +302,6 @@ def find_leaks(copies: Copies, is_test: Tensor) -> np.ndarray:
     return np.flatnonzero(np.isin(copies.groups[tests], others))
 
 
-def without_leaks(predictions: Predictions, leaks: np.ndarray) -> Predictions:
-    """Return the Predictions of the test images that are no `leaks`, the places that `find_leaks` returns."""
-    logits = np.delete(predictions.logits, leaks, axis=0)
-    return Predictions(logits, np.delete(predictions.labels, leaks))
-
-
 # How many, and how light
 
 

@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from helpers import errors, folds
 
@@ -90,8 +90,29 @@ def one_of(names: Collection[str]) -> Callable[[str], str]:
     return convert
 
 
+class Once(argparse.Action):
+    """Keep the value of a flag, and refuse a second one: the first would be lost without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if option_string is not None and getattr(namespace, self.dest) is not self.default:
+            several = f"put all values behind one {option_string}" if self.nargs == "+" else "once is enough"
+            raise argparse.ArgumentError(self, f"given twice; {several}")
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line each: the flag, what was given, the rule."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for name in (None, "store"):
+            self.register("action", name, Once)
 
     def error(self, message: str) -> NoReturn:
         message = " ".join(message.split())[:300]

@@ -273,6 +273,15 @@ def settle_dataset(wishes: Wishes, before: Manifest | None) -> tuple[str, Path, 
     return dataset, data_dir, note
 
 
+def find_again(name: str, before: Manifest, wishes: Wishes) -> Path | None:
+    """Return the folder of images `name` where the run `before` had it; BadInput says where that was, if it is gone."""
+    place = Path(before.dataset.data_dir or "")
+    if wishes.dataset is None and not (place / name).is_dir():
+        rule = f"its images lay in {place / name}, where no folder is"
+        raise BadInput(rule, field="run", value=wishes.run, way_out="say where they are now with `dataset`")
+    return data.find_folder(name, place)
+
+
 def locate_dataset(wishes: Wishes, before: Manifest | None) -> tuple[str, Path]:
     """Return the dataset as the notebooks know it, and the folder of datasets: as asked for, else as in `before`.
 
@@ -292,7 +301,7 @@ def locate_dataset(wishes: Wishes, before: Manifest | None) -> tuple[str, Path]:
     if wishes.dataset and wishes.dataset.isprintable() and os.path.isdir(wishes.dataset):
         folder = Path(wishes.dataset).resolve()
     elif before is not None and before.dataset.data_dir and wishes.data_dir is None:
-        folder = data.find_folder(name, before.dataset.data_dir)
+        folder = find_again(name, before, wishes)
     else:
         folder = data.find_folder(name, data_dir)
     assert folder is not None  # only a known name has none

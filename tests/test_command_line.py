@@ -7,6 +7,8 @@ import sys
 import pytest
 from conftest import ROOT, offline
 
+from helpers import errors, runs
+
 BAD = [
     (["--epochs", "0"], "error: --epochs 0: must be at least 1"),
     (["--epochs", "ten"], "error: --epochs ten: must be a whole number"),
@@ -50,6 +52,21 @@ BAD = [
     ),
     (["--fold", "2/5", "--validation-size", "10000", "--recipe", "dropout-published"], "error: --fold 2/5: says which"),
     (["--seed", "0", "0"], "error: --seed 0: given twice; leave one out"),
+    (["--seed", "0", "--seed", "1"], "error: --seed given twice; put all values behind one --seed"),
+    (["--run", "a", "--run", "b"], "error: --run given twice; once is enough"),
+    (
+        ["--run", "outputs/a"],
+        "error: --run 'outputs/a': use 1 to 120 letters, digits, '.', '_' and '-', the first a let",
+    ),
+    (["--run", "outputs/a/"], "error: --run 'outputs/a/': "),
+    (
+        ["--learning-rate", "0,01"],
+        "error: --learning-rate 0,01: decimals have a point, as in 0.01, and several values s",
+    ),
+    (
+        ["--learning-rate", "1,5"],
+        "error: --learning-rate 1,5: decimals have a point, as in 1.5, and several values spac",
+    ),
     (["--seed", "0", "one"], "error: --seed one: must be a whole number"),
     (["--dataset", "digits", "--validation-size", "90", "1430"], "error: --validation-size 1430: must be from 10 to 1"),
     (["--dataset", "digits", "--seed", *map(str, range(10_001))], "error: a grid has at most 10,000 runs, and this"),
@@ -72,6 +89,24 @@ def test_bad_input(project, arguments, line):
     assert code == 2 and error.startswith(line) and error.count("\n") == 1 and out.count("\n") <= 1
     after = [path for path in sorted(project.folder.rglob("*")) if "__pycache__" not in path.parts]
     assert after == before
+
+
+def test_where_no_run_can_be_written_the_variable_is_named(project, monkeypatch):
+    file = project.folder / "run_all.py"
+    code, _, error = project.run("--seed", "0", "1", MNIST_OUTPUTS_DIR=str(file))
+    rule = f"error: {file}: a file where a folder has to be; name another folder for runs in MNIST_OUTPUTS_DIR\n"
+    assert (code, error) == (2, rule)
+    assert project.run("--seed", "0", "1", MNIST_OUTPUTS_DIR=str(file / "below"))[2] == rule
+    monkeypatch.setattr(os, "access", lambda *_: False)  # who runs the tests may be allowed everything
+    with pytest.raises(errors.BadInput, match="nothing can be written there; name another folder for runs"):
+        runs.check_outputs(project.folder / "outputs" / "deeper")
+
+
+def test_the_name_of_a_run_is_taken_from_a_path_in_the_advice():
+    with pytest.raises(errors.BadInput, match=r"letter or digit; leave out the folder: a$"):
+        runs.run_folder("outputs/a/")
+    with pytest.raises(errors.BadInput, match=r"letter or digit$"):
+        runs.run_folder("a b")
 
 
 def test_ctrl_c_while_the_imports_run_ends_without_a_traceback(project):

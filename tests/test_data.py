@@ -352,7 +352,10 @@ def test_two_downloads_at_once_both_succeed(mirror, tmp_path):
 
 
 def test_a_damaged_file_is_set_aside_and_fetched_anew_or_named(mirror, tmp_path, capsys):
+    note = "MNIST is not in the data folder: a run would download it."
+    assert data.resolve("mnist", tmp_path, download=False) == ("mnist", note) and not list(tmp_path.iterdir())
     data.resolve("mnist", tmp_path)
+    assert data.resolve("mnist", tmp_path, download=False) == ("mnist", "")
     path = tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte"
     whole, damaged = path.read_bytes(), path.read_bytes()[:-1] + b"\x05"
     path.write_bytes(damaged)

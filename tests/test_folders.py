@@ -456,6 +456,12 @@ def test_the_command_line_takes_a_folder_and_finds_it_again(tmp_path, monkeypatc
     assert code == 0 and out.count("dataset changed: my shapes") == 5
     code, out, _ = project.run("--dry-run", "--dataset", str(tmp_path / "pictures" / "my shapes"))
     assert code == 0 and "run my-shapes-" in out
+    (tmp_path / "pictures" / "my shapes").rename(tmp_path / "pictures" / "other shapes")
+    code, _, error = project.run("--run", "mine", "--dry-run", dataset=None)
+    lay = tmp_path / "pictures" / "my shapes"
+    told = f"error: --run mine: its images lay in {lay}, where no folder is; say where they are now with --dataset\n"
+    assert (code, error) == (2, told)
+    (tmp_path / "pictures" / "other shapes").rename(lay)
     make(tmp_path / "elsewhere" / "my shapes", count=9)
     code, _, error = project.run("--run", "mine", "--dataset", "../elsewhere/my shapes", "--dry-run")
     assert code == 2 and "my shapes was the one in " in error

@@ -290,4 +290,4 @@ def test_a_class_with_one_image_is_refused(project):
     (folder / "green").mkdir()
     picture((20, 200, 20)).save(folder / "green" / "0.png")
     code, _, error = project.run("--dry-run", dataset="../few", HOME=str(project.folder.parent))
-    assert code == 2 and error == "error: --dataset few: class 'green' has 1 usable images; 3 are the least\n"
+    assert code == 2 and error == "error: --dataset few: class 'green' has 1 usable image; 3 are the least\n"

@@ -65,7 +65,7 @@ def results(right, images, baselines):
     accuracy = verdicts.accuracy(some(right, images), {name: some(hits, images) for name, hits in baselines.items()})
     error = verdicts.calibration_error(np.full(images, 0.9), some(right, images))
     three = [verdicts.doubt(np.full(images, 0.9), some(right, images))] * 3
-    return lead.results(accuracy, error, three, [{"seconds": 2.04}, {"seconds": 2.0}])
+    return lead.results(accuracy, error, 0.1234, three, [{"seconds": 2.04}, {"seconds": 2.0}])
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_results_have_four_figures():
     assert list(tiles) == ["test accuracy", "mistakes", "calibration error", "training time"]
     assert tiles["mistakes"] == ("10", "of 1,000 test images") and tiles["training time"] == ("4.0 s", "2 epochs")
     assert tiles["calibration error"][0] == "0.0900" and tiles["calibration error"][1].startswith(
-        "chance leaves up to 0.0"
+        "at T; 0.1234 as trained; chance leaves up to 0.0"
     )
 
 

@@ -350,12 +350,23 @@ def test_output_that_is_closed_or_full(trained, photos, tmp_path):
         assert (ended.returncode, ended.stderr) == (1, "read by hand\nerror: system: No space left on device\n")
 
 
-def test_whoever_read_may_leave(trained, photos):
+def test_whoever_read_may_leave_and_the_table_is_written(trained, photos, tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     ended = command(trained, photos, "--run", "hand", stdout=writer)
-    os.close(writer)
     assert (ended.returncode, ended.stderr) == (141, "read by hand\n")
+    ended = command(trained, photos, "--run", "hand", "--csv", tmp_path / "answers.csv", stdout=writer)
+    os.close(writer)
+    assert ended.returncode == 141 and ended.stderr.startswith("read by hand\n")
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 1 + 4  # a head, and all that is an image by name
+
+
+def test_json_keeps_letters_that_the_output_does_not_know(trained, photos, tmp_path):
+    shutil.copy(photos / "3.png", tmp_path / "Ahorn 猫.png")
+    environment = offline(trained) | {"MNIST_OUTPUTS_DIR": str(trained), "PYTHONIOENCODING": "cp1252"}
+    ended = command(trained, tmp_path / "Ahorn 猫.png", "--run", "hand", "--json", env=environment)
+    assert ended.returncode == 0 and ended.stdout.isascii()
+    assert json.loads(ended.stdout)["file"] == str(tmp_path / "Ahorn 猫.png")
 
 
 def test_ctrl_c_while_it_reads_leaves_no_traceback_and_no_table(trained, photos, tmp_path):
@@ -444,6 +455,12 @@ def seen_on(path):
 
 
 OF_DIGITS = re.compile(r"\b(digits?|letters?|doodles?|writers|MNIST|ink|box|sheet)\b", re.IGNORECASE)
+
+
+def test_a_run_of_pictures_reads_no_sheets(plants):
+    rule = r"run plants: it reads whole images, and the digits of a sheet are found by their ink; name a run of digits"
+    with pytest.raises(errors.BadInput, match=rule):
+        reading.load("plants", outputs=plants[0]).read_sheet(np.zeros((100, 100, 3), np.uint8))
 
 
 def test_a_report_on_pictures_that_are_taken_whole_speaks_of_no_digits(plants, tmp_path):

@@ -148,6 +148,7 @@ def test_the_figures_that_come_first_are_those_of_the_files(case, stage, part):
     assert f"classifies {share} of {table.sum():,} {part} images correctly" in first["finding"]
     if stage == "results":
         assert tiles["calibration error"][0] == f"{measured['calibration']['ece']:.4f}"
+        assert tiles["calibration error"][1].startswith(f"at T; {measured['ece']:.4f} as trained; ")
 
 
 def test_every_entry_is_asked_for_by_a_case(sealed, tmp_path_factory):

@@ -1,5 +1,7 @@
 """The confusion matrix that opens the images behind it: the same numbers and pixels as in Python, for everyone."""
 
+import re
+
 import numpy as np
 import pytest
 from widget_pages import Pages, made_images, made_predictions, violations
@@ -120,10 +122,11 @@ def test_a_cell_opens_its_images_with_both_probabilities(pages):
         assert np.array_equal(drawn, (255 - IMAGES[place, 0]).repeat(3).ravel())
         told = [float(text.rstrip("%").lstrip("<>")) for text in card.locator(".share span").all_inner_texts()]
         assert told == pytest.approx(100 * SOME.probabilities[place, [column, row]], abs=0.051)
-    page.get_by_role("button", name="draw it").first.click()
+    page.get_by_role("button", name="load on the pad").first.click()
     page.wait_for_function("window.loaded")
-    pixels, focus = page.evaluate("[[...loaded[0]], loaded[1]]")
+    pixels, focus, label = page.evaluate("[[...loaded[0]], ...loaded.slice(1)]")
     assert pixels == IMAGES[places[0]].ravel().tolist() and focus is True and not page.complaints
+    assert re.sub(r"[^\w .]", "", label) == f" Its label is {row}."
 
 
 def test_the_table_is_one_stop_of_the_keyboard_and_arrows_move_in_it(pages):
@@ -186,7 +189,7 @@ def test_a_finger_opens_a_cell_of_images_in_colour(pages):
     assert predictions.labels[place] == predictions.predicted[place] == 1
     drawn = page.locator(".answers canvas").first.evaluate(PIXELS)
     assert np.array_equal(drawn, images[place].transpose(1, 2, 0).ravel())
-    page.get_by_role("button", name="ask again").first.tap()
+    page.get_by_role("button", name="load on the pad").first.tap()
     page.wait_for_function("window.loaded")
     assert page.evaluate("[...loaded[0]]") == images[place].ravel().tolist() and not page.complaints
 

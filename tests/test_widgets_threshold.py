@@ -73,8 +73,8 @@ def test_a_page_holds_the_readings_of_python():
         assert reading["ece"] == pytest.approx(evaluation.calibration_error(of), abs=1e-5)
         assert reading["loss"] == pytest.approx(of.losses.mean(), abs=1e-5)
         assert [row[1] for row in reading["bins"]] == bins["count"].tolist()
-        assert [row[2] for row in reading["bins"]] == pytest.approx(bins["confidence"], abs=1e-4)
-        assert [row[3] for row in reading["bins"]] == pytest.approx(bins["accuracy"], abs=1e-4)
+        assert [row[2] for row in reading["bins"]] == pytest.approx(bins["confidence"], abs=1e-6)
+        assert [row[3] for row in reading["bins"]] == pytest.approx(bins["accuracy"], abs=1e-6)
         assert len({row[0] for row in reading["bins"]}) == len(reading["bins"])
 
 

@@ -119,7 +119,7 @@ def test_names_from_right_to_left_leave_sentences_in_order(pages):
     page.wait_for_function("document.querySelector('.corruption-slider .says').textContent.includes('label')")
     assert f"says {name} (" in page.inner_text(".corruption-slider .says")
     assert f"{name} called 1: 19 of 19 images of {name}" in page.inner_text(".confusion-explorer .said")
-    assert page.locator(".fullest button").first.inner_text() == f"{name} as 1 19"
+    assert page.locator(".fullest button").first.inner_text() == f"{name} as 1: 19"
     assert page.inner_text(".epoch-slider .what").startswith(f"{name}, right after 1 of 2 epochs")
     assert page.inner_text(".network-pad .bars .name >> nth=0") == HEBREW[0] and not page.complaints
 

@@ -36,7 +36,6 @@ from .grids import (
     summarise_runs,
 )
 from .history import (
-    describe_curves,
     diverged_training,
     errors_by_epoch,
     learning_rates,
@@ -129,7 +128,6 @@ __all__ = [
     "curves",
     "descent",
     "describe",
-    "describe_curves",
     "differences",
     "diverged_training",
     "draw_rows",

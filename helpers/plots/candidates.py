@@ -63,12 +63,12 @@ def candidates(
     return describe(panels, told)
 
 
-def parting_curves(trainings: Mapping[str, Sequence[Mapping[str, float]]]) -> Panels:
+def parting_curves(trainings: Mapping[int, Sequence[Mapping[str, float]]]) -> Panels:
     """Return error and loss on training and validation images against the step, side by side, for some trainings.
 
-    `trainings` is {what it trained on: rows}, each row with "step", "train_error", "validation_error" (fractions),
-    "train_loss" and "validation_loss" (nats). The first training has solid lines, and names at their ends. The Panels
-    have a `description`.
+    `trainings` is {how many images it trained on: rows}, each row with "step", "train_error", "validation_error"
+    (fractions), "train_loss" and "validation_loss" (nats). The first training has solid lines. Names stand at their
+    ends, with the number of images where there are several trainings. The Panels have a `description`.
     """
     drawn = {
         "error": ("Error", "misclassified, %", 100),
@@ -77,20 +77,22 @@ def parting_curves(trainings: Mapping[str, Sequence[Mapping[str, float]]]) -> Pa
     panels = Panels([])
     for quantity, (title, label, scale) in drawn.items():
         figure, axis = new(width=NARROW, height=4.0)
-        for (_, rows), style in zip(trainings.items(), ("-", "--", ":"), strict=False):
+        lines = {}
+        for (count, rows), style in zip(trainings.items(), ("-", "--", ":"), strict=False):
             steps = [row["step"] for row in rows]
-            lines = {}
             for part, look in PARTS.items():
                 values = [scale * row[f"{part}_{quantity}"] for row in rows]
-                (lines[part],) = axis.plot(steps, values, linestyle=style, markersize=4, **look)
-            if style == "-":
-                label_lines(axis, lines)
+                said = f"{part}, {count:,}" if len(trainings) > 1 else part
+                (lines[said],) = axis.plot(steps, values, linestyle=style, markersize=4, **look)
+        label_lines(axis, lines)
         axis.set(title=title, ylabel=label, xlabel="step, log scale", xscale="log", ylim=(0, None))
         plain_ticks(axis.xaxis)
         panels.append(figure)
     ends = []
-    for name, rows in trainings.items():
+    for count, rows in trainings.items():
         last = rows[-1]
         for part, name_of_part in (("train", "training"), ("validation", "validation")):
-            ends.append(f"{name}, {name_of_part}: error {last[f'{part}_error']:.1%}, loss {last[f'{part}_loss']:.2f}")
+            ends.append(
+                f"{count:,} images, {name_of_part}: error {last[f'{part}_error']:.1%}, loss {last[f'{part}_loss']:.2f}"
+            )
     return describe(panels, f"Curves of error and loss against steps. At the last step: {'; '.join(ends)}.")

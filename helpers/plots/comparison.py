@@ -167,13 +167,15 @@ def errors_of_recipes_by_epoch(curves: Mapping[str, np.ndarray]) -> Figure:
 
     Our own recipes have the accent, other kinds one colour each. The Figure has a `description`.
     """
-    figure, axis = new(width=WIDE, height=4.8)
+    figure, axis = new(width=WIDE, height=5.4)
+    last = max(map(len, curves.values()))
     lines = {}
     for name, curve in reversed(list(curves.items())):  # the first on top
         shares = 100 * np.asarray(curve)
-        colour = COLOUR_OF_KIND[kind_of_recipe(name)]
-        style = {"color": colour, "marker": "o", "markersize": 3.5, "linewidth": 1.5, "gid": belongs_to(name)}
-        (lines[name],) = axis.plot(range(1, len(shares) + 1), shares, **style)
+        style = {"color": COLOUR_OF_KIND[kind_of_recipe(name)], "gid": belongs_to(name)}
+        axis.plot(range(1, len(shares) + 1), shares, marker="o", markersize=3.5, linewidth=1.5, **style)
+        level = [len(shares), last], [shares[-1]] * 2  # on to where all names stand
+        (lines[name],) = axis.plot(*level, linestyle=":", linewidth=1, **style)
     axis.set(title="Validation errors by epoch", xlabel="epoch", ylabel="misclassified, %, log scale", yscale="log")
     axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     plain_ticks(axis.yaxis)

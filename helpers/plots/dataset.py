@@ -197,19 +197,14 @@ def key_of(marks: Sequence[str], names: Sequence[str], most: int = 40) -> Figure
 def sizes_on_a_scale(values: Mapping[str, ArrayLike], title: str, label: str) -> Figure:
     """Return the distribution of the sizes of numbers, {group: any shape}, on a logarithmic scale of 0.001 to 1000."""
     figure, axis = new(width=WIDE, height=3)
-    tops = []
-    colours = list(itertools.islice(itertools.cycle((GREY, GREEN, ACCENT, PURPLE)), len(values)))
-    for numbers, colour in zip(values.values(), colours, strict=True):
+    colours = itertools.cycle((GREY, GREEN, ACCENT, PURPLE))
+    for (group, numbers), colour in zip(values.items(), colours, strict=False):
         counts, edges = np.histogram(np.abs(np.asarray(numbers)).ravel(), bins=np.geomspace(1e-3, 1e3, 121))
         middles = np.sqrt(edges[1:] * edges[:-1])
-        axis.plot(middles, counts, drawstyle="steps-mid", color=colour)
-        top = int(counts.argmax())
-        tops.append((float(middles[top]), float(middles[top]), float(counts[top])))
+        axis.plot(middles, counts, drawstyle="steps-mid", color=colour, label=group)
     axis.set(title=title, xscale="log", xlabel=f"{label}, log scale", ylabel="how many")
-    axis.margins(y=0.15)
     plain_ticks(axis.xaxis)
-    names = Names(axis, list(values), tops, fontweight="bold")
-    for text, colour in zip(names.texts, colours, strict=True):
-        text.set_color(colour)
+    style = {"labelcolor": "linecolor", "prop": {"weight": "bold"}}
+    figure.legend(loc="outside lower left", ncols=len(values), **style)  # on a phone a name covers the next hump
     medians = [f"{group} {np.median(np.abs(np.asarray(numbers))):.2g}" for group, numbers in values.items()]
     return describe(figure, f"Humps on a logarithmic scale; medians: {', '.join(medians)}.")

@@ -29,7 +29,8 @@ def loss_by_epoch(history: Sequence[Mapping[str, float]], asked_for: float) -> F
     figure = curves(history, "loss", "cross-entropy loss, log scale", "Loss by epoch", log=True)
     if asked_for < 1:
         mark_level(figure.axes[0], -math.log(asked_for), "target reached")
-    return describe(figure, describe_curves(history, "loss", "{:.3f}"))
+    losses = {f"{part} loss": [row[f"{part}_loss"] for row in history] for part in ("train", "validation")}
+    return describe(figure, describe_curves(losses, "{:.3f}"))
 
 
 def errors_by_epoch(history: Sequence[Mapping[str, float]], images: int) -> Figure:
@@ -55,7 +56,9 @@ def errors_by_epoch(history: Sequence[Mapping[str, float]], images: int) -> Figu
     axis.set_ylim(0.8 * lowest, None)  # from 0 on, where an interval reaches it
     plain_ticks(axis.yaxis, 100 / images)
     label_lines(axis, {"train": of_train, "validation": drawn.lines[0]})
-    return describe(figure, describe_curves(history, "accuracy", "{:.2%}"))
+    return describe(
+        figure, describe_curves({"train errors": train, "validation errors": validation.tolist()}, "{:.2f}%")
+    )
 
 
 def learning_rates(planned: ArrayLike, history: Sequence[Mapping[str, float]]) -> Figure:
@@ -88,17 +91,18 @@ def seconds_by_epoch(seconds: ArrayLike) -> Figure:
     axis.bar(range(1, len(seconds) + 1), seconds, width=0.7, color=ACCENT)
     room = max(0, 6 - len(seconds)) / 2
     axis.set_xlim(0.4 - room, len(seconds) + 0.6 + room)  # so that a single bar is no wall
-    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
+    ticks = mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1).tick_values(1, len(seconds))
+    axis.set_xticks([tick for tick in ticks if 1 <= tick <= len(seconds)])
     axis.set(title="Wall time of each epoch", xlabel="epoch", ylabel="seconds")
     return describe(figure, f"Bars, one per epoch, from {seconds.min():.1f} s to {seconds.max():.1f} s.")
 
 
-def describe_curves(history: Sequence[Mapping[str, float]], quantity: str, form: str) -> str:
-    """Return in a sentence where the curves of `quantity` ("loss", "accuracy") begin and end, written as in `form`."""
-    ends = [
-        f"{part} {quantity} from {form.format(history[0][name])} to {form.format(history[-1][name])}"
-        for part, name in (("train", f"train_{quantity}"), ("validation", f"validation_{quantity}"))
-    ]
-    if len(history) == 1:
-        return f"Single points, as there is one epoch: {ends[0]}, {ends[1]}."
-    return f"Two curves over the epochs, {len(history)} in all: {ends[0]}, {ends[1]}."
+def describe_curves(curves: Mapping[str, Sequence[float]], form: str) -> str:
+    """Return in a sentence where the curves over the epochs, {name: values}, begin and end, written as in `form`."""
+    ends = ", ".join(
+        f"{name} from {form.format(values[0])} to {form.format(values[-1])}" for name, values in curves.items()
+    )
+    epochs = len(next(iter(curves.values())))
+    if epochs == 1:
+        return f"Single points, as there is one epoch: {ends}."
+    return f"Two curves over the epochs, {epochs} in all: {ends}."

@@ -121,6 +121,7 @@ def filters(trained: np.ndarray, untrained: np.ndarray, most: int = 32) -> Figur
     pixels = list(shades if coloured else filled.mean(axis=1))
     row_titles = ["trained", *[""] * (rows - 1), "untrained", *[""] * (rows - 1)]
     figure = images(pixels, columns=across, size=0.5, row_titles=row_titles)
+    figure.scrolls = across > 8  # type: ignore[attr-defined]  # else a phone shows squares too small to be seen
     if not coloured:
         for axis in figure.axes[: len(pixels)]:
             axis.images[0].set(cmap="RdBu", clim=(-limit, limit))

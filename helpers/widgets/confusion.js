@@ -64,10 +64,10 @@ function card(place) {
   item.append(canvas, bar(names[answer], first, kinds[0]), bar(names[other], second, kinds[1]));
   const pad = window.networkPad;
   if (pad && pad.side === side && pad.channels === channels) {
-    const button = make("button", "", ink ? "draw it" : "ask again");
+    const button = make("button", "", "load on the pad");
     button.type = "button";
     button.setAttribute("aria-label", `${button.textContent}: test image ${image} on the pad`);
-    button.onclick = async () => window.networkPad.load(await pixelsOf(place), true);
+    button.onclick = async () => window.networkPad.load(await pixelsOf(place), true, ` Its label is ${told[label]}.`);
     item.append(button);
   }
   return item;
@@ -160,7 +160,7 @@ function begin() {
     .filter(([count]) => count).sort((one, other) => other[0] - one[0]);
   const most = names.some(name => name.length > 12) ? 3 : 6;
   const fullest = wrong.slice(0, most).map(([count, row, column]) => {
-    const button = make("button", "", `${told[row]} as ${told[column]}`);
+    const button = make("button", "", `${told[row]} as ${told[column]}:`);
     button.type = "button"; button.dataset.cell = `${row},${column}`;
     button.append(make("small", "", ` ${separate(count)}`));
     button.onclick = () => open(row, column);

@@ -91,8 +91,8 @@ def describe_way(way: Corruption, forms: Sequence[evaluation.Predictions]) -> di
         "neutral": way.neutral,
         "step": step(way.strengths),
         "accuracy": [round(count / len(of.labels), 6) for count, of in zip(hits, forms, strict=True)],
-        "low": [round(low, 4) for low, _ in ends],
-        "high": [round(high, 4) for _, high in ends],
+        "low": [round(low, 6) for low, _ in ends],
+        "high": [round(high, 6) for _, high in ends],
     }
 
 

@@ -80,7 +80,7 @@ def read(predictions: Predictions, stops: list[float]) -> dict[str, Any]:
     for confidence, accuracy, count in zip(bins["confidence"], bins["accuracy"], bins["count"], strict=True):
         ends = evaluation.wilson(round(accuracy * count), count)
         place = min(int(confidence * BINS), BINS - 1)
-        rows.append([place, int(count), *(round(float(value), 4) for value in (confidence, accuracy, *ends))])
+        rows.append([place, int(count), *(round(float(value), 6) for value in (confidence, accuracy, *ends))])
     gaps = np.abs(bins["confidence"] - bins["accuracy"])
     person, left = hand_over(predictions.confidence, predictions.correct, stops)
     return {
