@@ -374,10 +374,8 @@ def middle(evidence: ArrayLike, drawn: ArrayLike) -> Verdict:
     if count == 0:
         return Verdict("middle", None, "No mistake was looked into.", facts)
     of_evidence, of_drawn = (float(shares.mean()) for shares in pairs)
-    first = (
-        f"On average {of_evidence:.0%} of the evidence lies in the middle quarter of the area, and {of_drawn:.0%} of "
-    )
-    first += "what the images show."
+    first = f"On average {of_evidence:.0%} of the evidence for what it said lies in the middle quarter of the area, "
+    first += f"and {of_drawn:.0%} of what the images show."
     gaps = pairs[0] - pairs[1]
     p_value = float(wilcoxon(gaps).pvalue) if count >= FEWEST_MAPS and gaps.any() else 1.0
     test = f"(Wilcoxon signed-rank test, {p_is(p_value)})"
