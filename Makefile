@@ -1,6 +1,7 @@
 # Each target sets up .venv by itself, once: the locked list with its hashes, then this project.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
+EPOCHS = $(if $(filter --epochs%,$(ARGS)),,--epochs 10)
 LEAN ?=
 READY = .venv/.ready
 LEFT_OUT_1 = triton|cuda-bindings|cuda-pathfinder|cuda-toolkit|nvidia-cuda-cccl|nvidia-cusolver|nvidia-nvtx
@@ -12,7 +13,7 @@ LIST = $(if $(LEAN),.venv/lean.txt,requirements.txt)
 .PHONY: reports test lab bench-accuracy bench-speed bench-busy bench-faults bench-photographs bench-robustness bench-certainty bench-sheets bench-soundness bench-pictures bench-few bench-folder bench-many-runs bench-steps bench-baselines bench-pages comparison record sample help setup lock schemas lint clean check unit
 
 reports: $(READY)  ## run the notebooks on MNIST and leave reports in outputs/
-	.venv/bin/python run_all.py --epochs 10 $(ARGS)
+	.venv/bin/python run_all.py $(EPOCHS) $(ARGS)
 
 test: $(READY)  ## run the tests, on up to eight cores
 	.venv/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
@@ -78,7 +79,7 @@ comparison: $(READY)  ## make outputs/comparison.html, published.html and speed.
 	.venv/bin/python benchmarks/comparison.py $(ARGS)
 
 sample: $(READY)  ## make docs/sample: the reports and the model card of one run on MNIST
-	.venv/bin/python run_all.py --dataset mnist --epochs 10 --run sample $(ARGS)
+	.venv/bin/python run_all.py --dataset mnist $(EPOCHS) --run sample $(ARGS)
 	rm -rf docs/sample && mkdir docs/sample && cp outputs/sample/reports/*.html docs/sample
 	sed -i.before 's|<a class="all-runs"[^>]*>[^<]*</a>||' docs/sample/*.html && rm docs/sample/*.before
 	folder=$$(mktemp -d) && .venv/bin/python predict.py --export $$folder/model.onnx --run sample \

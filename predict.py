@@ -318,13 +318,15 @@ def write_export(reader: "Reader", path: str, card: str, as_json: bool) -> None:
 
 
 def write_both(path: str, content: bytes, card: str, text: str) -> None:
-    """Write an ONNX file and its model card; where that fails, the card is as before."""
+    """Write an ONNX file and its model card; where that fails, the card is as before, as the ONNX file is."""
     before = files.read_file(card) if os.path.lexists(card) else None
     files.write_file(card, text)
     try:
         files.write_file(path, content)
     except BaseException:
-        if before is None:
+        if os.path.isfile(path) and files.read_file(path) == content:
+            pass  # both are written: a signal came after that
+        elif before is None:
             files.remove_file(card)
         else:
             files.write_file(card, before)

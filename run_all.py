@@ -34,7 +34,20 @@ from typing import Any
 from helpers import data, errors, forms, recipes, runs
 from pipeline import grids, index, machine
 from pipeline.board import Board, why
-from pipeline.command_line import SIGNALS, Parser, address, check_heard, fail, flag, fold, one_of, rate, stop, whole
+from pipeline.command_line import (
+    SIGNALS,
+    Once,
+    Parser,
+    address,
+    check_heard,
+    fail,
+    flag,
+    fold,
+    one_of,
+    rate,
+    stop,
+    whole,
+)
 from pipeline.grids import Grid, Outcome
 from pipeline.plan import Decision, plan
 from pipeline.request import Request, Wishes, settle
@@ -43,6 +56,7 @@ from pipeline.screen import Screen
 from pipeline.stages import STAGES
 
 LISTED = 40  # points of a grid that --dry-run shows one by one
+OF_FOLDS = "--folds K makes a run of each of K parts"
 
 
 def make_parser() -> Parser:
@@ -71,7 +85,7 @@ def add_training_flags(parser: Parser) -> None:
     validation_help = "training images held out to validate (the dataset's)"
     add_axis(parser, "--validation-size", "N", validation_help, whole(1, 100_000))
     fold_help = "the I-th of K parts of the training images validates, in place of a number of them"
-    add("--fold", nargs="+", type=fold, metavar="I/K", help=fold_help)
+    add("--fold", nargs="+", action=Once, advice=OF_FOLDS, type=fold, metavar="I/K", help=fold_help)
     start_help = "a run whose weights to start from, all but its last layer (none: from random ones)"
     add("--start-from", metavar="RUN", help=start_help)
     add("--device", type=one_of(("auto", "cpu", "cuda", "mps")), metavar="NAME", help="auto, cpu, cuda or mps (auto)")
@@ -80,7 +94,7 @@ def add_training_flags(parser: Parser) -> None:
 
 def add_axis(parser: Parser, name: str, metavar: str, text: str, convert: Callable[[str], Any] = str) -> None:
     """Let a parser take a flag of one value or several, each of which is a run then."""
-    parser.add_argument(name, nargs="+", type=one_at_a_time(convert), metavar=metavar, help=text)
+    parser.add_argument(name, nargs="+", action=Once, type=one_at_a_time(convert), metavar=metavar, help=text)
 
 
 def one_at_a_time(convert: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -141,7 +155,7 @@ def add_run_flags(parser: Parser) -> None:
     add = parser.add_argument
     run_help = "the folder under outputs/, of several runs under outputs/grids/ (named after what it is)"
     add("--run", metavar="NAME", help=run_help)
-    add("--only", nargs="+", type=one_of(STAGES), metavar="STAGE", help="run these stages and no others")
+    add("--only", nargs="+", action=Once, type=one_of(STAGES), metavar="STAGE", help="run these stages and no others")
     add("--force", action="store_true", help="run the stages even if they are up to date, from nothing")
     add("--list", action="store_true", help="print stages, recipes and datasets, and run nothing")
     add("--dry-run", action="store_true", help="print what would run and why, and run nothing")

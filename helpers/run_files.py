@@ -129,7 +129,9 @@ class OfSplit(Part):
     loss: Loss = Field(description="mean cross-entropy in nats")
     loss_ci95: tuple[Loss, Loss] = Field(description="its 95% interval in nats, by the normal approximation")
     macro_f1: Share = Field(description="mean of F1 over the classes, from 0 to 1")
-    macro_f1_ci95: tuple[Share, Share] = Field(description="its 95% interval, by a bootstrap over images")
+    macro_f1_ci95: tuple[Share, Share] = Field(
+        description="its 95% interval, by a bootstrap over the images of each class"
+    )
     ece: Share = Field(description="expected calibration error over 15 bins of confidence, from 0 to 1")
     per_class: dict[str, OfClass] = Field(description="under the number of each class, in their order")
     confusion_matrix: list[list[Annotated[int, Field(ge=0)]]] = Field(

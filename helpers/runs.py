@@ -45,8 +45,10 @@ def outputs_folder() -> Path:
 
 def check_outputs(outputs: Path) -> None:
     """Raise BadInput where no run can be written into the folder of all runs, or that cannot be made."""
-    place = next(folder for folder in (outputs, *outputs.parents) if os.path.lexists(folder))
+    place = next((folder for folder in (outputs, *outputs.parents) if os.path.lexists(folder)), None)
     way_out = "name another folder for runs in MNIST_OUTPUTS_DIR"
+    if place is None:  # a drive of Windows
+        raise BadInput(f"{outputs}: its drive is not there", way_out=way_out)
     if not place.is_dir():
         raise BadInput(f"{place}: a file where a folder has to be", way_out=way_out)
     if not os.access(place, os.W_OK | os.X_OK):

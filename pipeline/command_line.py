@@ -91,7 +91,14 @@ def one_of(names: Collection[str]) -> Callable[[str], str]:
 
 
 class Once(argparse.Action):
-    """Keep the value of a flag, and refuse a second one: the first would be lost without a word."""
+    """Keep the values of a flag that takes several, and refuse the flag a second time: the first would be lost.
+
+    `advice` says what to do instead; without it, that all values go behind one.
+    """
+
+    def __init__(self, *arguments: Any, advice: str = "", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.advice = advice or f"put all values behind one {self.option_strings[0]}"
 
     def __call__(
         self,
@@ -100,19 +107,13 @@ class Once(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        if option_string is not None and getattr(namespace, self.dest) is not self.default:
-            several = f"put all values behind one {option_string}" if self.nargs == "+" else "once is enough"
-            raise argparse.ArgumentError(self, f"given twice; {several}")
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, f"given twice; {self.advice}")
         setattr(namespace, self.dest, values)
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line each: the flag, what was given, the rule."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        for name in (None, "store"):
-            self.register("action", name, Once)
 
     def error(self, message: str) -> NoReturn:
         message = " ".join(message.split())[:300]

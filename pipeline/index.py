@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field
 
 from helpers import files, run_files, runs
@@ -120,9 +120,12 @@ def write_index(outputs: Path) -> None:
 
 @contextmanager
 def turn_of(outputs: Path) -> Iterator[None]:
-    """Wait until no other process writes the index, PATIENCE seconds at most: one that was suspended stops nobody."""
+    """Wait until no other process writes the index, PATIENCE seconds at most.
+
+    A process that was suspended stops nobody, and nor does a lock that is another user's.
+    """
     turn = FileLock(outputs / TURN)
-    with contextlib.suppress(Timeout):
+    with contextlib.suppress(OSError):  # a timeout is one
         turn.acquire(timeout=PATIENCE)
     try:
         yield

@@ -278,7 +278,8 @@ def find_again(name: str, before: Manifest, wishes: Wishes) -> Path | None:
     place = Path(before.dataset.data_dir or "")
     if wishes.dataset is None and not (place / name).is_dir():
         rule = f"its images lay in {place / name}, where no folder is"
-        raise BadInput(rule, field="run", value=wishes.run, way_out="say where they are now with `dataset`")
+        way_out = "put them back there, or name another run and, with `dataset`, where they are"
+        raise BadInput(rule, field="run", value=wishes.run, way_out=way_out)
     return data.find_folder(name, place)
 
 

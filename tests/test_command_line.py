@@ -53,7 +53,8 @@ BAD = [
     (["--fold", "2/5", "--validation-size", "10000", "--recipe", "dropout-published"], "error: --fold 2/5: says which"),
     (["--seed", "0", "0"], "error: --seed 0: given twice; leave one out"),
     (["--seed", "0", "--seed", "1"], "error: --seed given twice; put all values behind one --seed"),
-    (["--run", "a", "--run", "b"], "error: --run given twice; once is enough"),
+    (["--fold", "1/5", "--fold", "2/5"], "error: --fold given twice; --folds K makes a run of each of K parts"),
+    (["--only", "eda", "--only", "training"], "error: --only given twice; put all values behind one --only"),
     (
         ["--run", "outputs/a"],
         "error: --run 'outputs/a': use 1 to 120 letters, digits, '.', '_' and '-', the first a let",
@@ -97,6 +98,10 @@ def test_where_no_run_can_be_written_the_variable_is_named(project, monkeypatch)
     rule = f"error: {file}: a file where a folder has to be; name another folder for runs in MNIST_OUTPUTS_DIR\n"
     assert (code, error) == (2, rule)
     assert project.run("--seed", "0", "1", MNIST_OUTPUTS_DIR=str(file / "below"))[2] == rule
+    monkeypatch.setattr(os.path, "lexists", lambda _: False)
+    with pytest.raises(errors.BadInput, match="its drive is not there; name another folder for runs"):
+        runs.check_outputs(project.folder / "outputs")
+    monkeypatch.undo()
     monkeypatch.setattr(os, "access", lambda *_: False)  # who runs the tests may be allowed everything
     with pytest.raises(errors.BadInput, match="nothing can be written there; name another folder for runs"):
         runs.check_outputs(project.folder / "outputs" / "deeper")

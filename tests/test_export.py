@@ -200,18 +200,23 @@ def test_the_command_writes_the_file_and_says_nothing_more(trained, exported, tm
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    ("flags", "last"), [(["--export", "new.onnx"], ".onnx"), (["3.png", "--csv", "new.csv"], ".csv")]
+    ("flags", "moment", "left"),
+    [
+        (["--export", "new.onnx"], "before", {"3.png"}),
+        (["--export", "new.onnx"], "after", {"3.png", "new.onnx", "MODEL_CARD.md"}),
+        (["3.png", "--csv", "new.csv"], "before", {"3.png"}),
+    ],
 )
-def test_a_signal_while_files_are_written_leaves_none_of_them(trained, photos, tmp_path, number, flags, last):  # noqa: F811
-    """It comes when the last file is just about to take its place."""
+def test_a_signal_leaves_all_files_or_none(trained, photos, tmp_path, number, flags, moment, left):  # noqa: F811
+    """It comes just before the last file takes its place, or just after."""
     program = (
         "import os, runpy, sys\n"
         "from helpers import export, files\n"
         "export.as_onnx = lambda reader: b'a network'\n"
         "replace = files.replace\n"
         "def stopped(new, path):\n"
-        f"    if path.suffix == {last!r}: os.kill(os.getpid(), {number.value})\n"
-        "    replace(new, path)\n"
+        f"    kill = lambda: path.name == {flags[-1]!r} and os.kill(os.getpid(), {number.value})\n"
+        f"    {'kill(); replace(new, path)' if moment == 'before' else 'replace(new, path); kill()'}\n"
         "files.replace = stopped\n"
         f"sys.argv = {['predict.py', '--run', 'hand', *flags]!r}\n"
         f"runpy.run_path({str(ROOT / 'predict.py')!r}, run_name='__main__')"
@@ -221,7 +226,7 @@ def test_a_signal_while_files_are_written_leaves_none_of_them(trained, photos, t
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 100}
     ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, **pipes)
     assert ended.returncode == 128 + number and "Traceback" not in ended.stderr, ended.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["3.png"]
+    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_photographs_are_read_beside_it(answer, photos, tmp_path, monkeypatch):  # noqa: F811

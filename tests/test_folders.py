@@ -43,6 +43,16 @@ def make(path, classes=("a", "b"), count=6):
     return path
 
 
+def test_every_ending_of_an_image_is_one(tmp_path):
+    make(tmp_path / "set", count=3)
+    for number, ending in enumerate((".jpe", ".jfif", ".JPG"), start=3):
+        bar(ink=200 + number).save(tmp_path / "set" / "a" / f"{number}{ending}", "JPEG")
+    (tmp_path / "set" / "a" / "raw.cr2").write_bytes(b"no image")
+    found = folders.read_listing(tmp_path / "set")
+    assert sum(file.name.startswith("a/") for file in found.files) == 6
+    assert found.remarks == ["1 file is no image, by its name"]
+
+
 def blank(path):
     """Write two classes of three images under `path`, all of one grey."""
     for name in ("a", "b"):
@@ -459,7 +469,8 @@ def test_the_command_line_takes_a_folder_and_finds_it_again(tmp_path, monkeypatc
     (tmp_path / "pictures" / "my shapes").rename(tmp_path / "pictures" / "other shapes")
     code, _, error = project.run("--run", "mine", "--dry-run", dataset=None)
     lay = tmp_path / "pictures" / "my shapes"
-    told = f"error: --run mine: its images lay in {lay}, where no folder is; say where they are now with --dataset\n"
+    told = f"error: --run mine: its images lay in {lay}, where no folder is; put them back there, or name another run "
+    told += "and, with --dataset, where they are\n"
     assert (code, error) == (2, told)
     (tmp_path / "pictures" / "other shapes").rename(lay)
     make(tmp_path / "elsewhere" / "my shapes", count=9)

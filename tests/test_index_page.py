@@ -113,6 +113,13 @@ def test_of_two_indexes_at_once_the_later_one_has_both_runs(tmp_path, monkeypatc
     assert "first-run" in written and "later-run" in written
 
 
+def test_a_lock_that_is_anothers_keeps_nobody_from_the_index(tmp_path):
+    leave(tmp_path, "one-run", validation=0.95)
+    (tmp_path / index.TURN).mkdir()  # it cannot be opened, whoever runs the tests
+    index.write_index(tmp_path)
+    assert "one-run" in (tmp_path / "index.html").read_text()
+
+
 @pytest.fixture
 def few(tmp_path):
     """The index over seven runs on two datasets: three done, one failed, one without a training, two of another set."""

@@ -204,7 +204,8 @@ def sizes_on_a_scale(values: Mapping[str, ArrayLike], title: str, label: str) ->
         axis.plot(middles, counts, drawstyle="steps-mid", color=colour, label=group)
     axis.set(title=title, xscale="log", xlabel=f"{label}, log scale", ylabel="how many")
     plain_ticks(axis.xaxis)
-    style = {"labelcolor": "linecolor", "prop": {"weight": "bold"}}
-    figure.legend(loc="outside lower left", ncols=len(values), **style)  # on a phone a name covers the next hump
+    look = {"labelcolor": "linecolor", "prop": {"weight": "bold"}}
+    narrow = {"handlelength": 1, "handletextpad": 0.4, "columnspacing": 1.2}  # a phone is as wide as three names
+    figure.legend(loc="outside lower left", ncols=len(values), **look, **narrow)
     medians = [f"{group} {np.median(np.abs(np.asarray(numbers))):.2g}" for group, numbers in values.items()]
     return describe(figure, f"Humps on a logarithmic scale; medians: {', '.join(medians)}.")

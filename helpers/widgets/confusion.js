@@ -64,9 +64,9 @@ function card(place) {
   item.append(canvas, bar(names[answer], first, kinds[0]), bar(names[other], second, kinds[1]));
   const pad = window.networkPad;
   if (pad && pad.side === side && pad.channels === channels) {
-    const button = make("button", "", "load on the pad");
+    const button = make("button", "", "load");
     button.type = "button";
-    button.setAttribute("aria-label", `${button.textContent}: test image ${image} on the pad`);
+    button.setAttribute("aria-label", `load on the pad: test image ${image}`);
     button.onclick = async () => window.networkPad.load(await pixelsOf(place), true, ` Its label is ${told[label]}.`);
     item.append(button);
   }
