@@ -348,6 +348,31 @@ def test_the_plan_of_the_rate_and_the_time_of_an_epoch_are_drawn():
     assert "epoch 2" in plots.diverged_training([1, 2, np.nan], 2).description
 
 
+def test_the_time_of_a_single_epoch_has_no_other_epochs_beside_it():
+    for epochs, ticks in ((1, [1]), (3, [1, 2, 3]), (12, [2, 4, 6, 8, 10, 12])):
+        assert plots.seconds_by_epoch([2.0] * epochs).axes[0].get_xticks().tolist() == ticks
+
+
+def test_errors_by_epoch_are_described_as_errors():
+    history = [{"epoch": 1, "train_accuracy": 0.9, "validation_accuracy": 0.95}]
+    told = plots.errors_by_epoch(history, 100).description
+    assert "train errors from 10.00% to 10.00%, validation errors from 5.00% to 5.00%" in told
+
+
+def test_every_curve_of_two_trainings_has_a_name_of_its_own():
+    rows = [
+        {"step": step, "train_error": 0.5 / step, "validation_error": 0.6 / step, "train_loss": 1, "validation_loss": 2}
+        for step in (1, 10)
+    ]
+    for trainings, names in (
+        ({100: rows}, {"train", "validation"}),
+        ({100: rows, 4000: rows}, {"train, 100", "validation, 100", "train, 4,000", "validation, 4,000"}),
+    ):
+        panels = plots.parting_curves(trainings)
+        assert [{text.get_text() for text in axis.texts} for axis in panels.axes] == [names, names]
+    assert "4,000 images, validation: error 6.0%, loss 2.00" in panels.description
+
+
 def test_figures_of_results_carry_what_they_show():
     table = np.array([[8, 2], [1, 9]])
     assert "recall from 80.0% to 90.0%" in plots.recall_and_precision(table, ["a", "b"]).description
