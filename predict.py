@@ -320,13 +320,14 @@ def write_export(reader: "Reader", path: str, card: str, as_json: bool) -> None:
 def write_both(path: str, content: bytes, card: str, text: str) -> None:
     """Write an ONNX file and its model card; where that fails, the card is as before, as the ONNX file is."""
     before = files.read_file(card) if os.path.lexists(card) else None
+    network = files.file_digest(path)  # None where there is no file
     files.write_file(card, text)
     try:
         files.write_file(path, content)
     except BaseException:
-        if os.path.isfile(path) and files.read_file(path) == content:
-            pass  # both are written: a signal came after that
-        elif before is None:
+        if files.file_digest(path) != network:
+            raise  # both are written: a signal came after that
+        if before is None:
             files.remove_file(card)
         else:
             files.write_file(card, before)
