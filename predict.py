@@ -424,8 +424,8 @@ def show(row: dict[str, Any], as_json: bool, pictured: bool) -> None:
         if not as_json:
             return
     if as_json:
-        is_whole = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"  # elsewhere letters could be lost
-        print(json.dumps(row, ensure_ascii=not is_whole), flush=True)
+        is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"  # elsewhere letters could be lost
+        print(json.dumps(row, ensure_ascii=not is_utf8), flush=True)
         return
     if "reason" in row:
         print(f"{row['file']}: no digit found: {row['reason']}", flush=True)

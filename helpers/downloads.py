@@ -212,8 +212,7 @@ def note_first_seen(published: Published, folder: Path) -> None:
     raw = raw_folder(published, folder)
     if set(known_sums(published, raw)) == set(FILES):
         return
-    measured = {name: file_digest(raw / name) for name in FILES}
-    complete = {name: content for name, content in measured.items() if content}
+    complete = {name: content for name, content in sums(published, folder).items() if content}
     if len(complete) == len(FILES):
         with contextlib.suppress(OSError):  # where the folder cannot be written to, they are taken anew each time
             note_sums(published, raw, complete)

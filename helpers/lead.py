@@ -201,7 +201,9 @@ def eda(
     right, asked = ladder.facts["right"], ladder.facts["images"]
     best = max(right, key=right.__getitem__)
     leaked = copies.facts["leaked"]
-    checked, suspected, classes = labels["checked"], labels["suspected"], labels["classes"]
+    checked = labels["checked"]
+    suspected = labels["suspected"]
+    classes = labels["classes"]
     none_checked = "no label could be checked"  # where images are few, networks know no class well enough
     of_all = f"Among {images:,} images of {classes:,} classes"
     finding = f"{of_all} the checks find {no_or_some(leaked, 'test image')} with a copy outside test; "
